@@ -1,0 +1,2 @@
+// The public header compiles alone as C++17, under the warnings of the project.
+#include <holdfast.h>

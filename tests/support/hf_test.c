@@ -1,0 +1,119 @@
+/* hf_test.c: the helpers of hf_test.h. Not a framework: cmocka runs the cases and keeps score. */
+#include "tests/support/hf_test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { REPORT_LINE_SIZE = 256, OPEN_DIRECTORIES_MAX = 16 };
+
+/* ---- running -------------------------------------------------------------------------------- */
+
+/* One write to a file opened for appending: programs that run side by side do not mix lines. */
+static bool report_append(const char *folder, const char *name, size_t count)
+{
+    char path[4096];
+    char line[REPORT_LINE_SIZE];
+    int path_size = snprintf(path, sizeof path, "%s/cases", folder);
+    int line_size = snprintf(line, sizeof line, "%s %zu\n", name, count);
+    if (path_size < 0 || (size_t)path_size >= sizeof path) return false;
+    if (line_size < 0 || (size_t)line_size >= sizeof line) return false;
+
+    int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (file < 0) return false;
+    bool whole = write(file, line, (size_t)line_size) == line_size;
+    return close(file) == 0 && whole;
+}
+
+int hf__test_counted(const char *name, size_t count, int failed_count)
+{
+    const char *folder = getenv("HOLDFAST_REPORT");
+    if (folder && !report_append(folder, name, count)) {
+        fprintf(stderr, "%s: cannot count the cases in %s: %s\n", name, folder, strerror(errno));
+        return 1;
+    }
+    return failed_count != 0 || count == 0;
+}
+
+/* ---- assertions on statuses ----------------------------------------------------------------- */
+
+void hf__test_assert_ok(hf_status status, const hf_error *error, const char *text, const char *file,
+                        int line)
+{
+    if (status == HF_OK) return;
+    print_error("%s\n    is %s", text, hf_status_name(status));
+    if (error) print_error(", code \"%s\": %s", error->code, error->message);
+    if (error && error->lsn) print_error(" (lsn %llu)", (unsigned long long)error->lsn);
+    print_error("\n");
+    _fail(file, line);
+}
+
+void hf__test_assert_status(hf_status status, hf_status expected, const char *text,
+                            const char *file, int line)
+{
+    if (status == expected) return;
+    print_error("%s\n    is %s (%d) where %s (%d) was expected\n", text, hf_status_name(status),
+                (int)status, hf_status_name(expected), (int)expected);
+    _fail(file, line);
+}
+
+/* ---- a directory of its own for a test ------------------------------------------------------ */
+
+void hf_test_directory_make(struct hf_test_directory *self)
+{
+    const char *parent = getenv("TMPDIR");
+    if (!parent || parent[0] != '/') parent = "/tmp";
+    int size = snprintf(self->path, sizeof self->path, "%s/holdfast-test-XXXXXX", parent);
+    if (size < 0 || (size_t)size >= sizeof self->path) fail_msg("TMPDIR is too long: %s", parent);
+    if (!mkdtemp(self->path)) fail_msg("mkdtemp %s: %s", self->path, strerror(errno));
+}
+
+static int remove_entry(const char *path, const struct stat *entry, int kind, struct FTW *position)
+{
+    (void)entry;
+    (void)kind;
+    (void)position;
+    return remove(path);
+}
+
+void hf_test_directory_remove(struct hf_test_directory *self)
+{
+    assert_string_not_equal(self->path, "");
+    int flags = FTW_DEPTH | FTW_PHYS | FTW_MOUNT;
+    if (nftw(self->path, remove_entry, OPEN_DIRECTORIES_MAX, flags) != 0) {
+        fail_msg("removing %s: %s", self->path, strerror(errno));
+    }
+    self->path[0] = '\0';
+}
+
+void hf_test_directory_join(const struct hf_test_directory *self, const char *name, char *out_path,
+                            size_t path_size)
+{
+    int size = snprintf(out_path, path_size, "%s/%s", self->path, name);
+    if (size < 0 || (size_t)size >= path_size) fail_msg("too long: %s/%s", self->path, name);
+}
+
+/* ---- waiting -------------------------------------------------------------------------------- */
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) return 0;
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+bool hf_test_wait(uint64_t limit_ms, void *context, bool (*holds)(void *context))
+{
+    const struct timespec pause = { .tv_sec = 0, .tv_nsec = 1000000 };
+    uint64_t begin_ms = now_ms();
+    while (!holds(context)) {
+        if (now_ms() - begin_ms > limit_ms) return false;
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}

@@ -1,0 +1,54 @@
+#!/bin/sh
+# check.sh: everything that must hold before a change lands; continuous integration runs just this.
+#   release        gcc, optimised, no warning; all tests
+#   release-clang  clang, optimised, no warning
+#   tsan           ThreadSanitizer; the tests with threads and with several processes
+#   asan           AddressSanitizer, LeakSanitizer, UndefinedBehaviorSanitizer; all tests
+# Stops at the first step that fails. The tests include the tidy check (tools/tidy.py).
+set -eu
+cd "$(dirname "$0")/.."
+
+jobs=$(nproc)
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# ctest hides what passing tests print; the count of cases comes through this descriptor.
+exec 3>&1
+export HOLDFAST_REPORT_FD=3
+
+step() {
+    printf '\n== %s\n' "$*"
+}
+
+# Output of configuring and building is shown only when it failed.
+quietly() {
+    "$@" >"$log" 2>&1 && return
+    cat "$log"
+    printf '\ncheck: failed: %s\n' "$*"
+    exit 1
+}
+
+build() {
+    step "build $1"
+    quietly cmake --preset "$1"
+    quietly cmake --build --preset "$1"
+}
+
+# run_tests PRESET [CTEST-ARGUMENT...]
+run_tests() {
+    preset=$1
+    shift
+    step "test $preset $*"
+    ctest --preset "$preset" --no-tests=error -j "$jobs" "$@"
+}
+
+step "set-up"
+sh tools/setup.sh check
+
+build release
+run_tests release
+build release-clang
+build tsan
+run_tests tsan -L 'concurrent|process'
+build asan
+run_tests asan

@@ -1,0 +1,536 @@
+/* holdfast.h: the public API of libholdfast, an embedded durable-execution engine. C11, and C++17.
+ *
+ * Conventions, once for all:
+ *  Status   fallible calls return hf_status (HF_OK == 0). out_ parameters are written only on
+ * HF_OK. Library calls take a caller-owned hf_error *error last (NULL allowed). Strings  names and
+ * ids: const char *, UTF-8, NUL-terminated, 1..255 bytes. Payloads: hf_slice. Copies   every
+ * payload and string passed in is copied before the call returns, unless the call says Borrows.
+ *  Units    _ms milliseconds (uint64_t), _unix_ms wall clock, _size bytes, _count items.
+ *  Threads  hf_store, hf_runtime: any thread. hf_registry: one thread until given to a runtime,
+ *           then frozen. hf_orchestration: its own function alone. hf_activity: its function.
+ *  Options  structs begin with `size`; make them with HF_INIT or HF_WITH; zero fields mean the
+ *           default; new fields are only ever appended. NULL options = all defaults.
+ *  Opaque   structs without a body below; everything else is a value that may be copied.
+ *  Enums    cross the ABI as int32_t (hf_status) or uint32_t; their numbers are append-only. */
+#ifndef HOLDFAST_H
+#define HOLDFAST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define HF_API __attribute__((visibility("default")))
+#define HF_MUST_CHECK __attribute__((warn_unused_result))
+#define HF_PRINTF(format_index, first) __attribute__((format(printf, format_index, first)))
+#else
+#define HF_API
+#define HF_MUST_CHECK
+#define HF_PRINTF(format_index, first)
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HF_VERSION_MAJOR 0
+#define HF_VERSION_MINOR 1
+#define HF_VERSION_PATCH 0
+/* The version of the library that runs: major << 16 | minor << 8 | patch. Any thread. */
+HF_API uint32_t hf_version(void);
+
+/* hf_store_options options = HF_INIT(hf_store_options);    (C++: type x{}; x.size = sizeof x;)
+ * hf_runtime_new(store, registry, HF_WITH(hf_runtime_options, .worker_id = "a"), ...);  (C only) */
+/* clang-format off */
+#define HF_INIT(type) { .size = sizeof(type) }
+#define HF_WITH(type, ...) (&(const type){ .size = sizeof(type), __VA_ARGS__ })
+/* clang-format on */
+
+/* ---- slices ---------------------------------------------------------------------------------- */
+
+/* A run of bytes; it needs no NUL at its end. */
+typedef struct hf_slice {
+    const char *data; /* NULL only when size is 0 */
+    size_t size;
+} hf_slice;
+
+/* clang-format off */
+#define HF_SLICE(literal) { (literal), sizeof(literal) - 1 } /* static initialiser */
+#define HF_EMPTY { NULL, 0 }
+/* clang-format on */
+#define HF_FMT "%.*s" /* printf(HF_FMT "\n", HF_ARG(slice)) */
+#define HF_ARG(slice) ((int)(slice).size), ((slice).data ? (slice).data : "")
+
+/* The bytes of text without its NUL; NULL gives the empty slice. Borrows text. Any thread. */
+HF_API hf_slice hf_text(const char *text);
+/* The size bytes at data. Borrows data. Any thread. */
+HF_API hf_slice hf_bytes(const void *data, size_t size);
+/* Whether both hold the same bytes. Any thread. */
+HF_API bool hf_slice_equal(hf_slice a, hf_slice b);
+/* Reads the whole slice as a decimal number; false (and *out_value unchanged) when it is none. Any
+ * thread. */
+HF_API bool hf_slice_to_i64(hf_slice slice, int64_t *out_value);
+/* Whether the slice has no bytes. */
+static inline bool hf_slice_is_empty(hf_slice slice)
+{
+    return slice.size == 0;
+}
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+typedef int32_t hf_status;
+enum hf_status_code {
+    HF_OK = 0,
+    /* What an await can return: the outcome of the work. */
+    HF_FAILED = 1,         /* the activity failed; hf_orchestration_error() has its code and data */
+    HF_CANCELLED = 2,      /* this future was cancelled, or the instance was asked to stop */
+    HF_TIMEOUT = 3,        /* a deadline passed */
+    HF_SESSION_CLOSED = 4, /* the session closed while the work was pending */
+    /* What a library call can return. */
+    HF_INVALID = 16,      /* an argument is not allowed; nothing was done */
+    HF_NOT_FOUND = 17,    /* no instance of that id */
+    HF_EXISTS = 18,       /* the id is taken */
+    HF_BUSY = 20,         /* too much in flight, or the store is stalled: try later */
+    HF_NO_MEMORY = 21,    /* an allocation failed; nothing was done */
+    HF_IO = 22,           /* the system refused; error.system_error says why */
+    HF_DISK_FULL = 23,    /* no room on the disk or in the map; nothing was done */
+    HF_CORRUPT = 24,      /* stored bytes are damaged; error.lsn names the record */
+    HF_FORMAT_NEWER = 25, /* the store was written by a newer holdfast, or for another machine */
+    HF_NOT_A_STORE = 26,  /* the directory holds something else, or nothing */
+    HF_UNSAFE_DIRECTORY = 27, /* a link, writable by others, or on a network file system */
+    HF_WORKER_ALIVE = 28,     /* a live process has this worker id */
+    HF_FORKED = 29, /* the store was opened by the parent of this process: open it again here */
+    HF_STORE_FAILED = 30,   /* a write failed and reopening did not help: mend it, close, open */
+    HF_CLOSED = 31,         /* the store or runtime is being closed */
+    HF_TOO_LARGE = 32,      /* over a limit that the message names */
+    HF_NONDETERMINISM = 33, /* the code no longer does what history says it did */
+    HF_STALE = 34,          /* fenced; error.code says why: "superseded", "session_closed", ... */
+    HF_UNKNOWN = 35,        /* may or may not be done: repeat with the same idempotency key */
+    HF_ALREADY_OPEN = 36    /* this process has the directory open: share that handle */
+};
+
+enum { HF_ERROR_CODE_SIZE = 64, HF_ERROR_MESSAGE_SIZE = 384 };
+
+/* What went wrong. Caller's memory, 512 bytes on 64 bits; it never grows. */
+typedef struct hf_error {
+    hf_status status;
+    int32_t system_error; /* errno or LMDB code behind it, else 0 */
+    uint64_t lsn;         /* the record that it is about, else 0 */
+    hf_slice data;        /* details given to hf_activity_fail. Valid until: the scope ends */
+    char code[HF_ERROR_CODE_SIZE];       /* the application's own: "card_declined" */
+    char message[HF_ERROR_MESSAGE_SIZE]; /* what, where, what to do; cut, never overrun */
+    char reserved[32];
+} hf_error;
+
+/* "HF_TIMEOUT"; "HF_?" for a number that is none. Static storage. Any thread. */
+HF_API const char *hf_status_name(hf_status status);
+
+/* For authors only; the library itself never uses it. It leaks nothing: see "Ending" below. */
+#define HF_TRY(call)                                                                               \
+    do {                                                                                           \
+        hf_status hf_try_status_ = (call);                                                         \
+        if (hf_try_status_ != HF_OK) return hf_try_status_;                                        \
+    } while (0)
+
+typedef struct hf_store hf_store;
+typedef struct hf_registry hf_registry;
+typedef struct hf_runtime hf_runtime;
+typedef struct hf_orchestration hf_orchestration;
+typedef struct hf_activity hf_activity;
+
+/* ---- seams: vtables are Borrowed until the store is closed; `self` is passed back ------------ */
+
+/* Where the library's own memory comes from. Any thread may call it. */
+typedef struct hf_allocator {
+    size_t size;
+    void *self;
+    /* block NULL: allocates; new_size 0: frees, returns NULL. NULL otherwise: no memory, block is
+     * unchanged. */
+    void *(*resize)(void *self, void *block, size_t old_size, size_t new_size);
+} hf_allocator;
+
+/* Time as the library sees it. Any thread may call it. */
+typedef struct hf_clock {
+    size_t size;
+    void *self;
+    uint64_t (*boot_ms)(void *self);      /* as CLOCK_BOOTTIME: leases */
+    uint64_t (*wall_unix_ms)(void *self); /* durable timers and time stamps */
+} hf_clock;
+
+typedef enum hf_log_level { HF_LOG_ERROR, HF_LOG_WARN, HF_LOG_INFO, HF_LOG_DEBUG } hf_log_level;
+
+/* One line of the log. Valid until: the callback returns. */
+typedef struct hf_log_line {
+    size_t size;
+    hf_log_level level;
+    uint64_t lsn;      /* 0 where not applicable */
+    const char *event; /* stable name: "session.takeover" */
+    const char *message;
+    const char *instance, *session, *worker, *activity; /* NULL where not applicable */
+} hf_log_line;
+
+/* Receives the log. Called on any thread of the library; must not call hf_ functions. */
+typedef struct hf_observer {
+    size_t size;
+    void *self;
+    hf_log_level level_max; /* lines above it are not made */
+    void (*log)(void *self, const hf_log_line *line);
+} hf_observer;
+
+typedef enum hf_metric_kind { HF_COUNTER, HF_GAUGE } hf_metric_kind;
+
+/* One number about the runtime; never labelled by instance. Valid until: the callback returns. */
+typedef struct hf_metric {
+    size_t size;
+    const char *name; /* stable: "turns_committed" */
+    hf_metric_kind kind;
+    double value;
+} hf_metric;
+
+/* ---- the store ------------------------------------------------------------------------------- */
+
+typedef enum hf_durability {
+    HF_DURABLE_FULL,         /* every acknowledged command is on disk */
+    HF_DURABLE_NO_META_SYNC, /* a power cut may take the last acknowledged commands */
+    HF_DURABLE_NONE          /* for tests: a power cut may destroy the store */
+} hf_durability;
+
+typedef struct hf_store_options {
+    size_t size;
+    bool must_exist; /* refuse to create a store */
+    hf_durability durability;
+    uint64_t map_size_max;     /* default 1 TiB on 64 bits, 1 GiB on 32 bits */
+    uint64_t preallocate_size; /* step of written zeros; default 64 MiB, 1 = never */
+    uint64_t payload_size_max; /* default 1 MiB, at most 16 MiB */
+    const hf_allocator *allocator;
+    const hf_clock *clock;
+    const hf_observer *observer;
+} hf_store_options;
+
+/* Opens directory, or creates it and a store in it. Returns owned: hf_store_close. After fork()
+ * every call in the child returns HF_FORKED, and hf_store_close does nothing there. Any thread.
+ * Errors: HF_NOT_A_STORE, HF_FORMAT_NEWER, HF_UNSAFE_DIRECTORY, HF_ALREADY_OPEN, HF_IO, HF_CORRUPT,
+ * HF_NO_MEMORY, HF_INVALID. */
+HF_API HF_MUST_CHECK hf_status hf_store_open(const char *directory, const hf_store_options *options,
+                                             hf_store **out_store, hf_error *error);
+/* Closes after the last command in flight was answered. All its runtimes must be freed. NULL is
+ * fine. */
+HF_API void hf_store_close(hf_store *store);
+
+/* ---- client: each command is durable when it returns HF_OK ----------------------------------- */
+
+/* Creates the instance at once, status pending. Errors: HF_EXISTS whatever its state, HF_INVALID,
+ * HF_TOO_LARGE, HF_DISK_FULL, HF_UNKNOWN, HF_IO, HF_BUSY, HF_FORKED. Blocks until durable. Any
+ * thread but one of an orchestration or observer. */
+HF_API HF_MUST_CHECK hf_status hf_start(hf_store *store, const char *instance,
+                                        const char *orchestration, hf_slice input, hf_error *error);
+/* Puts message into the mailbox `queue` of a running instance. Errors and threads as hf_start;
+ * HF_NOT_FOUND: no such instance or it has ended. */
+HF_API HF_MUST_CHECK hf_status hf_enqueue(hf_store *store, const char *instance, const char *queue,
+                                          hf_slice message, hf_error *error);
+/* Asks the instance to stop: its pending awaits return HF_CANCELLED once, then it may compensate.
+ * reason may be NULL. An ended instance: HF_OK, no effect. Errors and threads as hf_enqueue. */
+HF_API HF_MUST_CHECK hf_status hf_cancel(hf_store *store, const char *instance, const char *reason,
+                                         hf_error *error);
+/* Ends the instance at once; its code does not run again. Otherwise as hf_cancel. */
+HF_API HF_MUST_CHECK hf_status hf_terminate(hf_store *store, const char *instance,
+                                            const char *reason, hf_error *error);
+
+typedef enum hf_command_kind {
+    HF_COMMAND_START = 1,
+    HF_COMMAND_ENQUEUE,
+    HF_COMMAND_CANCEL,
+    HF_COMMAND_TERMINATE
+} hf_command_kind;
+
+typedef struct hf_command {
+    size_t size;
+    hf_command_kind kind;
+    const char *instance;
+    const char *name;            /* orchestration (start) or queue (enqueue), else NULL */
+    hf_slice data;               /* input, message or reason */
+    const char *idempotency_key; /* NULL: none. A repeat with it is HF_OK and takes effect once */
+    void (*on_done)(void *user, const hf_error *error); /* may be NULL */
+    void *user;
+} hf_command;
+
+/* The same commands without blocking: many in flight share one commit. HF_OK: on_done runs exactly
+ * once, later, on a thread of the library, and must not block there. Not HF_OK: on_done never runs.
+ * Errors: HF_BUSY when too much is in flight, HF_INVALID, HF_TOO_LARGE, HF_NO_MEMORY, HF_FORKED,
+ * HF_CLOSED. Any thread. */
+HF_API HF_MUST_CHECK hf_status hf_submit(hf_store *store, const hf_command *command,
+                                         hf_error *error);
+
+typedef enum hf_instance_status {
+    HF_INSTANCE_PENDING = 1, /* started, no turn committed yet */
+    HF_INSTANCE_RUNNING,
+    HF_INSTANCE_COMPLETED,
+    HF_INSTANCE_FAILED,
+    HF_INSTANCE_CANCELLED,
+    HF_INSTANCE_TERMINATED
+} hf_instance_status;
+
+typedef struct hf_instance {
+    size_t size;
+    const char *id, *orchestration;
+    hf_instance_status status;
+    uint64_t execution;                      /* from 1; continue-as-new starts the next */
+    uint64_t started_unix_ms, ended_unix_ms; /* ended 0: not yet */
+    uint64_t events_count;                   /* of the present execution */
+    hf_slice output;                         /* when completed */
+    hf_slice custom_status;                  /* of hf_status_set */
+    uint64_t custom_status_version;          /* counts its changes */
+    const hf_error *error;                   /* NULL unless failed, cancelled or terminated */
+} hf_instance;
+
+/* Reads the instance. Returns owned: hf_instance_free. Errors: HF_NOT_FOUND, HF_CORRUPT, HF_IO,
+ * HF_NO_MEMORY. Any thread. */
+HF_API HF_MUST_CHECK hf_status hf_get(hf_store *store, const char *instance,
+                                      const hf_instance **out_instance, hf_error *error);
+/* Waits until the instance has ended (woken by commits, of other processes too), then as hf_get.
+ * timeout_ms 0: no limit. Errors: HF_TIMEOUT and those of hf_get. Blocks: never call it from an
+ * orchestration, an observer or on_done. */
+HF_API HF_MUST_CHECK hf_status hf_wait(hf_store *store, const char *instance, uint64_t timeout_ms,
+                                       const hf_instance **out_instance, hf_error *error);
+/* NULL is fine. */
+HF_API void hf_instance_free(const hf_instance *instance);
+
+/* ---- registry and runtime -------------------------------------------------------------------- */
+
+typedef hf_status (*hf_orchestration_fn)(hf_orchestration *o, hf_slice input);
+typedef hf_status (*hf_activity_fn)(hf_activity *a, hf_slice input);
+
+typedef struct hf_orchestration_settings {
+    size_t size;
+    const void *user; /* Borrows; read-only and the same at every replay */
+} hf_orchestration_settings;
+
+typedef struct hf_activity_settings {
+    size_t size;
+    void *user; /* Borrows */
+} hf_activity_settings;
+
+/* An empty registry; NULL only when out of memory. Returns owned: hf_registry_free. */
+HF_API hf_registry *hf_registry_new(void);
+/* After its runtimes are freed. NULL is fine. */
+HF_API void hf_registry_free(hf_registry *registry);
+/* Names the function that runs instances of orchestration `name`. settings may be NULL. Mistakes
+ * (bad name, twice the same, no memory) are remembered and reported by hf_runtime_new. */
+HF_API void hf_register_orchestration(hf_registry *registry, const char *name,
+                                      hf_orchestration_fn run,
+                                      const hf_orchestration_settings *settings);
+/* Names the function that runs activity `name`. Otherwise as hf_register_orchestration. */
+HF_API void hf_register_activity(hf_registry *registry, const char *name, hf_activity_fn run,
+                                 const hf_activity_settings *settings);
+
+typedef struct hf_runtime_options {
+    size_t size;
+    const char *worker_id;          /* default: 128 random bits */
+    uint32_t orchestration_threads; /* default 1; UINT32_MAX: this process runs no orchestrations */
+    uint32_t activity_threads;      /* default: processors; UINT32_MAX: it runs no activities */
+    uint32_t sessions_max;          /* default 100; UINT32_MAX: never any session work */
+    uint32_t sessions_per_orchestration_max; /* default 10 */
+    uint32_t live_instances_max;     /* kept between turns; default 1,000; UINT32_MAX: none */
+    size_t orchestration_stack_size; /* default 64 KiB */
+    uint64_t session_lock_ms;        /* default 600,000 */
+    uint64_t item_lock_ms;           /* default 30,000 */
+    bool check_replay; /* replay each resumed turn from history and compare: tests, at some cost */
+} hf_runtime_options;
+
+/* A runtime that does not run yet. Returns owned: hf_runtime_free. Errors: HF_INVALID (the
+ * registry's mistakes too), HF_NO_MEMORY, HF_FORKED. Borrows store and
+ * registry until it is freed. */
+HF_API HF_MUST_CHECK hf_status hf_runtime_new(hf_store *store, const hf_registry *registry,
+                                              const hf_runtime_options *options,
+                                              hf_runtime **out_runtime, hf_error *error);
+/* Registers the worker and works on threads of its own. Errors: HF_WORKER_ALIVE, HF_IO and those of
+ * a command. Once only. */
+HF_API HF_MUST_CHECK hf_status hf_runtime_start(hf_runtime *runtime, hf_error *error);
+/* Stops fetching, releases sessions with nothing running at once, tells activities to stop, drains
+ * for at most grace_ms, releasing each session with its last item, then abandons what still runs
+ * (no attempt counted). Returns at once; on_stopped (may be NULL) runs once, on a thread of the
+ * library. A second call does nothing. Any thread. */
+HF_API void hf_runtime_stop(hf_runtime *runtime, uint64_t grace_ms, void (*on_stopped)(void *user),
+                            void *user);
+/* The same with a grace of 10 s, from a signal handler: async-signal-safe. */
+HF_API void hf_runtime_stop_signal(hf_runtime *runtime);
+/* Waits until the runtime has stopped; somebody must call stop. Errors: HF_INVALID when it was
+ * never started. */
+HF_API HF_MUST_CHECK hf_status hf_runtime_join(hf_runtime *runtime, hf_error *error);
+/* Stops it and waits, when it still runs. NULL is fine. */
+HF_API void hf_runtime_free(hf_runtime *runtime);
+/* Calls each once for every metric, on the calling thread. Any thread. */
+HF_API void hf_runtime_metrics(hf_runtime *runtime,
+                               void (*each)(void *user, const hf_metric *metric), void *user);
+
+/* ---- authoring an orchestration ---------------------------------------------------------------
+ * Ending. Return HF_OK (with hf_complete's output), or another status: the instance fails, and when
+ *   that status came from the latest await its whole error is passed on. Pending futures are then
+ *   cancelled, deferred clean-ups run in reverse order, the memory goes: an early return (HF_TRY)
+ *   leaks nothing.
+ *
+ * Not returning. ANY call with hf_orchestration * may not return: the instance was evicted (it will
+ *   be replayed), or it failed for good (misuse, limit, nondeterminism, no memory). Deferred
+ *   clean-ups run then, too. Hence commands return values, not statuses; hold no lock and own no
+ *   malloc across them without hf_defer.
+ *
+ * Cancellation. Each pending await returns HF_CANCELLED once; work scheduled after that runs
+ *   normally, so the code can compensate. The instance ends as cancelled whatever it returns.
+ *
+ * Threads. An instance's function runs on one thread for as long as it is live, so thread-locals
+ *   behave; they are lost at eviction, like every effect outside this API. The stack has 64 KiB by
+ *   default, and a guard.
+ *
+ * Forbidden inside: clocks, random numbers, I/O, locks, other threads, blocking, longjmp out, fork.
+ */
+
+/* Values: copy freely; {0} is none. A stale one fails the instance, it is never a wild pointer. */
+typedef struct hf_future {
+    uint64_t id;
+} hf_future;
+typedef struct hf_session {
+    uint64_t id;
+} hf_session;
+typedef struct hf_scope {
+    uint64_t id;
+} hf_scope;
+
+/* Schedules an activity: the command is issued by the call, not by the await. */
+HF_API hf_future hf_schedule(hf_orchestration *o, const char *activity, hf_slice input);
+/* Schedules it on an open session of this instance: it runs in the process that holds the session.
+ * A session that is not open fails the instance. */
+HF_API hf_future hf_schedule_on(hf_orchestration *o, hf_session session, const char *activity,
+                                hf_slice input);
+/* A durable timer: its due time is fixed now, by the wall clock of the turn. */
+HF_API hf_future hf_timer(hf_orchestration *o, uint64_t delay_ms);
+/* The next message of mailbox queue: first in, first out; messages that came earlier count. */
+HF_API hf_future hf_mailbox_take(hf_orchestration *o, const char *queue);
+
+/* Waits for future. out_result may be NULL. Valid until: the scope in which the future was made
+ * ends. Awaiting a finished future again gives the same outcome at once. Returns HF_OK, HF_FAILED,
+ * HF_CANCELLED or HF_SESSION_CLOSED. */
+HF_API HF_MUST_CHECK hf_status hf_await(hf_orchestration *o, hf_future future,
+                                        hf_slice *out_result);
+/* As hf_await; HF_TIMEOUT after timeout_ms, and then the future is cancelled. */
+HF_API HF_MUST_CHECK hf_status hf_await_within(hf_orchestration *o, hf_future future,
+                                               uint64_t timeout_ms, hf_slice *out_result);
+/* Of the latest await that did not return HF_OK; all zero before. Valid until: the next await. */
+HF_API const hf_error *hf_orchestration_error(hf_orchestration *o);
+
+/* Schedule and await in one. */
+HF_API HF_MUST_CHECK hf_status hf_call(hf_orchestration *o, const char *activity, hf_slice input,
+                                       hf_slice *out_result);
+/* The same on a session. */
+HF_API HF_MUST_CHECK hf_status hf_call_on(hf_orchestration *o, hf_session session,
+                                          const char *activity, hf_slice input,
+                                          hf_slice *out_result);
+/* Timer and await in one. */
+HF_API HF_MUST_CHECK hf_status hf_sleep(hf_orchestration *o, uint64_t delay_ms);
+/* Mailbox take and await in one. */
+HF_API HF_MUST_CHECK hf_status hf_dequeue(hf_orchestration *o, const char *queue,
+                                          hf_slice *out_message);
+
+/* Opens a session with a generated id, never repeated in the instance. A command of the turn: no
+ * await. Sessions survive continue-as-new open. Over the limit of open sessions the instance fails.
+ */
+HF_API hf_session hf_session_open(hf_orchestration *o);
+/* The same with an id of 1..255 bytes; open already: that one, and no command. Another id fails the
+ * instance. */
+HF_API hf_session hf_session_open_id(hf_orchestration *o, const char *id);
+/* Names a session of this instance, open or not: no command, no event. */
+HF_API hf_session hf_session_named(hf_orchestration *o, const char *id);
+/* Closes it when the turn commits; pending activities on it end with HF_SESSION_CLOSED now.
+ * Recorded always; not open: no other effect. */
+HF_API void hf_session_close(hf_orchestration *o, hf_session session);
+/* Valid until: the execution ends. */
+HF_API const char *hf_session_id(hf_orchestration *o, hf_session session);
+
+/* Shows status to clients: hf_instance.custom_status. */
+HF_API void hf_status_set(hf_orchestration *o, hf_slice status);
+/* Valid until: the execution ends. */
+HF_API const char *hf_instance_id(const hf_orchestration *o);
+/* The user pointer of the registration. */
+HF_API const void *hf_orchestration_user(const hf_orchestration *o);
+/* Whether the code is catching up with history. Only for logging and the like: decisions must not
+ * depend on it. */
+HF_API bool hf_is_replaying(const hf_orchestration *o);
+/* Whether it is time to continue as new (over 1,000 events); the same at replay. */
+HF_API bool hf_history_is_long(const hf_orchestration *o);
+/* Logs through the store's observer, once: not at replay. */
+HF_API void hf_log(hf_orchestration *o, hf_log_level level, const char *format, ...)
+    HF_PRINTF(3, 4);
+
+/* Memory. Everything got from o lives in its innermost open scope; the outermost is the execution.
+ * An endless loop resets a scope at its top: memory and pending futures of the former round go. */
+HF_API hf_scope hf_scope_open(hf_orchestration *o);
+/* Cancels pending futures made in the scope, frees its memory, and closes scopes opened inside it.
+ */
+HF_API void hf_scope_reset(hf_orchestration *o, hf_scope scope);
+/* The same, and the scope is gone. */
+HF_API void hf_scope_close(hf_orchestration *o, hf_scope scope);
+/* Zeroed, aligned for anything; never NULL. Valid until: the scope ends. */
+HF_API void *hf_alloc(hf_orchestration *o, size_t size);
+/* printf into memory of the scope. */
+HF_API hf_slice hf_format(hf_orchestration *o, const char *format, ...) HF_PRINTF(2, 3);
+/* A copy that outlives `scope`: it lives in the scope around it. */
+HF_API hf_slice hf_keep(hf_orchestration *o, hf_scope scope, hf_slice slice);
+/* clean_up(argument) runs when the execution ends here: at its end, failure or eviction. It frees
+ * memory only, and may run several times in an execution (once for each replay). */
+HF_API void hf_defer(hf_orchestration *o, void (*clean_up)(void *argument), void *argument);
+
+/* `return hf_complete(o, output);` ends the instance as completed. */
+HF_API HF_MUST_CHECK hf_status hf_complete(hf_orchestration *o, hf_slice output);
+/* `return hf_fail(o, "refused", "by %s", who);` ends it as failed. */
+HF_API HF_MUST_CHECK hf_status hf_fail(hf_orchestration *o, const char *code, const char *format,
+                                       ...) HF_PRINTF(3, 4);
+/* `return hf_continue_as_new(o, input);` ends the execution and starts the next with a short
+ * history. Open sessions and messages not taken yet are carried on. */
+HF_API HF_MUST_CHECK hf_status hf_continue_as_new(hf_orchestration *o, hf_slice input);
+
+/* ---- writing an activity -----------------------------------------------------------------------
+ * A plain function on a pool thread; it may block; it runs at least once. Return HF_OK, what
+ * hf_activity_fail gave, or HF_CANCELLED once told to stop. Any other status fails the activity
+ * with the status name as code. */
+
+/* Sets the output: `return hf_activity_complete(a, output);`. Errors: HF_TOO_LARGE. */
+HF_API HF_MUST_CHECK hf_status hf_activity_complete(hf_activity *a, hf_slice output);
+/* Fails the activity with a typed error: `return hf_activity_fail(...)`. Returns HF_FAILED. */
+HF_API HF_MUST_CHECK hf_status hf_activity_fail(hf_activity *a, const char *code, hf_slice data,
+                                                const char *format, ...) HF_PRINTF(4, 5);
+
+typedef struct hf_activity_info {
+    size_t size;
+    const char *instance, *activity, *worker_id;
+    const char *session;         /* NULL: an ordinary activity */
+    uint64_t incarnation, epoch; /* of the session; 0 without one */
+    bool first_in_claim;         /* the first activity of the session here since it was claimed */
+    uint64_t execution, activity_id;
+    uint32_t attempt;            /* delivery of this item that counts, from 1 */
+    const char *idempotency_key; /* the same for every delivery of this item */
+} hf_activity_info;
+
+/* Valid until: the function returns. */
+HF_API const hf_activity_info *hf_activity_about(const hf_activity *a);
+/* The user pointer of the registration. */
+HF_API void *hf_activity_user(const hf_activity *a);
+/* Logs through the store's observer. */
+HF_API void hf_activity_log(hf_activity *a, hf_log_level level, const char *format, ...)
+    HF_PRINTF(3, 4);
+/* Whether it was told to stop: cancelled, session lost or closed, shutdown. */
+HF_API bool hf_activity_is_cancelled(const hf_activity *a);
+/* Waits until it is told to stop, at most timeout_ms; returns whether it was. */
+HF_API bool hf_activity_wait_cancelled(const hf_activity *a, uint64_t timeout_ms);
+
+/* The session's memory on this worker: NULL when cold. It belongs to one claim: when the session
+ * was elsewhere in between it is NULL again, so stale state cannot be met. Activities of one
+ * session may run at once: guard what it points to. */
+HF_API void *hf_session_memory(const hf_activity *a);
+/* Sets it. `destroy` runs once, after the last activity of that claim here has ended: at close,
+ * loss, release, shutdown. The first of two wins, the loser's memory is destroyed, and the pointer
+ * to use is returned. Without a session: destroys memory, returns NULL. Takes memory. */
+HF_API void *hf_session_memory_set(hf_activity *a, void *memory, void (*destroy)(void *memory));
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,96 @@
+/* The public calls that say how the code means to end, and those about the instance as such. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "engine/execution_internal.h"
+
+/* ---- ending ------------------------------------------------------------------------------------- */
+
+static hf_status intend(struct hf_execution *self, enum hf__intent intent, hf_slice payload,
+                        const char *what)
+{
+    hf__execution_check_payload(self, payload, what);
+    struct hf_arena copy;
+    hf_arena_init(&copy, self->heap); /* payload may be what was given before */
+    self->intent_payload = hf_arena_copy(&copy, payload);
+    hf_arena_release(&self->intent_memory);
+    self->intent_memory = copy;
+    self->intent = intent;
+    if (!self->intent_payload.data) hf__execution_no_memory(self);
+    hf__execution_leave(self);
+    return HF_OK;
+}
+
+hf_status hf_complete(hf_orchestration *o, hf_slice output)
+{
+    return intend(hf__execution_enter(o), HF__INTENT_COMPLETE, output, "output");
+}
+
+hf_status hf_continue_as_new(hf_orchestration *o, hf_slice input)
+{
+    return intend(hf__execution_enter(o), HF__INTENT_CONTINUE, input,
+                  "input of the next execution");
+}
+
+hf_status hf_fail(hf_orchestration *o, const char *code, const char *format, ...)
+{
+    struct hf_execution *self = hf__execution_enter(o);
+    hf_error error = { .status = HF_FAILED };
+    hf_error_code(&error, code ? code : "");
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error.message, sizeof error.message, format, arguments);
+    va_end(arguments);
+    self->latest_error = error;
+    return HF_FAILED;
+}
+
+/* ---- the instance ------------------------------------------------------------------------------- */
+
+void hf_status_set(hf_orchestration *o, hf_slice status)
+{
+    struct hf_execution *self = hf__execution_enter(o);
+    hf__execution_check_payload(self, status, "custom status");
+    struct hf_event event = { .kind = HF_EVENT_STATUS_SET, .payload = status };
+    hf__command_issue(self, &event);
+    hf__execution_leave(self);
+}
+
+const char *hf_instance_id(const hf_orchestration *o)
+{
+    return o->execution->instance_id;
+}
+
+const void *hf_orchestration_user(const hf_orchestration *o)
+{
+    return o->execution->registered->user;
+}
+
+bool hf_is_replaying(const hf_orchestration *o)
+{
+    hf_assert(o->execution->turn);
+    return !o->execution->turn->is_live;
+}
+
+bool hf_history_is_long(const hf_orchestration *o)
+{
+    return o->execution->delivered_event_id > HF_HISTORY_LONG_EVENTS;
+}
+
+void hf_log(hf_orchestration *o, hf_log_level level, const char *format, ...)
+{
+    enum { LINE_SIZE = 1024 };
+    struct hf_execution *self = hf__execution_enter(o);
+    if (!self->options.log || !self->turn->is_live) return;
+    char message[LINE_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    hf_log_line line = HF_INIT(hf_log_line);
+    line.level = level;
+    line.event = "orchestration.log";
+    line.message = message;
+    line.instance = self->instance_id;
+    self->options.log(self->options.log_self, &line);
+}

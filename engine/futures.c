@@ -1,0 +1,149 @@
+/* Futures: what the code can await. A table by rising id, and among them the pending ones as a list.
+ *
+ * A future is named by the event id of the command that made it, so a completion finds it by its source. It lives in the arena of the
+ * scope in which it was made. Scopes are a stack, hence the futures of a scope and of those inside it are the table's tail.
+ *
+ *            new               deliver, cancel, close of its session, cancel request
+ *   (none) ------> pending --------------------------------------------------------> done
+ *
+ * A done future never changes again: a later completion of it is ignored. */
+#include <string.h>
+
+#include "engine/execution_internal.h"
+
+/* ---- the table ---------------------------------------------------------------------------------- */
+
+static void pending_append(struct hf_execution *self, struct hf__future *future)
+{
+    future->previous_pending = self->pending_last;
+    if (self->pending_last) {
+        hf_assert(self->pending_last->id < future->id);
+        self->pending_last->next_pending = future;
+    } else {
+        self->pending_first = future;
+    }
+    self->pending_last = future;
+}
+
+static void pending_remove(struct hf_execution *self, struct hf__future *future)
+{
+    struct hf__future *previous = future->previous_pending, *next = future->next_pending;
+    hf_assert(previous || self->pending_first == future);
+    hf_assert(next || self->pending_last == future);
+    if (previous) previous->next_pending = next;
+    if (next) next->previous_pending = previous;
+    if (!previous) self->pending_first = next;
+    if (!next) self->pending_last = previous;
+    future->previous_pending = future->next_pending = NULL;
+}
+
+static bool table_fits_one(struct hf_execution *self)
+{
+    if (self->futures_count < self->futures_capacity) return true;
+    void *array = self->futures;
+    bool grown = hf_heap_grow(self->heap, &array, &self->futures_capacity, sizeof *self->futures);
+    self->futures = array;
+    return grown;
+}
+
+struct hf__future *hf__future_new(struct hf_execution *self, enum hf__future_kind kind,
+                                  uint64_t event_id, hf_slice name)
+{
+    struct hf_arena *arena = hf__scope_arena(self);
+    struct hf__future *future = hf_arena_new(arena, sizeof *future);
+    hf_slice copy = hf_arena_copy(arena, name);
+    if (!future || !copy.data || !table_fits_one(self)) {
+        hf__execution_no_memory(self);
+        return NULL;
+    }
+    hf_assert(self->futures_count == 0 ||
+              self->futures[self->futures_count - 1]->id < event_id);
+    *future = (struct hf__future){ .id = event_id,
+                                   .kind = kind,
+                                   .is_pending = true,
+                                   .scope = self->scopes_count - 1,
+                                   .name = copy };
+    self->futures[self->futures_count++] = future;
+    pending_append(self, future);
+    return future;
+}
+
+struct hf__future *hf__future_find(const struct hf_execution *self, uint64_t id)
+{
+    size_t low = 0, high = self->futures_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (self->futures[middle]->id < id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    bool found = low < self->futures_count && self->futures[low]->id == id;
+    return found ? self->futures[low] : NULL;
+}
+
+/* ---- ending ------------------------------------------------------------------------------------- */
+
+void hf__future_finish(struct hf_execution *self, struct hf__future *future, hf_status status)
+{
+    hf_assert(future->is_pending);
+    pending_remove(self, future);
+    if (future->queue) hf__mailbox_leave(future);
+    future->is_pending = false;
+    future->status = status;
+}
+
+void hf__future_deliver(struct hf_execution *self, const struct hf_event *event)
+{
+    struct hf__future *future = hf__future_find(self, event->source);
+    if (!future || !future->is_pending) return; /* it ended before: legal, and no second outcome */
+    struct hf_arena *arena = &self->scopes[future->scope].arena;
+    future->result = hf_arena_copy(arena, event->payload);
+    future->code = hf_arena_copy(arena, event->code);
+    future->text = hf_arena_copy(arena, event->text);
+    if (arena->failed) hf__execution_no_memory(self);
+    bool failed = event->kind == HF_EVENT_ACTIVITY_FAILED;
+    hf__future_finish(self, future, failed ? HF_FAILED : HF_OK);
+}
+
+void hf__future_cancel(struct hf_execution *self, struct hf__future *future)
+{
+    hf_assert(future->is_pending);
+    struct hf_event event = { .kind = HF_EVENT_FUTURE_CANCELLED, .source = future->id };
+    hf__command_issue(self, &event);
+    if (future->kind != HF__FUTURE_TAKE) hf__decision_cancel(self, future->id);
+    hf__future_finish(self, future, HF_CANCELLED);
+}
+
+void hf__futures_cancel_all(struct hf_execution *self)
+{
+    while (self->pending_first) {
+        struct hf__future *future = self->pending_first;
+        if (future->kind != HF__FUTURE_TAKE) hf__decision_cancel(self, future->id);
+        hf__future_finish(self, future, HF_CANCELLED);
+    }
+    hf_assert(!self->pending_last);
+}
+
+void hf__futures_close_session(struct hf_execution *self, uint64_t incarnation)
+{
+    hf_assert(incarnation > 0);
+    struct hf__future *future = self->pending_first;
+    while (future) {
+        struct hf__future *next = future->next_pending;
+        if (future->incarnation == incarnation) {
+            hf__future_finish(self, future, HF_SESSION_CLOSED);
+        }
+        future = next;
+    }
+}
+
+void hf__futures_cut(struct hf_execution *self, size_t begin)
+{
+    hf_assert(begin <= self->futures_count);
+    for (size_t i = begin; i < self->futures_count; i++) {
+        if (self->futures[i]->is_pending) hf__future_cancel(self, self->futures[i]);
+    }
+    self->futures_count = begin;
+}

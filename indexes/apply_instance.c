@@ -1,0 +1,89 @@
+/* Records of an instance's life outside its turns: started, message, terminated. */
+#include <inttypes.h>
+
+#include "engine/base/assert.h"
+#include "engine/base/bytes.h"
+#include "engine/base/slice.h"
+#include "indexes/fold.h"
+
+/* The number is the next one, and the id is free. */
+static hf_status started_check(struct hf__fold *fold, const struct hf_started *body)
+{
+    struct hf_row_instance other;
+    uint64_t next = 0;
+    if (body->id.size > HF_ID_SIZE_MAX) return hf__fold_misfit(fold, "its id is too long");
+    if (body->engine_version > HF_KEY_PART_MAX) {
+        return hf__fold_misfit(fold, "engine version %" PRIu64, body->engine_version);
+    }
+    hf_status status = hf_next_instance(fold->tables, &next, fold->error);
+    if (status != HF_OK) return status;
+    if (body->instance != next) {
+        return hf__fold_misfit(fold, "instance %" PRIu64 " is not the next one, %" PRIu64,
+                               body->instance, next);
+    }
+    status = hf_instance_find(fold->tables, body->id, &other, fold->error);
+    if (status == HF_OK) {
+        return hf__fold_misfit(fold, "instance %" PRIu64 " has its id", other.number);
+    }
+    return status == HF_NOT_FOUND ? HF_OK : status;
+}
+
+hf_status hf__apply_started(struct hf__fold *fold, const struct hf_started *body)
+{
+    const struct hf_fold_record *record = fold->record;
+    struct hf_row_instance row = {
+        .number = body->instance,
+        .id = body->id,
+        .orchestration = body->orchestration,
+        .status = HF_INSTANCE_PENDING,
+        .execution = 1,
+        .head = record->lsn,
+        .next_event_id = 2,
+        .engine_version = body->engine_version,
+        .started_unix_ms = record->wall_unix_ms,
+        .turn_due_lsn = record->lsn,
+    };
+    struct hf_ref ref = hf_ref_of(record, body->body);
+    unsigned char number[8];
+    hf_status status = started_check(fold, body);
+    if (status == HF_OK) status = hf__command_key_put(fold, body->key, body->instance);
+    if (status == HF_OK) {
+        status = hf__history_put(fold, &(struct hf_item_id){ row.number, 1, 1 }, &ref);
+    }
+    if (status == HF_OK) {
+        status = hf_meta_put_number(fold->tables, "next_instance", row.number + 1, fold->error);
+    }
+    if (status != HF_OK) return status;
+    hf_put_le64(number, row.number);
+    status = hf_table_put(fold->tables, HF_TABLE_INSTANCE_IDS, body->id,
+                          hf_bytes(number, sizeof(number)), fold->error);
+    if (status != HF_OK) return status;
+    return hf__instance_put(fold, &(struct hf__instance_change){ NULL, &row, false });
+}
+
+hf_status hf__apply_message(struct hf__fold *fold, const struct hf_message_record *body)
+{
+    const struct hf_row_message message = { .body = hf_ref_of(fold->record, body->body) };
+    hf_status status = hf__message_arrive(fold, body->instance, &message);
+    return status == HF_OK ? hf__command_key_put(fold, body->key, body->instance) : status;
+}
+
+hf_status hf__apply_terminated(struct hf__fold *fold, const struct hf_terminated *body)
+{
+    struct hf_row_instance before;
+    struct hf_ref ref = hf_ref_of(fold->record, body->body);
+    struct hf_item_id event = { body->instance, body->execution, body->event_id };
+    hf_status status = hf__instance_running(fold, body->instance, &before);
+    if (status != HF_OK) return status;
+    if (body->execution != before.execution || body->event_id != before.next_event_id) {
+        return hf__fold_misfit(fold, "event %" PRIu64 " of execution %" PRIu64 " is not the next",
+                               body->event_id, body->execution);
+    }
+    status = hf__history_put(fold, &event, &ref);
+    if (status == HF_OK) status = hf__command_key_put(fold, body->key, body->instance);
+    if (status != HF_OK) return status;
+    struct hf_row_instance after = before;
+    after.next_event_id++;
+    return hf__instance_end(fold, &before, &after,
+                            &(struct hf__ending){ HF_INSTANCE_TERMINATED, ref });
+}

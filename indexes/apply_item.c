@@ -1,0 +1,190 @@
+/* Records of items: delivered (with claims), completed, abandoned, timer fired. */
+#include <inttypes.h>
+
+#include "engine/base/assert.h"
+#include "indexes/fold.h"
+
+/* ---- delivered ------------------------------------------------------------------------------ */
+
+/* Gives a session to the registration: what ran under the old claim is queued again, and the epoch
+ * is this record. */
+static hf_status deliver_claim(struct hf__fold *fold, const struct hf_claimed_session *claim,
+                               uint64_t registration)
+{
+    struct hf_session_id id = { claim->instance, claim->incarnation };
+    struct hf_row_session before;
+    hf_status status = hf__session_requeue(fold, &id);
+    if (status == HF_OK) status = hf_session_get(fold->tables, &id, &before, fold->error);
+    status = hf__fold_expect(fold, status, "claimed session", claim->incarnation);
+    if (status != HF_OK) return status;
+    hf_assert(fold->rows_left > 0);
+    if (before.owner != 0) fold->tables->effects |= HF_EFFECT_VOIDED;
+    struct hf_row_session after = before;
+    after.owner = registration;
+    after.epoch = fold->record->lsn;
+    after.orphaned = 0;
+    after.delivered_in_claim = 0;
+    return hf__session_put(fold, &before, &after);
+}
+
+/* Counts a delivery in the session, which must be the registration's. */
+static hf_status deliver_in_session(struct hf__fold *fold, const struct hf_row_item *item,
+                                    uint64_t registration)
+{
+    struct hf_session_id id = { item->id.instance, item->incarnation };
+    struct hf_row_session before;
+    if (item->incarnation == 0) return HF_OK;
+    hf_status status = hf_session_get(fold->tables, &id, &before, fold->error);
+    status = hf__fold_expect(fold, status, "session", id.incarnation);
+    if (status != HF_OK) return status;
+    if (before.owner != registration) {
+        return hf__fold_misfit(fold, "registration %" PRIu64 " does not own session %" PRIu64,
+                               registration, id.incarnation);
+    }
+    struct hf_row_session after = before;
+    after.delivered_in_claim++;
+    return hf__session_put(fold, &before, &after);
+}
+
+static hf_status deliver_item(struct hf__fold *fold, const struct hf_item_id *id,
+                              const struct hf_row_item *delivery)
+{
+    struct hf_row_item before;
+    hf_status status = hf_item_get(fold->tables, id, &before, fold->error);
+    status = hf__fold_expect(fold, status, "item", id->event_id);
+    if (status != HF_OK) return status;
+    if (before.state == HF_ITEM_DELAYED || before.delivery_lsn == fold->record->lsn) {
+        return hf__fold_misfit(fold, "item %" PRIu64 " of instance %" PRIu64 " is not to be had",
+                               id->event_id, id->instance);
+    }
+    if (before.state == HF_ITEM_RUNNING) fold->tables->effects |= HF_EFFECT_VOIDED;
+    struct hf_row_item after = before;
+    after.state = HF_ITEM_RUNNING;
+    after.registration = delivery->registration;
+    after.delivery_lsn = delivery->delivery_lsn;
+    after.delivery_number = delivery->delivery_number;
+    after.attempts++;
+    status = deliver_in_session(fold, &after, delivery->registration);
+    if (status == HF_OK) status = hf__item_put(fold, &before, &after);
+    if (status != HF_OK || before.state != HF_ITEM_RUNNING) return status;
+    return hf__registration_settle(fold, before.registration);
+}
+
+hf_status hf__apply_delivered(struct hf__fold *fold, const struct hf_delivered *body)
+{
+    const struct hf_claimed_session *claims = body->claims.items;
+    const struct hf_delivered_item *items = body->items.items;
+    struct hf_row_registration registration;
+    fold->rows_left = UINT64_MAX; /* what runs in a claimed session is bounded by its worker */
+    hf_status status = hf__registration_live(fold, body->registration, &registration);
+    for (size_t i = 0; status == HF_OK && i < body->claims.count; i++) {
+        status = deliver_claim(fold, &claims[i], body->registration);
+    }
+    for (size_t i = 0; status == HF_OK && i < body->items.count; i++) {
+        struct hf_row_item delivery = { .registration = body->registration,
+                                        .delivery_lsn = fold->record->lsn,
+                                        .delivery_number = i + 1 };
+        status = deliver_item(fold, &items[i].item, &delivery);
+    }
+    return status;
+}
+
+/* ---- completed and abandoned ---------------------------------------------------------------- */
+
+/* The row of an item that runs under exactly this delivery, and whose session, if it has one, is
+ * still the registration's. */
+static hf_status item_held(struct hf__fold *fold, const struct hf_row_item *delivery,
+                           struct hf_row_item *out_row)
+{
+    struct hf_row_registration registration;
+    struct hf_row_session session;
+    hf_status status = hf_item_get(fold->tables, &delivery->id, out_row, fold->error);
+    status = hf__fold_expect(fold, status, "item", delivery->id.event_id);
+    if (status == HF_OK) {
+        status = hf__registration_live(fold, delivery->registration, &registration);
+    }
+    if (status != HF_OK) return status;
+    if (out_row->state != HF_ITEM_RUNNING || out_row->registration != delivery->registration ||
+        out_row->delivery_lsn != delivery->delivery_lsn ||
+        out_row->delivery_number != delivery->delivery_number) {
+        return hf__fold_misfit(
+            fold, "item %" PRIu64 " of instance %" PRIu64 " does not run under that delivery",
+            delivery->id.event_id, delivery->id.instance);
+    }
+    if (out_row->incarnation == 0) return HF_OK;
+    struct hf_session_id id = { delivery->id.instance, out_row->incarnation };
+    status = hf_session_get(fold->tables, &id, &session, fold->error);
+    return hf__fold_expect(fold, status, "session", id.incarnation);
+}
+
+hf_status hf__apply_completed(struct hf__fold *fold, const struct hf_completed *body)
+{
+    struct hf_row_item row;
+    struct hf_row_item delivery = { .id = body->item,
+                                    .registration = body->registration,
+                                    .delivery_lsn = body->delivery_lsn,
+                                    .delivery_number = body->delivery_number };
+    const struct hf_row_message message = { .body = hf_ref_of(fold->record, body->body),
+                                            .execution = body->item.execution };
+    hf_status status = item_held(fold, &delivery, &row);
+    if (status == HF_OK) status = hf__item_put(fold, &row, NULL);
+    return status == HF_OK ? hf__message_arrive(fold, body->item.instance, &message) : status;
+}
+
+/* Puts a running item aside until its due time. */
+static hf_status item_delay(struct hf__fold *fold, const struct hf_row_item *row,
+                            uint64_t due_unix_ms)
+{
+    struct hf_timer_place place = { due_unix_ms, row->id };
+    struct hf_row_timer timer = { HF_TIMER_ITEM, { 0, 0, 0, 0 } };
+    struct hf_row_item after = *row;
+    after.state = HF_ITEM_DELAYED;
+    after.registration = 0;
+    after.delivery_lsn = 0;
+    after.delivery_number = 0;
+    hf_status status = hf__timer_put(fold, &place, &timer);
+    return status == HF_OK ? hf__item_put(fold, row, &after) : status;
+}
+
+hf_status hf__apply_abandoned(struct hf__fold *fold, const struct hf_abandoned *body)
+{
+    struct hf_row_instance instance;
+    struct hf_row_item before;
+    struct hf_row_item delivery = { .id = body->item,
+                                    .registration = body->registration,
+                                    .delivery_lsn = body->delivery_lsn,
+                                    .delivery_number = body->delivery_number };
+    hf_status status = hf__instance_running(fold, body->item.instance, &instance);
+    if (status == HF_OK) status = item_held(fold, &delivery, &before);
+    if (status != HF_OK) return status;
+    struct hf_row_item uncounted = before;
+    if (body->uncounted && before.attempts > 0) uncounted.attempts--;
+    if (body->due_unix_ms != 0) return item_delay(fold, &uncounted, body->due_unix_ms);
+    return hf__item_requeue(fold, &uncounted);
+}
+
+/* ---- timers --------------------------------------------------------------------------------- */
+
+hf_status hf__apply_timer_fired(struct hf__fold *fold, const struct hf_timer_fired *body)
+{
+    struct hf_row_instance instance;
+    struct hf_row_timer timer;
+    struct hf_row_item item;
+    uint64_t number = body->timer.instance;
+    hf_status status = hf__timer_take(fold, &body->timer, &timer);
+    status = hf__fold_expect(fold, status, "timer", body->timer.event_id);
+    if (status == HF_OK) status = hf_instance_get(fold->tables, number, &instance, fold->error);
+    status = hf__fold_expect(fold, status, "instance", number);
+    if (status != HF_OK) return status;
+    if (timer.kind == HF_TIMER_ITEM) {
+        status = hf__item_pointed(fold, &body->timer, &item);
+        if (status == HF_OK && item.state != HF_ITEM_DELAYED) {
+            return hf__fold_misfit(fold, "item %" PRIu64 " is not delayed", item.id.event_id);
+        }
+        return status == HF_OK ? hf__item_requeue(fold, &item) : status;
+    }
+    if (hf_instance_has_ended(&instance)) return HF_OK;
+    const struct hf_row_message message = { .body = timer.body,
+                                            .execution = body->timer.execution };
+    return hf__message_arrive(fold, number, &message);
+}

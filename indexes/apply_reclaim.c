@@ -1,0 +1,194 @@
+/* Clearing up in bounded steps: what a closed session, an ended instance or an ended registration
+ * leaves behind.
+ *
+ * The record that ends it clears as much as its bound allows and marks the rest in `reclaim`;
+ * `reclaimed` records do the rest, step by step, in the same order. Meanwhile what is left is dead
+ * to whoever looks: its session has no row, its instance has ended, its registration has ended. */
+#include <inttypes.h>
+
+#include "engine/base/assert.h"
+#include "indexes/fold.h"
+
+/* One step: moves or removes one row, or finds that none is left. */
+struct purge {
+    struct hf__fold *fold;
+    const struct hf_reclaim_place *place;
+    bool is_done;
+};
+
+/* ---- steps ---------------------------------------------------------------------------------- */
+
+static hf_status purge_item(struct hf__fold *fold, const struct hf_item_id *id)
+{
+    struct hf_row_item row;
+    hf_status status = hf__item_pointed(fold, id, &row);
+    return status == HF_OK ? hf__item_purge(fold, &row) : status;
+}
+
+static hf_status purge_session_step(struct purge *purge)
+{
+    struct hf_session_item_place place = { .session = { purge->place->number,
+                                                        purge->place->incarnation } };
+    struct hf_item_id item;
+    hf_status status = hf_session_items_any_next(purge->fold->tables, &place, &item,
+                                                 purge->fold->error);
+    purge->is_done = status == HF_NOT_FOUND;
+    if (status != HF_OK) return status == HF_NOT_FOUND ? HF_OK : status;
+    return purge_item(purge->fold, &item);
+}
+
+/* The first row of an instance in a table whose keys begin with (instance, execution, event id).
+ * HF_NOT_FOUND: none. */
+static hf_status first_of_instance(struct purge *purge, enum hf_table table,
+                                   struct hf_item_id *out_id)
+{
+    struct hf__search search = { table,
+                                 hf_key_item(&(struct hf_item_id){ purge->place->number, 0, 0 }),
+                                 8 };
+    struct hf_table_row row;
+    hf_status status = hf__search(purge->fold->tables, &search, &row, purge->fold->error);
+    if (status != HF_OK) return status;
+    return hf_key_read_item(row.key, out_id) ? HF_OK : hf__row_damaged(table, purge->fold->error);
+}
+
+static hf_status purge_open_session(struct purge *purge)
+{
+    struct hf_session_id after = { purge->place->number, 0 };
+    struct hf_row_session row;
+    hf_status status = hf_session_next(purge->fold->tables, &after, &row, purge->fold->error);
+    if (status == HF_OK && row.id.instance != after.instance) return HF_NOT_FOUND;
+    if (status != HF_OK) return status;
+    if (row.owner != 0) purge->fold->tables->effects |= HF_EFFECT_VOIDED;
+    return hf__session_put(purge->fold, &row, NULL);
+}
+
+static hf_status purge_inbox(struct purge *purge)
+{
+    struct hf_number_pair place = { purge->place->number, 0 };
+    struct hf_row_message message;
+    hf_status status = hf_inbox_next(purge->fold->tables, &place, &message, purge->fold->error);
+    if (status != HF_OK) return status;
+    struct hf_key key = hf_key_pair(&(struct hf_number_pair){ place.first, message.lsn });
+    return hf__fold_delete(purge->fold, HF_TABLE_INBOX, &key);
+}
+
+/* Sessions first, since they can be claimed; then items, for they can be fetched; then timers and
+ * messages. */
+static hf_status purge_instance_step(struct purge *purge)
+{
+    struct hf_item_id id;
+    struct hf_row_timer timer;
+    hf_status status = purge_open_session(purge);
+    if (status != HF_NOT_FOUND) return status;
+    status = first_of_instance(purge, HF_TABLE_ITEMS, &id);
+    if (status == HF_OK) return purge_item(purge->fold, &id);
+    if (status != HF_NOT_FOUND) return status;
+    status = first_of_instance(purge, HF_TABLE_TIMERS_BY_ID, &id);
+    if (status == HF_OK) return hf__timer_take(purge->fold, &id, &timer);
+    if (status != HF_NOT_FOUND) return status;
+    status = purge_inbox(purge);
+    purge->is_done = status == HF_NOT_FOUND;
+    return purge->is_done ? HF_OK : status;
+}
+
+/* A session goes back with what runs in it, as far as the bound allows. */
+static hf_status purge_owned_session(struct purge *purge, const struct hf_session_id *id)
+{
+    struct hf_row_session row;
+    struct hf__fold *fold = purge->fold;
+    hf_status status = hf__session_requeue(fold, id);
+    if (status != HF_OK || fold->rows_left == 0) return status;
+    status = hf_session_get(fold->tables, id, &row, fold->error);
+    status = hf__fold_expect(fold, status, "owned session", id->incarnation);
+    return status == HF_OK ? hf__session_release(fold, id, true) : status;
+}
+
+static hf_status purge_registration_step(struct purge *purge)
+{
+    struct hf_session_owned_place owned = { .owner = purge->place->number };
+    struct hf_running_place running = { .registration = purge->place->number };
+    struct hf__fold *fold = purge->fold;
+    struct hf_item_id item;
+    struct hf_row_item row;
+    hf_status status = hf_sessions_owned_next(fold->tables, &owned, fold->error);
+    if (status == HF_OK) return purge_owned_session(purge, &owned.session);
+    if (status != HF_NOT_FOUND) return status;
+    status = hf_items_running_any_next(fold->tables, &running, &item, fold->error);
+    purge->is_done = status == HF_NOT_FOUND;
+    if (status != HF_OK) return purge->is_done ? HF_OK : status;
+    status = hf__item_pointed(fold, &item, &row);
+    return status == HF_OK ? hf__item_requeue(fold, &row) : status;
+}
+
+static hf_status purge_step(struct purge *purge)
+{
+    switch (purge->place->kind) {
+    case HF_RECLAIM_REGISTRATION: return purge_registration_step(purge);
+    case HF_RECLAIM_INSTANCE: return purge_instance_step(purge);
+    case HF_RECLAIM_SESSION: return purge_session_step(purge);
+    default: HF_UNREACHABLE("a kind of reclaim that is none");
+    }
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
+/* Sets or removes the mark that rows are left. A registration that has gone with its last row
+ * leaves none. */
+static hf_status purge_mark(struct hf__fold *fold, const struct hf_reclaim_place *place,
+                            bool is_done)
+{
+    struct hf_key key = hf_key_reclaim(place);
+    struct hf_row_registration registration;
+    if (!is_done && place->kind == HF_RECLAIM_REGISTRATION) {
+        hf_status status = hf_registration_get(fold->tables, place->number, &registration,
+                                               fold->error);
+        if (status != HF_OK && status != HF_NOT_FOUND) return status;
+        is_done = status == HF_NOT_FOUND;
+    }
+    if (!is_done) {
+        fold->tables->effects |= HF_EFFECT_RECLAIM;
+        return hf__fold_put(fold, HF_TABLE_RECLAIM, &key, (hf_slice)HF_EMPTY);
+    }
+    hf_status status = hf_table_delete(fold->tables, HF_TABLE_RECLAIM, hf_key_slice(&key),
+                                       fold->error);
+    return status == HF_NOT_FOUND ? HF_OK : status;
+}
+
+hf_status hf__purge(struct hf__fold *fold, const struct hf_reclaim_place *place)
+{
+    struct purge purge = { fold, place, false };
+    struct hf_arena_mark mark = hf_arena_mark(fold->tables->arena);
+    while (fold->rows_left > 0 && !purge.is_done) {
+        hf_status status = purge_step(&purge);
+        hf_arena_reset_to(fold->tables->arena, mark);
+        if (status != HF_OK) return status;
+        if (!purge.is_done && fold->rows_left > 0) fold->rows_left--;
+    }
+    if (place->kind != HF_RECLAIM_REGISTRATION) return purge_mark(fold, place, purge.is_done);
+    hf_status status = purge_mark(fold, place, purge.is_done);
+    return status == HF_OK ? hf__registration_settle(fold, place->number) : status;
+}
+
+hf_status hf__apply_reclaimed(struct hf__fold *fold, const struct hf_reclaimed *body)
+{
+    struct hf_reclaim_place place = { HF_RECLAIM_REGISTRATION, body->registration, 0 };
+    if ((body->registration != 0) == (body->instance != 0)) {
+        return hf__fold_misfit(fold, "it names not one of registration and instance");
+    }
+    if (body->incarnation > HF_KEY_PART_MAX || (body->registration && body->incarnation)) {
+        return hf__fold_misfit(fold, "incarnation %" PRIu64, body->incarnation);
+    }
+    if (body->instance != 0) {
+        place.kind = body->incarnation ? HF_RECLAIM_SESSION : HF_RECLAIM_INSTANCE;
+        place.number = body->instance;
+        place.incarnation = body->incarnation;
+    }
+    hf_slice value = HF_EMPTY;
+    struct hf_key key = hf_key_reclaim(&place);
+    hf_status status = hf_table_get(fold->tables, HF_TABLE_RECLAIM, hf_key_slice(&key), &value,
+                                    fold->error);
+    status = hf__fold_expect(fold, status, "work to reclaim of", place.number);
+    if (status != HF_OK) return status;
+    fold->rows_left = body->rows_max;
+    return hf__purge(fold, &place);
+}

@@ -1,0 +1,122 @@
+/* Laws 1 and 2 (audit.c): instances, their history, inboxes and due turns. */
+#include <inttypes.h>
+
+#include "engine/base/status.h"
+#include "indexes/audit_internal.h"
+#include "indexes/soft.h"
+
+/* Law 1. */
+static hf_status check_due(struct hf__audit *audit, const struct hf_row_instance *row)
+{
+    struct hf_number_pair place = { row->number, 0 };
+    struct hf_row_message message = { .lsn = 0 };
+    struct hf_turn_lock lock;
+    bool has_due_row = false;
+    hf_status status = hf_inbox_next(audit->tables, &place, &message, audit->error);
+    if (status != HF_OK && status != HF_NOT_FOUND) return status;
+    uint64_t oldest = status == HF_OK ? message.lsn : 0;
+    bool is_fresh = row->turn_due_lsn == row->head;
+    if (!hf_instance_has_ended(row) && !is_fresh && row->turn_due_lsn != oldest) {
+        return hf__audit_broken(
+            audit, "instance %" PRIu64 " is due at %" PRIu64 ", its oldest message is %" PRIu64,
+            row->number, row->turn_due_lsn, oldest);
+    }
+    status = hf_turn_lock_get(audit->tables, row->number, &lock, audit->error);
+    if (status != HF_OK && status != HF_NOT_FOUND) return status;
+    bool should_have = status == HF_NOT_FOUND && row->turn_due_lsn != 0;
+    struct hf_key key = hf_key_turn_due(
+        &(struct hf_turn_due){ row->engine_version, row->turn_due_lsn, row->number });
+    status = hf__audit_has_row(audit, HF_TABLE_TURNS_DUE, &key, &has_due_row);
+    if (status != HF_OK || has_due_row == should_have) return status;
+    return hf__audit_broken(audit, "turns_due is wrong about instance %" PRIu64, row->number);
+}
+
+hf_status hf__audit_check_instance(struct hf__audit *audit, const struct hf_table_row *row)
+{
+    struct hf_row_instance instance, same;
+    struct hf_ref ref;
+    uint64_t number = 0, next = 0;
+    if (!hf_key_read_number(row->key, &number)) return hf__row_damaged(audit->table, audit->error);
+    hf_status status = hf_instance_get(audit->tables, number, &instance, audit->error);
+    if (status == HF_OK) status = hf_next_instance(audit->tables, &next, audit->error);
+    if (status == HF_OK && number >= next) {
+        return hf__audit_broken(audit, "instance %" PRIu64 " is not below the next number", number);
+    }
+    if (status == HF_OK) {
+        status = hf_instance_find(audit->tables, instance.id, &same, audit->error);
+        status = hf__audit_there(audit, status, "id of instance", number);
+    }
+    if (status == HF_OK && same.number != number) {
+        return hf__audit_broken(audit, "the id of instance %" PRIu64 " is another's", number);
+    }
+    if (status == HF_OK) {
+        struct hf_item_id last = { number, instance.execution, instance.next_event_id - 1 };
+        status = hf_history_get(audit->tables, &last, &ref, audit->error);
+        status = hf__audit_there(audit, status, "last event of instance", number);
+    }
+    return status == HF_OK ? check_due(audit, &instance) : status;
+}
+
+hf_status hf__audit_check_instance_id(struct hf__audit *audit, const struct hf_table_row *row)
+{
+    struct hf_row_instance instance;
+    hf_status status = hf_instance_find(audit->tables, row->key, &instance, audit->error);
+    if (status == HF_OK && !hf_slice_equal(instance.id, row->key)) {
+        return hf__audit_broken(audit, "an id points to instance %" PRIu64 " of another",
+                                instance.number);
+    }
+    return hf__audit_there(audit, status, "an id", 0);
+}
+
+/* Law 2. */
+hf_status hf__audit_check_history(struct hf__audit *audit, const struct hf_table_row *row)
+{
+    struct hf_item_id event, last = audit->last_event;
+    struct hf_row_instance instance;
+    struct hf_ref ref;
+    if (!hf_key_read_item(row->key, &event) || !hf_ref_read(row->value, &ref)) {
+        return hf__row_damaged(audit->table, audit->error);
+    }
+    bool follows = event.instance == last.instance && event.execution == last.execution &&
+                   event.event_id == last.event_id + 1;
+    audit->last_event = event;
+    if (!follows && event.event_id != 1) {
+        return hf__audit_broken(audit, "instance %" PRIu64 " has a gap before event %" PRIu64,
+                                event.instance, event.event_id);
+    }
+    hf_status status = hf_instance_get(audit->tables, event.instance, &instance, audit->error);
+    status = hf__audit_there(audit, status, "instance", event.instance);
+    if (status != HF_OK) return status;
+    if (event.execution > instance.execution ||
+        (event.execution == instance.execution && event.event_id >= instance.next_event_id)) {
+        return hf__audit_broken(audit, "instance %" PRIu64 " has event %" PRIu64 " beyond its end",
+                                event.instance, event.event_id);
+    }
+    return HF_OK;
+}
+
+hf_status hf__audit_check_inbox(struct hf__audit *audit, const struct hf_table_row *row)
+{
+    struct hf_number_pair place;
+    struct hf_row_instance instance;
+    struct hf_row_message message;
+    if (!hf_key_read_pair(row->key, &place) || !hf_message_read(row->value, &message)) {
+        return hf__row_damaged(audit->table, audit->error);
+    }
+    return hf__audit_instance_of(audit, place.first, &instance);
+}
+
+hf_status hf__audit_check_turn_due(struct hf__audit *audit, const struct hf_table_row *row)
+{
+    struct hf_turn_due place;
+    struct hf_row_instance instance;
+    if (!hf_key_read_turn_due(row->key, &place)) return hf__row_damaged(audit->table, audit->error);
+    hf_status status = hf_instance_get(audit->tables, place.instance, &instance, audit->error);
+    status = hf__audit_there(audit, status, "instance", place.instance);
+    if (status != HF_OK) return status;
+    if (instance.turn_due_lsn == place.arrival_lsn &&
+        instance.engine_version == place.engine_version) {
+        return HF_OK;
+    }
+    return hf__audit_broken(audit, "instance %" PRIu64 " is not due there", place.instance);
+}

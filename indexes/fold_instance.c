@@ -1,0 +1,125 @@
+/* Instances in the fold: the row, whether a turn is due, inbox, history and idempotency keys.
+ *
+ * A turn of a running instance is due when it was just started or continued (turn_due_lsn is its
+ * own head), or when its inbox holds messages (the oldest). Its turns_due row stands under (engine
+ * version, turn_due_lsn), unless a soft lock hides it. */
+#include <inttypes.h>
+
+#include "engine/base/assert.h"
+#include "engine/base/bytes.h"
+#include "indexes/fold.h"
+#include "indexes/soft_internal.h"
+
+hf_status hf__instance_running(struct hf__fold *fold, uint64_t number,
+                               struct hf_row_instance *out_row)
+{
+    hf_status status = hf_instance_get(fold->tables, number, out_row, fold->error);
+    status = hf__fold_expect(fold, status, "instance", number);
+    if (status != HF_OK) return status;
+    if (hf_instance_has_ended(out_row)) {
+        return hf__fold_misfit(fold, "instance %" PRIu64 " has ended", number);
+    }
+    return HF_OK;
+}
+
+static bool due_is_same(const struct hf_row_instance *a, const struct hf_row_instance *b)
+{
+    return a->turn_due_lsn == b->turn_due_lsn &&
+           (a->turn_due_lsn == 0 || a->engine_version == b->engine_version);
+}
+
+/* Moves the turns_due row. A locked instance has none, before and after, unless the record releases
+ * the lock. */
+static hf_status due_move(struct hf__fold *fold, const struct hf__instance_change *change)
+{
+    const struct hf_row_instance none = { .number = change->after->number };
+    const struct hf_row_instance *before = change->before ? change->before : &none;
+    const struct hf_row_instance *after = change->after;
+    struct hf_turn_lock lock;
+    bool was_locked = false;
+    hf_status status = HF_OK;
+    if (!change->releases_lock && due_is_same(before, after)) return HF_OK;
+    if (change->releases_lock) {
+        status = hf__turn_lock_take(fold->tables, after->number, &was_locked, fold->error);
+    } else if (change->before) {
+        status = hf_turn_lock_get(fold->tables, after->number, &lock, fold->error);
+        if (status == HF_OK) return HF_OK;
+        if (status == HF_NOT_FOUND) status = HF_OK;
+    }
+    if (status != HF_OK || (!was_locked && due_is_same(before, after))) return status;
+    if (!was_locked && before->turn_due_lsn != 0) {
+        status = hf__turn_due_delete(fold->tables, before, fold->error);
+    }
+    if (status != HF_OK || after->turn_due_lsn == 0) return status;
+    return hf__turn_due_put(fold->tables, after, fold->error);
+}
+
+hf_status hf__instance_put(struct hf__fold *fold, const struct hf__instance_change *change)
+{
+    const struct hf_row_instance *after = change->after;
+    struct hf__row row = { HF_TABLE_INSTANCES, &hf__row_instance_layout, after };
+    struct hf_key key = hf_key_number(after->number);
+    hf_assert(!change->before || change->before->number == after->number);
+    if (hf_instance_has_ended(after)) hf_assert(after->turn_due_lsn == 0);
+    hf_status status = due_move(fold, change);
+    return status == HF_OK ? hf__row_put(fold->tables, &key, &row, fold->error) : status;
+}
+
+hf_status hf__instance_end(struct hf__fold *fold, const struct hf_row_instance *before,
+                           const struct hf_row_instance *after, const struct hf__ending *ending)
+{
+    struct hf_reclaim_place place = { HF_RECLAIM_INSTANCE, before->number, 0 };
+    struct hf_row_instance row = *after;
+    hf_assert(!hf_instance_has_ended(before));
+    row.status = ending->status;
+    row.output = ending->output;
+    row.ended_unix_ms = fold->record->wall_unix_ms;
+    row.turn_due_lsn = 0;
+    hf_assert(hf_instance_has_ended(&row));
+    fold->tables->effects |= HF_EFFECT_ENDED;
+    hf_status status = hf__instance_put(fold, &(struct hf__instance_change){ before, &row, true });
+    return status == HF_OK ? hf__purge(fold, &place) : status;
+}
+
+hf_status hf__message_arrive(struct hf__fold *fold, uint64_t instance,
+                             const struct hf_row_message *message)
+{
+    unsigned char bytes[HF_MESSAGE_SIZE];
+    struct hf_row_instance before;
+    struct hf_key key = hf_key_pair(&(struct hf_number_pair){ instance, fold->record->lsn });
+    hf_status status = hf__instance_running(fold, instance, &before);
+    if (status != HF_OK) return status;
+    hf_message_write(message, bytes);
+    status = hf__fold_put(fold, HF_TABLE_INBOX, &key, hf_bytes(bytes, sizeof(bytes)));
+    if (status != HF_OK || before.turn_due_lsn != 0) return status;
+    struct hf_row_instance after = before;
+    after.turn_due_lsn = fold->record->lsn;
+    return hf__instance_put(fold, &(struct hf__instance_change){ &before, &after, false });
+}
+
+hf_status hf__history_put(struct hf__fold *fold, const struct hf_item_id *event,
+                          const struct hf_ref *ref)
+{
+    unsigned char bytes[HF_REF_SIZE];
+    if (!hf_item_id_fits(event)) return hf__fold_misfit(fold, "an event id has over 32 bits");
+    struct hf_key key = hf_key_item(event);
+    hf_ref_write(ref, bytes);
+    return hf__fold_put(fold, HF_TABLE_HISTORY, &key, hf_bytes(bytes, sizeof(bytes)));
+}
+
+hf_status hf__command_key_put(struct hf__fold *fold, hf_slice key, uint64_t instance)
+{
+    unsigned char bytes[16];
+    struct hf_row_command_key row;
+    if (key.size == 0) return HF_OK;
+    if (key.size > HF_TABLE_KEY_SIZE_MAX) return hf__fold_misfit(fold, "its key is too long");
+    hf_status status = hf_command_key_find(fold->tables, key, &row, fold->error);
+    if (status == HF_OK) {
+        return hf__fold_misfit(fold, "record %" PRIu64 " used its idempotency key", row.lsn);
+    }
+    if (status != HF_NOT_FOUND) return status;
+    hf_put_le64(bytes, fold->record->lsn);
+    hf_put_le64(bytes + 8, instance);
+    return hf_table_put(fold->tables, HF_TABLE_COMMAND_KEYS, key, hf_bytes(bytes, sizeof(bytes)),
+                        fold->error);
+}

@@ -1,0 +1,117 @@
+/* What clients ask: start an instance, send it a message, end it at once.
+ *
+ * An idempotency key makes a repeated command one: the record that did it holds the key, the fold
+ * keeps (key -> record, instance), and a command that comes with a key that is known is done
+ * already. A key names one command for one instance; the same key for another instance is refused.
+ */
+#include "logstore/command.h"
+
+#include "engine/base/assert.h"
+#include "engine/base/status.h"
+
+/* What a command says of its instance, and what is known of it. */
+struct target {
+    hf_slice id, key;
+    bool is_done;                    /* the key is known: nothing is to be done */
+    struct hf_row_instance instance; /* when it exists; number 0: it does not */
+};
+
+static hf_status target_find(struct hf__step *step, struct target *self)
+{
+    hf_status status = hf_instance_find(step->tables, self->id, &self->instance, step->error);
+    if (status == HF_NOT_FOUND) self->instance.number = 0;
+    return status == HF_NOT_FOUND ? HF_OK : status;
+}
+
+static hf_status target_check_key(struct hf__step *step, struct target *self)
+{
+    if (hf_slice_is_empty(self->key)) return HF_OK;
+    struct hf_row_command_key row;
+    hf_status status = hf_command_key_find(step->tables, self->key, &row, step->error);
+    if (status == HF_NOT_FOUND) return HF_OK;
+    if (status != HF_OK) return status;
+    self->is_done = row.instance == self->instance.number;
+    if (self->is_done) return HF_OK;
+    return hf_error_set(step->error, HF_INVALID,
+                        "idempotency key \"" HF_FMT "\" was used for instance number %llu, not for "
+                        "\"" HF_FMT "\": give each command a key of its own",
+                        HF_ARG(self->key), (unsigned long long)row.instance, HF_ARG(self->id));
+}
+
+/* Whether the command is well-formed, what it is about, and whether it was done already. */
+static hf_status target_resolve(struct hf__step *step, hf_slice body, struct target *self)
+{
+    hf_status status = hf__check_name(step, "instance id", self->id);
+    if (status == HF_OK) status = hf__check_optional_name(step, "idempotency key", self->key);
+    if (status == HF_OK) status = hf__check_body(step, "the command's body", body);
+    if (status == HF_OK) status = target_find(step, self);
+    if (status == HF_OK) status = target_check_key(step, self);
+    return status;
+}
+
+static hf_status target_missing(struct hf__step *step, const struct target *self)
+{
+    hf_assert(self->instance.number == 0);
+    return hf_error_set(step->error, HF_NOT_FOUND,
+                        "instance \"" HF_FMT "\" does not exist: start it first", HF_ARG(self->id));
+}
+
+hf_status hf__command_start(struct hf__step *step, struct hf_store_start *start)
+{
+    struct target target = { .id = start->id, .key = start->key };
+    hf_status status = hf__check_name(step, "orchestration name", start->orchestration);
+    if (status == HF_OK) status = target_resolve(step, start->body, &target);
+    if (status != HF_OK) return status;
+    if (target.is_done) {
+        start->out_instance = target.instance.number;
+        return HF_OK;
+    }
+    if (target.instance.number != 0) {
+        return hf_error_set(step->error, HF_EXISTS,
+                            "instance \"" HF_FMT "\" exists (number %llu, orchestration \"" HF_FMT
+                            "\"): choose another id",
+                            HF_ARG(start->id), (unsigned long long)target.instance.number,
+                            HF_ARG(target.instance.orchestration));
+    }
+    struct hf_started record = { .id = start->id,
+                                 .orchestration = start->orchestration,
+                                 .body = start->body,
+                                 .key = start->key };
+    status = hf_next_instance(step->tables, &record.instance, step->error);
+    if (status == HF_OK) status = hf__step_append(step, HF_RECORD_STARTED, &record, NULL);
+    if (status == HF_OK) start->out_instance = record.instance;
+    return status;
+}
+
+hf_status hf__command_message(struct hf__step *step, const struct hf_store_message *message)
+{
+    struct target target = { .id = message->id, .key = message->key };
+    hf_status status = target_resolve(step, message->body, &target);
+    if (status != HF_OK || target.is_done) return status;
+    if (target.instance.number == 0) return target_missing(step, &target);
+    if (hf_instance_has_ended(&target.instance)) {
+        if (message->ended_is_fine) return HF_OK;
+        return hf_error_set(step->error, HF_NOT_FOUND,
+                            "instance \"" HF_FMT "\" has ended: it takes no more messages",
+                            HF_ARG(message->id));
+    }
+    struct hf_message_record record = { .instance = target.instance.number,
+                                        .body = message->body,
+                                        .key = message->key };
+    return hf__step_append(step, HF_RECORD_MESSAGE, &record, NULL);
+}
+
+hf_status hf__command_terminate(struct hf__step *step, const struct hf_store_terminate *terminate)
+{
+    struct target target = { .id = terminate->id, .key = terminate->key };
+    hf_status status = target_resolve(step, terminate->body, &target);
+    if (status != HF_OK || target.is_done) return status;
+    if (target.instance.number == 0) return target_missing(step, &target);
+    if (hf_instance_has_ended(&target.instance)) return HF_OK;
+    struct hf_terminated record = { .instance = target.instance.number,
+                                    .execution = target.instance.execution,
+                                    .event_id = target.instance.next_event_id,
+                                    .body = terminate->body,
+                                    .key = terminate->key };
+    return hf__step_append(step, HF_RECORD_TERMINATED, &record, NULL);
+}

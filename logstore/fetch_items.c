@@ -1,0 +1,504 @@
+/* Which items a fetch delivers: a merge of sources by arrival.
+ *
+ *   source     over which index                         gives
+ *   ordinary   items_ready (tag)                        items without a session
+ *   sessions   sessions_ready (owner or 0, tag, class)  sessions with ready work, by their oldest
+ * item session    session_items (session, state)           the further items of a session that is
+ * ours now running    items_running (registration, tag)        work of those whose deadline has
+ * passed
+ *
+ * Laws:
+ *  1. The oldest head is taken next, then its source moves on. A session's head stands for its
+ *     oldest item; taking it opens the session's own sources.
+ *  2. A session that is not ours is claimed when its first item is taken, if there is room for one
+ *     more. Of the claimable ones those of dead or stopped owners come first; only the first class
+ *     that has any competes with the rest.
+ *  3. An item of a session goes to the session's owner or its new claimant alone: when only the
+ *     deadline for items has passed, the owner is given it again and nobody else is.
+ *  4. A claim puts what ran in the session back into its queue (the fold does so), so all of it,
+ * the running items too, can be delivered in the same record.
+ *  5. Nothing is written here. */
+#include "engine/base/assert.h"
+#include "engine/base/status.h"
+#include "indexes/queries.h"
+#include "logstore/fetch.h"
+#include "logstore/lease.h"
+#include "logstore/token.h"
+
+enum source_kind { SOURCE_ORDINARY = 1, SOURCE_SESSIONS, SOURCE_SESSION, SOURCE_RUNNING };
+
+/* Which claimable sessions come first. */
+enum claim_rank { CLAIM_RANK_ORPHANED = 0, CLAIM_RANK_OTHER = 1, CLAIM_RANKS_COUNT };
+
+/* What stands at the head of a source. */
+struct head {
+    struct hf_arrival arrival;
+    struct hf_row_item item;       /* but for kind sessions */
+    struct hf_row_session session; /* of session work; id.instance 0: ordinary */
+    hf_slice instance_id;
+    bool must_claim; /* the session is not ours: taking this claims it */
+};
+
+struct source {
+    enum source_kind kind;
+    union {
+        struct hf_ready_place ready;
+        struct hf_session_ready_place sessions;
+        struct hf_session_item_place session;
+        struct hf_running_place running;
+    } place;
+    bool has_head;
+    struct head head;
+};
+
+/* A fetch under way. */
+struct fetch {
+    struct hf__step *step;
+    const struct hf_store_fetch_items *asked;
+    struct hf__holder *holders; /* all registrations, ours too */
+    size_t holders_count;
+    uint64_t *tags; /* numbers, each once; the first is 0: no tag */
+    size_t tags_count;
+    struct source *sources;
+    size_t sources_count, sources_capacity;
+    size_t items_max;
+    uint64_t owned_count; /* sessions, with those claimed here */
+    struct hf__picks picks;
+};
+
+static hf_status no_memory(struct fetch *self)
+{
+    return hf_error_set(self->step->error, HF_NO_MEMORY, "no memory for a fetch of %zu items",
+                        self->items_max);
+}
+
+/* ---- who is there
+ * ------------------------------------------------------------------------------------- */
+
+static hf_status holders_load(struct fetch *self)
+{
+    struct hf__step *step = self->step;
+    uint64_t capacity;
+    hf_status status = hf_table_count(step->tables, HF_TABLE_REGISTRATIONS, &capacity, step->error);
+    if (status != HF_OK) return status;
+    self->holders = hf_arena_array(step->arena, (size_t)capacity, sizeof *self->holders);
+    if (!self->holders) return no_memory(self);
+    struct hf_row_registration row = { .lsn = 0 };
+    while ((status = hf_registration_next(step->tables, row.lsn, &row, step->error)) == HF_OK) {
+        hf_assert(self->holders_count < capacity);
+        status = hf__holder_get(step, row.lsn, &self->holders[self->holders_count++]);
+        if (status != HF_OK) return status;
+    }
+    return status == HF_NOT_FOUND ? HF_OK : status;
+}
+
+/* The registration of that number; one without a row has ended and has nothing left. */
+static struct hf__holder holder_of(const struct fetch *self, uint64_t registration)
+{
+    for (size_t i = 0; i < self->holders_count; i++) {
+        if (self->holders[i].registration == registration) return self->holders[i];
+    }
+    return (struct hf__holder){ .registration = registration,
+                                .ended_reason = HF_REASON_DEAD,
+                                .items_passed = true,
+                                .sessions_passed = true };
+}
+
+static uint64_t holder_reason(const struct fetch *self, const struct hf__holder *holder)
+{
+    if (holder->ended_reason != 0) return holder->ended_reason;
+    return holder->registration == self->asked->registration ? HF_REASON_OWN : HF_REASON_EXPIRED;
+}
+
+static hf_status tags_load(struct fetch *self)
+{
+    const struct hf_store_fetch_items *asked = self->asked;
+    self->tags = hf_arena_array(self->step->arena, asked->tags_count + 1, sizeof *self->tags);
+    if (!self->tags) return no_memory(self);
+    self->tags[self->tags_count++] = 0;
+    for (size_t i = 0; i < asked->tags_count; i++) {
+        uint64_t number;
+        hf_status status = hf_tag_find(self->step->tables, asked->tags[i], &number,
+                                       self->step->error);
+        if (status == HF_NOT_FOUND) continue; /* no work ever had it */
+        if (status != HF_OK) return status;
+        bool is_known = false;
+        for (size_t j = 0; j < self->tags_count; j++) {
+            if (self->tags[j] == number) is_known = true;
+        }
+        if (!is_known) self->tags[self->tags_count++] = number;
+    }
+    return HF_OK;
+}
+
+/* ---- what may be claimed
+ * ------------------------------------------------------------------------------ */
+
+static bool has_room(const struct fetch *self)
+{
+    const struct hf_store_fetch_items *asked = self->asked;
+    return !asked->no_sessions && !asked->sessions_only_owned &&
+           self->owned_count < asked->sessions_max;
+}
+
+static bool has_claimed(const struct fetch *self, const struct hf_session_id *id)
+{
+    for (size_t i = 0; i < self->picks.claims_count; i++) {
+        const struct hf_claimed_session *claim = &self->picks.claims[i];
+        if (claim->instance == id->instance && claim->incarnation == id->incarnation) return true;
+    }
+    return false;
+}
+
+/* Law 3. Whether a session is ours, or free to be claimed by whoever has room. */
+static bool session_is_open_to_us(const struct fetch *self, const struct hf_row_session *session)
+{
+    if (session->owner == self->asked->registration || session->owner == 0) return true;
+    return holder_of(self, session->owner).sessions_passed;
+}
+
+static enum claim_rank session_rank(const struct fetch *self, const struct hf_row_session *session)
+{
+    bool is_orphaned = session->owner == 0 ? session->orphaned != 0
+                                           : holder_of(self, session->owner).ended_reason != 0;
+    return is_orphaned ? CLAIM_RANK_ORPHANED : CLAIM_RANK_OTHER;
+}
+
+/* Reads what a head needs of its instance and session. *out_usable false: it is dead, or nothing
+ * for us. */
+static hf_status head_complete(struct fetch *self, struct head *head,
+                               const struct hf_session_id *session, bool *out_usable)
+{
+    struct hf__step *step = self->step;
+    struct hf_row_instance instance;
+    *out_usable = false;
+    uint64_t number = session->incarnation ? session->instance : head->item.id.instance;
+    hf_status status = hf_instance_get(step->tables, number, &instance, step->error);
+    if (status == HF_NOT_FOUND) return HF_OK;
+    if (status != HF_OK || hf_instance_has_ended(&instance)) return status;
+    head->instance_id = instance.id;
+    head->must_claim = false;
+    head->session = (struct hf_row_session){ .id = { 0 } };
+    *out_usable = true;
+    if (session->incarnation == 0) return HF_OK;
+    status = hf_session_get(step->tables, session, &head->session, step->error);
+    if (status != HF_OK) *out_usable = false;
+    if (status == HF_NOT_FOUND) return HF_OK; /* closed */
+    if (status != HF_OK) return status;
+    *out_usable = !self->asked->no_sessions && session_is_open_to_us(self, &head->session);
+    head->must_claim = head->session.owner != self->asked->registration;
+    return HF_OK;
+}
+
+/* ---- sources
+ * ------------------------------------------------------------------------------------------- */
+
+/* Moves the source's place to the next row, and says what it names: an item, or a session alone. */
+static hf_status source_step(struct fetch *self, struct source *source,
+                             struct hf_session_id *out_session)
+{
+    struct hf_tables *tables = self->step->tables;
+    hf_error *error = self->step->error;
+    struct hf_item_id id;
+    hf_status status = HF_OK;
+    *out_session = (struct hf_session_id){ 0 };
+    switch (source->kind) {
+    case SOURCE_SESSIONS:
+        return hf_sessions_ready_next(tables, &source->place.sessions, out_session, error);
+    case SOURCE_ORDINARY:
+        status = hf_items_ready_next(tables, &source->place.ready, &id, error);
+        break;
+    case SOURCE_SESSION:
+        status = hf_session_items_next(tables, &source->place.session, &id, error);
+        break;
+    case SOURCE_RUNNING:
+        status = hf_items_running_next(tables, &source->place.running, &id, error);
+        break;
+    default: HF_UNREACHABLE("a source of no kind");
+    }
+    if (status != HF_OK) return status;
+    status = hf_item_get(tables, &id, &source->head.item, error);
+    if (status != HF_OK) {
+        return hf_error_corrupt(error, 0,
+                                "an index names item %llu/%llu/%llu, which has no row: "
+                                "verify the store and rebuild its indexes",
+                                (unsigned long long)id.instance, (unsigned long long)id.execution,
+                                (unsigned long long)id.event_id);
+    }
+    *out_session = (struct hf_session_id){ id.instance, source->head.item.incarnation };
+    return HF_OK;
+}
+
+/* Whether the head waits for a claim that cannot be, or is there already. */
+static bool head_is_stale(const struct fetch *self, const struct source *source)
+{
+    if (source->kind == SOURCE_SESSION || !source->head.must_claim) return false;
+    return !has_room(self) || has_claimed(self, &source->head.session.id);
+}
+
+/* Moves on to the next head that can be used, if there is one. */
+static hf_status source_advance(struct fetch *self, struct source *source)
+{
+    bool is_usable = false;
+    source->has_head = false;
+    while (!is_usable) {
+        struct hf_session_id session;
+        hf_status status = source_step(self, source, &session);
+        if (status == HF_NOT_FOUND) return HF_OK;
+        if (status != HF_OK) return status;
+        status = head_complete(self, &source->head, &session, &is_usable);
+        if (status != HF_OK) return status;
+        if (is_usable && head_is_stale(self, source)) is_usable = false;
+    }
+    bool is_session_head = source->kind == SOURCE_SESSIONS;
+    source->head.arrival = is_session_head ? source->place.sessions.arrival
+                                           : source->head.item.arrival;
+    source->has_head = true;
+    return HF_OK;
+}
+
+static hf_status source_open(struct fetch *self, const struct source *source)
+{
+    hf_assert(self->sources_count < self->sources_capacity);
+    struct source *added = &self->sources[self->sources_count++];
+    *added = *source;
+    return source_advance(self, added);
+}
+
+static hf_status sessions_open(struct fetch *self, const struct hf_session_ready_place *place)
+{
+    return source_open(
+        self, &(struct source){ .kind = SOURCE_SESSIONS, .place = { .sessions = *place } });
+}
+
+/* What others hold of one tag and have lost the right to. */
+static hf_status holder_open(struct fetch *self, const struct hf__holder *holder, uint64_t tag)
+{
+    hf_status status = HF_OK;
+    uint64_t registration = holder->registration;
+    bool is_us = registration == self->asked->registration;
+    if (holder->items_passed) {
+        struct source running = { .kind = SOURCE_RUNNING,
+                                  .place = { .running = { registration, tag, { 0 } } } };
+        status = source_open(self, &running);
+    }
+    if (status == HF_OK && holder->sessions_passed && !is_us && has_room(self)) {
+        status = sessions_open(self, &(struct hf_session_ready_place){
+                                         registration, tag, HF_SESSION_CLASS_OTHER, { 0 } });
+    }
+    return status;
+}
+
+static hf_status tag_open(struct fetch *self, uint64_t tag)
+{
+    struct source ordinary = { .kind = SOURCE_ORDINARY, .place = { .ready = { tag, { 0 } } } };
+    hf_status status = source_open(self, &ordinary);
+    for (size_t i = 0; i < self->holders_count && status == HF_OK; i++) {
+        status = holder_open(self, &self->holders[i], tag);
+    }
+    if (status != HF_OK || self->asked->no_sessions) return status;
+    struct hf_session_ready_place place = { .owner = self->asked->registration,
+                                            .tag = tag,
+                                            .session_class = HF_SESSION_CLASS_OTHER };
+    status = sessions_open(self, &place);
+    if (status != HF_OK || !has_room(self)) return status;
+    place.owner = 0;
+    status = sessions_open(self, &place);
+    place.session_class = HF_SESSION_CLASS_ORPHANED;
+    return status == HF_OK ? sessions_open(self, &place) : status;
+}
+
+/* ---- choosing and taking
+ * -------------------------------------------------------------------------------- */
+
+/* Law 2: a head that claims competes only when no better class is there. */
+static hf_status best_source(struct fetch *self, struct source **out_best)
+{
+    struct source *best = NULL;
+    bool has_orphaned = false;
+    for (size_t i = 0; i < self->sources_count; i++) {
+        struct source *source = &self->sources[i];
+        if (source->has_head && head_is_stale(self, source)) {
+            hf_status status = source_advance(self, source);
+            if (status != HF_OK) return status;
+        }
+        if (!source->has_head || source->kind == SOURCE_SESSION || !source->head.must_claim) {
+            continue;
+        }
+        if (session_rank(self, &source->head.session) == CLAIM_RANK_ORPHANED) has_orphaned = true;
+    }
+    for (size_t i = 0; i < self->sources_count; i++) {
+        struct source *source = &self->sources[i];
+        if (!source->has_head) continue;
+        bool claims = source->kind != SOURCE_SESSION && source->head.must_claim;
+        if (claims && has_orphaned &&
+            session_rank(self, &source->head.session) != CLAIM_RANK_ORPHANED) {
+            continue;
+        }
+        if (!best || hf_arrival_compare(&source->head.arrival, &best->head.arrival) < 0) {
+            best = source;
+        }
+    }
+    *out_best = best;
+    return HF_OK;
+}
+
+/* How the record tells of the item at the head. */
+static struct hf_delivered_item delivered_of(const struct fetch *self,
+                                             const struct hf_row_item *item)
+{
+    struct hf_delivered_item delivered = { .item = item->id };
+    if (item->state == HF_ITEM_RUNNING) {
+        struct hf__holder holder = holder_of(self, item->registration);
+        delivered.from = holder.registration;
+        delivered.reason = holder_reason(self, &holder);
+        if (holder.ended_reason == 0) delivered.deadline_boot_ms = holder.items_deadline_boot_ms;
+    } else if (item->attempts == 0) {
+        delivered.reason = HF_REASON_FIRST;
+    }
+    return delivered;
+}
+
+static void pick_add(struct fetch *self, const struct head *head, bool is_claimed)
+{
+    hf_assert(self->picks.items_count < self->items_max);
+    hf_assert(head->item.state != HF_ITEM_DELAYED);
+    self->picks.items[self->picks.items_count++] = (struct hf__pick){
+        .item = head->item,
+        .instance_id = head->instance_id,
+        .session = head->session,
+        .delivered = delivered_of(self, &head->item),
+        .is_claimed = is_claimed,
+    };
+}
+
+/* Whose a session was, and why it is not any more. */
+static hf_status claim_describe(struct fetch *self, const struct hf_row_session *session,
+                                struct hf_claimed_session *out_claim)
+{
+    *out_claim = (struct hf_claimed_session){ .instance = session->id.instance,
+                                              .incarnation = session->id.incarnation,
+                                              .reason = HF_REASON_FIRST };
+    if (session->owner != 0) {
+        struct hf__holder holder = holder_of(self, session->owner);
+        out_claim->from = holder.registration;
+        out_claim->reason = holder_reason(self, &holder);
+        if (holder.ended_reason == 0) {
+            out_claim->deadline_boot_ms = holder.sessions_deadline_boot_ms;
+        }
+        return HF_OK;
+    }
+    if (session->epoch == 0) return HF_OK;
+    out_claim->reason = session->orphaned ? HF_REASON_DEAD : HF_REASON_RELEASED;
+    return hf__delivered_to(self->step, session->epoch, &out_claim->from);
+}
+
+/* Opens what a session has of one state. */
+static hf_status session_open(struct fetch *self, const struct hf_session_id *id,
+                              enum hf_item_state state)
+{
+    struct source source = { .kind = SOURCE_SESSION,
+                             .place = { .session = { *id, state, { 0 } } } };
+    return source_open(self, &source);
+}
+
+/* Law 1: takes the oldest item of a session of which nothing was taken so far. Claimed: what runs
+ * in it counts too (law 4). */
+static hf_status session_take(struct fetch *self, const struct hf_row_session *session,
+                              bool is_claimed)
+{
+    size_t first = self->sources_count;
+    hf_status status = session_open(self, &session->id, HF_ITEM_READY);
+    if (status == HF_OK && is_claimed) {
+        status = session_open(self, &session->id, HF_ITEM_RUNNING);
+    }
+    if (status != HF_OK) return status;
+    struct source *oldest = NULL;
+    for (size_t i = first; i < self->sources_count; i++) {
+        struct source *source = &self->sources[i];
+        if (!source->has_head) continue;
+        if (!oldest || hf_arrival_compare(&source->head.arrival, &oldest->head.arrival) < 0) {
+            oldest = source;
+        }
+    }
+    if (!oldest) {
+        return hf_error_corrupt(self->step->error, 0,
+                                "session %llu/%llu is listed with work and has none: verify the "
+                                "store and rebuild its indexes",
+                                (unsigned long long)session->id.instance,
+                                (unsigned long long)session->id.incarnation);
+    }
+    pick_add(self, &oldest->head, is_claimed);
+    self->picks.items[self->picks.items_count - 1].first_in_claim = is_claimed ||
+                                                                    session->delivered_in_claim ==
+                                                                        0;
+    return source_advance(self, oldest);
+}
+
+static hf_status source_take(struct fetch *self, struct source *source)
+{
+    struct head head = source->head;
+    if (source->kind == SOURCE_SESSION) {
+        pick_add(self, &head, has_claimed(self, &head.session.id));
+    } else if (head.must_claim) {
+        hf_assert(has_room(self) && self->picks.claims_count < self->items_max);
+        hf_status status = claim_describe(self, &head.session,
+                                          &self->picks.claims[self->picks.claims_count]);
+        if (status != HF_OK) return status;
+        self->picks.claims_count++;
+        self->owned_count++;
+        status = session_take(self, &head.session, true);
+        if (status != HF_OK) return status;
+    } else if (source->kind == SOURCE_SESSIONS) {
+        hf_status status = session_take(self, &head.session, false);
+        if (status != HF_OK) return status;
+    } else {
+        pick_add(self, &head, false);
+    }
+    return source_advance(self, source);
+}
+
+/* ---- the fetch
+ * ------------------------------------------------------------------------------------------ */
+
+static hf_status fetch_reserve(struct fetch *self)
+{
+    struct hf_arena *arena = self->step->arena;
+    /* A tag opens four sources and two a holder; an item that is taken opens at most two. */
+    self->sources_capacity = self->tags_count * (4 + 2 * self->holders_count) + 2 * self->items_max;
+    self->sources = hf_arena_array(arena, self->sources_capacity, sizeof *self->sources);
+    self->picks.items = hf_arena_array(arena, self->items_max, sizeof *self->picks.items);
+    self->picks.claims = hf_arena_array(arena, self->items_max, sizeof *self->picks.claims);
+    return self->sources && self->picks.items && self->picks.claims ? HF_OK : no_memory(self);
+}
+
+static hf_status fetch_run(struct fetch *self)
+{
+    hf_status status = holders_load(self);
+    if (status == HF_OK) status = tags_load(self);
+    if (status == HF_OK) status = fetch_reserve(self);
+    for (size_t i = 0; i < self->tags_count && status == HF_OK; i++) {
+        status = tag_open(self, self->tags[i]);
+    }
+    while (status == HF_OK && self->picks.items_count < self->items_max) {
+        struct source *source;
+        status = best_source(self, &source);
+        if (status != HF_OK || !source) break;
+        status = source_take(self, source);
+    }
+    return status;
+}
+
+hf_status hf__fetch_items_pick(struct hf__step *step, const struct hf_store_fetch_items *asked,
+                               const struct hf_row_registration *self, struct hf__picks *out_picks)
+{
+    hf_assert(self->lsn == asked->registration && self->ended_reason == 0);
+    struct fetch fetch = { .step = step,
+                           .asked = asked,
+                           .items_max = asked->items_max < HF__FETCH_MAX ? asked->items_max
+                                                                         : HF__FETCH_MAX,
+                           .owned_count = self->sessions_count };
+    hf_status status = fetch.items_max > 0 ? fetch_run(&fetch) : HF_OK;
+    if (status == HF_OK) *out_picks = fetch.picks;
+    return status;
+}

@@ -1,0 +1,80 @@
+/* Leases: see lease.h. A deadline that passed makes work stealable and nothing more: whoever holds
+ * it goes on, and revives its lease by renewing, until somebody has stolen the work. */
+#include "logstore/lease.h"
+
+#include "engine/base/assert.h"
+#include "engine/base/status.h"
+#include "indexes/soft.h"
+#include "logstore/token.h"
+
+static bool is_former_generation(const struct hf__step *step, uint64_t registration)
+{
+    return hf_lsn_generation(registration) != step->generation;
+}
+
+/* How the registration ended; 0: it lives. */
+static hf_status holder_find_end(struct hf__step *step, struct hf__holder *holder)
+{
+    struct hf_row_registration row;
+    hf_status status = hf_registration_get(step->tables, holder->registration, &row, step->error);
+    if (status != HF_OK && status != HF_NOT_FOUND) return status;
+    holder->ended_reason = status == HF_OK ? row.ended_reason : (uint64_t)HF_REASON_DEAD;
+    if (holder->ended_reason == 0 && is_former_generation(step, holder->registration)) {
+        holder->ended_reason = HF_REASON_DEAD;
+    }
+    return HF_OK;
+}
+
+hf_status hf__holder_get(struct hf__step *step, uint64_t registration,
+                         struct hf__holder *out_holder)
+{
+    *out_holder = (struct hf__holder){ .registration = registration };
+    hf_status status = holder_find_end(step, out_holder);
+    if (status != HF_OK) return status;
+    if (out_holder->ended_reason != 0) {
+        out_holder->items_passed = out_holder->sessions_passed = true;
+        return HF_OK;
+    }
+    struct hf_lease lease;
+    status = hf_lease_get(step->tables, registration, &lease, step->error);
+    if (status != HF_OK && status != HF_NOT_FOUND) return status;
+    if (status == HF_NOT_FOUND || !hf_slice_equal(lease.boot_id, step->store->seams->boot_id)) {
+        out_holder->items_passed = out_holder->sessions_passed = hf__store_may_expire(step);
+        return HF_OK;
+    }
+    out_holder->items_deadline_boot_ms = lease.items_deadline_boot_ms;
+    out_holder->sessions_deadline_boot_ms = lease.sessions_deadline_boot_ms;
+    out_holder->items_passed = hf__step_has_passed(step, lease.items_deadline_boot_ms);
+    out_holder->sessions_passed = hf__step_has_passed(step, lease.sessions_deadline_boot_ms);
+    return HF_OK;
+}
+
+hf_status hf__registration_check(struct hf__step *step, uint64_t registration,
+                                 struct hf_row_registration *out_row)
+{
+    struct hf_row_registration row;
+    if (is_former_generation(step, registration)) {
+        return hf__registration_refuse(step, registration, HF__VOID_STORE_GENERATION);
+    }
+    hf_status status = hf_registration_get(step->tables, registration, &row, step->error);
+    if (status != HF_OK && status != HF_NOT_FOUND) return status;
+    if (status == HF_NOT_FOUND || row.ended_reason != 0) {
+        return hf__registration_refuse(step, registration, HF__VOID_REGISTRATION_DEAD);
+    }
+    hf_assert(row.lsn == registration);
+    if (out_row) *out_row = row;
+    return HF_OK;
+}
+
+hf_status hf__lease_renew(struct hf__step *step, uint64_t registration,
+                          uint64_t items_deadline_boot_ms, uint64_t sessions_deadline_boot_ms)
+{
+    hf_assert(!step->is_read && registration != 0);
+    struct hf_lease lease = { .items_deadline_boot_ms = items_deadline_boot_ms,
+                              .sessions_deadline_boot_ms = sessions_deadline_boot_ms,
+                              .boot_id = step->store->seams->boot_id };
+    if (lease.sessions_deadline_boot_ms < items_deadline_boot_ms) {
+        lease.sessions_deadline_boot_ms = items_deadline_boot_ms;
+    }
+    return hf_lease_put(step->tables, registration, &lease, step->error);
+}

@@ -1,0 +1,42 @@
+/* The contract's reads; each in one read transaction of its own. See struct hf_backend_ops. */
+#ifndef HF_LOGSTORE_READ_H
+#define HF_LOGSTORE_READ_H
+
+#include "logstore/store_internal.h"
+
+/* A step over a read transaction, for questions that share the commands' code. Borrows reader.
+ * Errors: HF_CORRUPT, HF_IO, in out_step->error. */
+HF_MUST_CHECK hf_status hf__reader_step(struct hf__reader *reader, hf_error *error,
+                                        struct hf__step *out_step);
+
+/* The calls of struct hf_backend_ops of the same names; error is never NULL here. */
+HF_MUST_CHECK hf_status hf__read_instance(struct hf_backend *backend, hf_slice id,
+                                          struct hf_arena *arena,
+                                          struct hf_instance_info *out_info, hf_error *error);
+/* As above. */
+HF_MUST_CHECK hf_status hf__read_instances(struct hf_backend *backend, uint64_t after,
+                                           struct hf_arena *arena,
+                                           struct hf_instance_info **out_rows, size_t *count,
+                                           hf_error *error);
+/* As above. */
+HF_MUST_CHECK hf_status hf__read_turn_view(struct hf_backend *backend,
+                                           const struct hf_item_id *from, struct hf_arena *arena,
+                                           struct hf_turn_view *out_view, hf_error *error);
+/* As above. */
+HF_MUST_CHECK hf_status hf__read_sessions(struct hf_backend *backend, uint64_t owner,
+                                          struct hf_arena *arena,
+                                          struct hf_session_row **out_rows, size_t *out_count,
+                                          hf_error *error);
+/* As above. */
+HF_MUST_CHECK hf_status hf__read_registrations(struct hf_backend *backend, struct hf_arena *arena,
+                                               struct hf_registration_row **out_rows,
+                                               size_t *out_count, hf_error *error);
+/* As above. */
+HF_MUST_CHECK hf_status hf__read_check_held(struct hf_backend *backend,
+                                            struct hf_store_renew *renew, struct hf_arena *arena,
+                                            hf_error *error);
+/* As above. */
+HF_MUST_CHECK hf_status hf__read_peek(struct hf_backend *backend, struct hf_peek *peek,
+                                      hf_error *error);
+
+#endif

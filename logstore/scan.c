@@ -1,0 +1,130 @@
+/* The walk over the log, record by record. It proves each, and that none is missing: counters are
+ * dense, also across generations, and only generation_raised changes the generation. */
+#include "logstore/scan.h"
+
+#include "engine/base/assert.h"
+#include "engine/base/status.h"
+#include "indexes/rows.h"
+#include "logstore/identity.h"
+
+/* Where a walk stands. */
+struct log_walk {
+    const struct hf__log_range *range;
+    uint64_t expected; /* the LSN that comes next; 0: whatever is first */
+    void *self;
+    hf_log_visit_fn visit;
+};
+
+static hf_status walk_damage(struct log_walk *walk, const hf_error *damage)
+{
+    struct hf_log_visit visit = { .record = { .lsn = damage->lsn }, .damage = damage };
+    hf_assert(damage->status == HF_CORRUPT);
+    return walk->visit(walk->self, &visit);
+}
+
+/* Tells of the LSNs that should stand before `found`. */
+static hf_status walk_gap(struct log_walk *walk, uint64_t found)
+{
+    hf_error damage = { 0 };
+    if (walk->expected == 0 || hf_lsn_counter(walk->expected) == hf_lsn_counter(found)) {
+        return HF_OK;
+    }
+    if (hf_lsn_counter(found) < hf_lsn_counter(walk->expected)) {
+        hf_error_corrupt(&damage, found, "the counter of this LSN was there before");
+    } else {
+        hf_error_corrupt(&damage, walk->expected, "%llu records are missing from here on",
+                         (unsigned long long)(hf_lsn_counter(found) -
+                                              hf_lsn_counter(walk->expected)));
+    }
+    return walk_damage(walk, &damage);
+}
+
+/* Whether a record may be of this generation: one that differs from the former must be the record
+ * that raised it. */
+static bool is_generation_right(const struct log_walk *walk, const struct hf_log_record *record)
+{
+    if (walk->expected == 0 || record->kind == HF_RECORD_GENERATION_RAISED) return true;
+    return hf_lsn_generation(record->lsn) == hf_lsn_generation(walk->expected);
+}
+
+static hf_status walk_record(struct log_walk *walk, uint64_t lsn, hf_error *error)
+{
+    hf_error damage = { 0 };
+    struct hf_log_visit visit = { 0 };
+    const struct hf__log_range *range = walk->range;
+    hf_status status = hf_log_read(range->tables, range->id, lsn, &visit.record, &damage);
+    hf_assert(status != HF_NOT_FOUND);
+    if (status == HF_OK && !is_generation_right(walk, &visit.record)) {
+        status = hf_error_corrupt(&damage, lsn, "its generation was raised by no record");
+    }
+    if (status == HF_CORRUPT) {
+        damage.lsn = lsn;
+        return walk_damage(walk, &damage);
+    }
+    if (status != HF_OK) {
+        if (error) *error = damage;
+        return status;
+    }
+    return walk->visit(walk->self, &visit);
+}
+
+/* Finds the first record at or above *lsn. A record that lacks its first part is damage, told here;
+ * then the walk goes on behind it. */
+static hf_status walk_seek(struct log_walk *walk, uint64_t *lsn, hf_error *error)
+{
+    for (;;) {
+        hf_error damage = { 0 };
+        hf_status status = hf_log_seek(walk->range->tables, lsn, &damage);
+        if (status != HF_CORRUPT) {
+            if (status != HF_OK && status != HF_NOT_FOUND && error) *error = damage;
+            return status;
+        }
+        hf_assert(damage.lsn >= *lsn);
+        status = walk_gap(walk, damage.lsn);
+        if (status == HF_OK) status = walk_damage(walk, &damage);
+        if (status != HF_OK) return status;
+        *lsn = damage.lsn + 1;
+        walk->expected = *lsn;
+    }
+}
+
+hf_status hf__log_walk(const struct hf__log_range *range, hf_error *error, void *self,
+                       hf_log_visit_fn visit)
+{
+    struct log_walk walk = { range, 0, self, visit };
+    uint64_t lsn = range->from_lsn > 0 ? range->from_lsn : 1;
+    hf_assert(range->tables->arena);
+    if (range->from_lsn == 0) walk.expected = lsn;
+    for (;;) {
+        hf_arena_reset(range->tables->arena);
+        hf_status status = walk_seek(&walk, &lsn, error);
+        if (status == HF_NOT_FOUND) break;
+        if (status == HF_OK) status = walk_gap(&walk, lsn);
+        if (status == HF_OK) status = walk_record(&walk, lsn, error);
+        if (status != HF_OK) return status;
+        lsn++;
+        walk.expected = lsn;
+    }
+    return range->end_lsn > 0 ? walk_gap(&walk, range->end_lsn) : HF_OK;
+}
+
+hf_status hf_log_scan(struct hf_backend *backend, uint64_t from_lsn, hf_error *error, void *self,
+                      hf_log_visit_fn visit)
+{
+    struct hf__reader reader;
+    struct hf_arena arena;
+    struct hf__store *store = hf__store_of(backend);
+    struct hf__log_range range = { .id = &store->identity.id, .from_lsn = from_lsn };
+    hf_arena_init(&arena, store->heap);
+    hf_status status = hf__reader_begin(store, &arena, &reader, error);
+    if (status == HF_OK) {
+        range.tables = &reader.tables;
+        status = hf_meta_get_number(&reader.tables, HF__META_NEXT_LSN, &range.end_lsn, error);
+        if (status == HF_OK || status == HF_NOT_FOUND) {
+            status = hf__log_walk(&range, error, self, visit);
+        }
+        hf__reader_end(&reader);
+    }
+    hf_arena_release(&arena);
+    return status;
+}

@@ -1,0 +1,579 @@
+/* The pool of activity threads, and the end of each delivery. Not the calls of an activity's author:
+ * those are in activity_calls.c.
+ *
+ * What becomes of a delivery when its function returns (or cannot be called):
+ *
+ *   told to stop because its token is void    nothing is sent
+ *   HF_CANCELLED after being told by shutdown handed back, uncounted
+ *   no function of that name here             handed back, uncounted, with growing delays
+ *   its event cannot be read                  handed back, counted, for the longest delay
+ *   anything else                             its outcome is sent
+ *   still running when the grace is over      handed back, uncounted; what it returns is dropped
+ *
+ * HF_STALE is an answer that is expected: cancelled, closed or taken over in the meantime. */
+#include "runtime/activities.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/base/assert.h"
+#include "engine/base/heap.h"
+#include "runtime/runtime.h"
+#include "runtime/thread.h"
+
+static void activity_done(struct hf__submission *submission);
+
+/* ---- slots --------------------------------------------------------------------------------------
+ */
+
+static hf_status slots_make(hf_runtime *runtime, hf_error *error)
+{
+    struct hf__activities *self = &runtime->activities;
+    self->threads_count = runtime->settings.activity_threads;
+    /* A thread may begin its next activity while the outcomes of former ones are being committed.
+     */
+    self->slots_count = self->threads_count * 4;
+    if (self->threads_count == 0) return HF_OK;
+    self->slots = hf_heap_new(runtime->heap, self->slots_count * sizeof *self->slots);
+    self->threads = hf_heap_new(runtime->heap, self->threads_count * sizeof *self->threads);
+    if (!self->slots || !self->threads) {
+        return hf_error_set(error, HF_NO_MEMORY, "no memory for %zu activity threads",
+                            self->threads_count);
+    }
+    return HF_OK;
+}
+
+hf_status hf__activities_init(hf_runtime *runtime, hf_error *error)
+{
+    struct hf__activities *self = &runtime->activities;
+    int failed = uv_cond_init(&self->work);
+    hf_assert(failed == 0);
+    hf_status status = slots_make(runtime, error);
+    if (status != HF_OK) self->slots_count = self->slots ? self->slots_count : 0;
+    for (size_t i = 0; self->slots && i < self->slots_count; i++) {
+        struct hf_activity *activity = &self->slots[i];
+        activity->runtime = runtime;
+        hf_arena_init(&activity->arena, runtime->heap);
+        hf__submission_init(&activity->job.submission, runtime->heap, HF_STORE_COMPLETE_ITEM);
+        activity->job.submission.done = activity_done;
+        activity->job.submission.user = activity;
+        failed = uv_cond_init(&activity->told);
+        hf_assert(failed == 0);
+        activity->next = self->free;
+        self->free = activity;
+    }
+    return status;
+}
+
+void hf__activities_release(hf_runtime *runtime)
+{
+    struct hf__activities *self = &runtime->activities;
+    hf_assert(self->held_count == 0);
+    for (size_t i = 0; self->slots && i < self->slots_count; i++) {
+        hf__submission_release(&self->slots[i].job.submission);
+        hf_arena_release(&self->slots[i].arena);
+        uv_cond_destroy(&self->slots[i].told);
+    }
+    uv_cond_destroy(&self->work);
+    hf_heap_free(runtime->heap, self->slots, self->slots_count * sizeof *self->slots);
+    hf_heap_free(runtime->heap, self->threads, self->threads_count * sizeof *self->threads);
+}
+
+size_t hf__activities_room(const hf_runtime *runtime)
+{
+    const struct hf__activities *self = &runtime->activities;
+    hf_assert(self->busy_count <= self->held_count);
+    if (self->busy_count >= self->threads_count) return 0;
+    size_t idle = self->threads_count - self->busy_count;
+    size_t unused = self->slots_count - self->held_count;
+    return idle < unused ? idle : unused;
+}
+
+static struct hf_activity *slot_take(struct hf__activities *self)
+{
+    struct hf_activity *activity = self->free;
+    hf_assert(activity && activity->state == HF__ACTIVITY_FREE);
+    self->free = activity->next;
+    activity->next = NULL;
+    self->held_count++;
+    return activity;
+}
+
+/* Gives the slot back when neither function nor answer is under way. Under the mutex. */
+static void slot_settle(struct hf_activity *activity)
+{
+    struct hf__activities *self = &activity->runtime->activities;
+    bool is_busy =
+        activity->state == HF__ACTIVITY_QUEUED || activity->state == HF__ACTIVITY_RUNNING;
+    if (is_busy || activity->is_sending) return;
+    hf_assert(self->held_count > 0);
+    activity->state = HF__ACTIVITY_FREE;
+    activity->claim = NULL;
+    activity->next = self->free;
+    self->free = activity;
+    self->held_count--;
+    hf__runtime_wake_if_stopping(activity->runtime);
+}
+
+/* ---- sending ------------------------------------------------------------------------------------
+ */
+
+/* The delivery has ended for the store. Under the mutex. */
+static void item_ended(struct hf_activity *activity)
+{
+    if (!activity->claim) return;
+    hf_runtime *runtime = activity->runtime;
+    hf__claims_item_ended(&runtime->claims, activity->claim);
+    hf__claims_bury_later(runtime);
+}
+
+/* Under the mutex. */
+static void activity_send(struct hf_activity *activity)
+{
+    hf_assert(!activity->is_sending);
+    activity->is_sending = true;
+    hf__runtime_submit(activity->runtime, &activity->job.submission);
+}
+
+/* Hands it back; under the mutex. */
+static void activity_abandon(struct hf_activity *activity, const struct hf_store_abandon_item *how)
+{
+    hf_assert(!activity->is_sending);
+    hf__submission_reset(&activity->job.submission, HF_STORE_ABANDON_ITEM);
+    struct hf_store_abandon_item *command = &activity->job.submission.command.abandon_item;
+    *command = *how;
+    command->token = activity->token;
+    command->registration = activity->runtime->registration;
+    hf__metrics_add(&activity->runtime->metrics, HF__ACTIVITIES_ABANDONED, 1);
+    activity_send(activity);
+}
+
+static void log_unsent(const struct hf_activity *activity, const struct hf_store_command *command)
+{
+    bool is_stale = command->status == HF_STALE;
+    hf__log(activity->runtime->store->observer,
+            &(hf_log_line){ .level = is_stale ? HF_LOG_DEBUG : HF_LOG_ERROR,
+                            .event = is_stale ? "activity.stale" : "activity.unsent",
+                            .instance = activity->info.instance,
+                            .session = activity->info.session,
+                            .worker = activity->runtime->worker_id,
+                            .activity = activity->gave_up ? NULL : activity->info.activity },
+            "%s %s: %s", hf_status_name(command->status), command->error.code,
+            command->error.message);
+}
+
+/* Committer thread, or the loop thread when nothing is tried again. */
+static void activity_done(struct hf__submission *submission)
+{
+    struct hf_activity *activity = submission->user;
+    hf_runtime *runtime = activity->runtime;
+    const struct hf_store_command *command = &submission->command;
+    uv_mutex_lock(&runtime->mutex);
+    bool is_kept = hf__retries_add(runtime, &activity->job);
+    uv_mutex_unlock(&runtime->mutex);
+    if (command->status != HF_OK && !is_kept) log_unsent(activity, command);
+    if (is_kept) return;
+
+    bool is_completion = command->kind == HF_STORE_COMPLETE_ITEM;
+    if (command->status == HF_OK && is_completion) {
+        hf__metrics_add(&runtime->metrics,
+                        activity->failure.status ? HF__ACTIVITIES_FAILED
+                                                 : HF__ACTIVITIES_COMPLETED,
+                        1);
+    }
+    if (command->status == HF_STALE) hf__metrics_add(&runtime->metrics, HF__ACTIVITIES_VOIDED, 1);
+    uv_mutex_lock(&runtime->mutex);
+    hf_assert(activity->is_sending);
+    activity->is_sending = false;
+    item_ended(activity);
+    slot_settle(activity);
+    hf__dispatch_kick(runtime);
+    uv_mutex_unlock(&runtime->mutex);
+}
+
+/* ---- a delivery comes ---------------------------------------------------------------------------
+ */
+
+static const char *key_of(struct hf_activity *activity, const struct hf_item_grant *grant)
+{
+    enum { NUMBERS_SIZE = 64 };
+    char numbers[NUMBERS_SIZE];
+    const struct hf_item_id *item = &grant->token.item;
+    int size = snprintf(numbers, sizeof numbers, "/%llu/%llu/%llu",
+                        (unsigned long long)item->instance, (unsigned long long)item->execution,
+                        (unsigned long long)item->event_id);
+    hf_assert(size > 0 && size < NUMBERS_SIZE);
+    char *key = hf_arena_new(&activity->arena, grant->instance_id.size + (size_t)size + 1);
+    if (!key) return NULL;
+    memcpy(key, grant->instance_id.data, grant->instance_id.size);
+    memcpy(key + grant->instance_id.size, numbers, (size_t)size);
+    return key;
+}
+
+/* Copies what the grant says. False: no memory. */
+static bool grant_copy(struct hf_activity *activity, const struct hf_item_grant *grant)
+{
+    struct hf_arena *arena = &activity->arena;
+    hf_arena_reset(arena);
+    activity->token = grant->token;
+    activity->body = hf_arena_copy(arena, grant->body);
+    activity->info = (hf_activity_info){ .size = sizeof activity->info,
+                                         .instance = hf_arena_text(arena, grant->instance_id),
+                                         .activity = "",
+                                         .worker_id = activity->runtime->worker_id,
+                                         .incarnation = grant->incarnation,
+                                         .epoch = grant->epoch,
+                                         .first_in_claim = grant->first_in_claim,
+                                         .execution = grant->token.item.execution,
+                                         .activity_id = grant->token.item.event_id,
+                                         .attempt = (uint32_t)grant->attempt,
+                                         .idempotency_key = key_of(activity, grant) };
+    bool has_session = grant->session_id.size > 0;
+    if (has_session) activity->info.session = hf_arena_text(arena, grant->session_id);
+    return !arena->failed;
+}
+
+static void slot_begin(struct hf_activity *activity)
+{
+    activity->gave_up = false;
+    activity->is_failed = false;
+    activity->claim = NULL;
+    activity->registered = NULL;
+    activity->input = activity->output = (hf_slice)HF_EMPTY;
+    hf_error_clear(&activity->failure);
+    atomic_store(&activity->stop, HF__STOP_NONE);
+}
+
+static void queue_add(struct hf__activities *self, struct hf_activity *activity)
+{
+    activity->state = HF__ACTIVITY_QUEUED;
+    activity->next = NULL;
+    if (self->queue_last) self->queue_last->next = activity;
+    if (!self->queue_last) self->queue_first = activity;
+    self->queue_last = activity;
+    self->busy_count++;
+    uv_cond_signal(&self->work);
+}
+
+static void queue_remove(struct hf__activities *self, struct hf_activity *activity)
+{
+    struct hf_activity *previous = NULL;
+    struct hf_activity *each = self->queue_first;
+    while (each != activity) {
+        hf_assert(each);
+        previous = each;
+        each = each->next;
+    }
+    if (previous) previous->next = activity->next;
+    if (!previous) self->queue_first = activity->next;
+    if (self->queue_last == activity) self->queue_last = previous;
+    activity->next = NULL;
+    hf_assert(self->busy_count > 0);
+    self->busy_count--;
+}
+
+void hf__activities_granted(hf_runtime *runtime, const struct hf_item_grant *grant)
+{
+    struct hf__activities *self = &runtime->activities;
+    struct hf_activity *activity = slot_take(self);
+    slot_begin(activity);
+    bool is_copied = grant_copy(activity, grant);
+    if (is_copied && grant->session_id.size > 0) {
+        activity->claim = hf__claims_learn(&runtime->claims, grant);
+        hf__claims_bury_later(runtime);
+    }
+    bool has_claim = grant->session_id.size == 0 || activity->claim;
+    if (is_copied && has_claim && !runtime->dispatch.is_stopped) {
+        queue_add(self, activity);
+        return;
+    }
+    bool is_stopping = runtime->dispatch.is_stopped;
+    activity->state = HF__ACTIVITY_SENDING;
+    activity_abandon(activity, &(struct hf_store_abandon_item){
+                                   .reason = is_stopping ? HF_REASON_SHUTDOWN : HF_REASON_ABANDONED,
+                                   .uncounted = true,
+                                   .delay_ms = is_stopping ? 0 : HF__BACKOFF_FIRST_MS });
+}
+
+/* ---- running ------------------------------------------------------------------------------------
+ */
+
+/* The outcome of a function's status: what is to be sent, or NULL error for success. */
+static void outcome_set(struct hf_activity *activity, hf_status status)
+{
+    hf_error *failure = &activity->failure;
+    if (status == HF_OK) {
+        hf_error_clear(failure);
+        return;
+    }
+    activity->output = (hf_slice)HF_EMPTY;
+    if (status == HF_FAILED && activity->is_failed) {
+        activity->output = failure->data;
+        return;
+    }
+    hf_error_set(failure, HF_FAILED, "activity %s returned %s", activity->info.activity,
+                 hf_status_name(status));
+    hf_error_code(failure, hf_status_name(status));
+}
+
+/* Makes the command that completes it. False: no memory. */
+static bool completion_make(struct hf_activity *activity)
+{
+    struct hf__submission *submission = &activity->job.submission;
+    hf__submission_reset(submission, HF_STORE_COMPLETE_ITEM);
+    struct hf_store_complete_item *command = &submission->command.complete_item;
+    const hf_error *failure = activity->failure.status == HF_OK ? NULL : &activity->failure;
+    command->token = activity->token;
+    command->registration = activity->runtime->registration;
+    command->body = hf_body_activity_outcome(activity->token.item.event_id, activity->output,
+                                             failure, &submission->arena);
+    return command->body.data != NULL;
+}
+
+static void log_unusable(const struct hf_activity *activity, const char *event,
+                         const hf_error *error)
+{
+    hf__log(activity->runtime->store->observer,
+            &(hf_log_line){ .level = HF_LOG_ERROR,
+                            .event = event,
+                            .lsn = activity->token.delivery_lsn,
+                            .instance = activity->info.instance,
+                            .session = activity->info.session,
+                            .worker = activity->runtime->worker_id,
+                            .activity = activity->info.activity },
+            "%s", error->message);
+}
+
+/* Finds what to call. Not HF_OK: the error says why it cannot be called. */
+static hf_status activity_find(struct hf_activity *activity, hf_error *error)
+{
+    hf_slice name;
+    hf_status status =
+        hf_body_read_activity(activity->body, &activity->arena, &name, &activity->input, error);
+    if (status != HF_OK) return status;
+    const char *text = hf_arena_text(&activity->arena, name);
+    if (!text) return hf_error_set(error, HF_NO_MEMORY, "no memory for an activity's name");
+    activity->info.activity = text;
+    activity->registered = hf_registry_activity(activity->runtime->registry, name);
+    if (activity->registered) return HF_OK;
+    return hf_error_set(error, HF_NOT_FOUND,
+                        "activity %s is not registered in this process: handed back until a worker "
+                        "that has it takes it",
+                        text);
+}
+
+/* How an item that cannot be run here is handed back. Under the mutex. */
+static void activity_refuse(struct hf_activity *activity, hf_status status)
+{
+    struct hf__backoff *backoff = &activity->runtime->activities.backoff;
+    struct hf_store_abandon_item how = { .reason = HF_REASON_ABANDONED, .uncounted = true };
+    if (status == HF_NOT_FOUND) how.reason = HF_REASON_UNREGISTERED;
+    if (status == HF_CORRUPT) how.uncounted = false;
+    how.delay_ms = status == HF_CORRUPT ? HF__BACKOFF_MAX_MS
+                                        : hf__backoff_next(backoff, activity->token.item);
+    activity_abandon(activity, &how);
+}
+
+/* Sends what the function's end asks for. Under the mutex; not void, not given up. */
+static void activity_conclude(struct hf_activity *activity, hf_status found, hf_status returned)
+{
+    bool is_shutdown = atomic_load(&activity->stop) == HF__STOP_SHUTDOWN;
+    if (found != HF_OK) {
+        activity_refuse(activity, found);
+    } else if (returned == HF_CANCELLED && is_shutdown) {
+        activity_abandon(activity, &(struct hf_store_abandon_item){ .reason = HF_REASON_SHUTDOWN,
+                                                                    .uncounted = true });
+    } else if (completion_make(activity)) {
+        activity_send(activity);
+    } else {
+        activity_refuse(activity, HF_NO_MEMORY);
+    }
+}
+
+/* The thread has left the function. Under the mutex. */
+static void activity_returned(struct hf_activity *activity, hf_status found, hf_status returned)
+{
+    hf_runtime *runtime = activity->runtime;
+    bool is_void = atomic_load(&activity->stop) == HF__STOP_VOID;
+    hf_assert(runtime->activities.busy_count > 0);
+    runtime->activities.busy_count--;
+    activity->state = HF__ACTIVITY_SENDING;
+    if (activity->claim) hf__claims_function_ended(&runtime->claims, activity->claim);
+    if (!is_void && !activity->gave_up) {
+        activity_conclude(activity, found, returned);
+        return;
+    }
+    slot_settle(activity);
+    hf__dispatch_kick(runtime);
+}
+
+/* One activity, from the queue to its end here. Comes and goes with the mutex. */
+static void activity_run(struct hf_activity *activity)
+{
+    hf_runtime *runtime = activity->runtime;
+    hf_error error;
+    hf_status returned = HF_OK;
+    activity->state = HF__ACTIVITY_RUNNING;
+    if (activity->claim) hf__claims_function_began(&runtime->claims, activity->claim);
+    uv_mutex_unlock(&runtime->mutex);
+
+    hf_status found = activity_find(activity, &error);
+    if (found == HF_OK) {
+        hf__metrics_add(&runtime->metrics, HF__ACTIVITIES_STARTED, 1);
+        returned = activity->registered->run(activity, activity->input);
+        outcome_set(activity, returned);
+    } else {
+        log_unusable(activity,
+                     found == HF_NOT_FOUND ? "activity.unregistered" : "activity.unreadable",
+                     &error);
+    }
+    uv_mutex_lock(&runtime->mutex);
+    activity_returned(activity, found, returned);
+}
+
+static void pool_run(void *argument)
+{
+    hf_runtime *runtime = argument;
+    struct hf__activities *self = &runtime->activities;
+    uv_mutex_lock(&runtime->mutex);
+    for (;;) {
+        while (!self->queue_first && !self->is_ending) uv_cond_wait(&self->work, &runtime->mutex);
+        struct hf_activity *activity = self->queue_first;
+        if (!activity) break;
+        self->queue_first = activity->next;
+        if (!self->queue_first) self->queue_last = NULL;
+        activity->next = NULL;
+        activity_run(activity);
+        uv_mutex_unlock(&runtime->mutex);
+        hf__claims_bury(runtime);
+        uv_mutex_lock(&runtime->mutex);
+    }
+    uv_mutex_unlock(&runtime->mutex);
+}
+
+hf_status hf__activities_start(hf_runtime *runtime, hf_error *error)
+{
+    struct hf__activities *self = &runtime->activities;
+    for (size_t i = 0; i < self->threads_count; i++) {
+        hf_status status = hf__thread_start(&self->threads[i], pool_run, runtime, error);
+        if (status != HF_OK) return status;
+        self->threads_started_count++;
+    }
+    return HF_OK;
+}
+
+void hf__activities_end(hf_runtime *runtime)
+{
+    runtime->activities.is_ending = true;
+    uv_cond_broadcast(&runtime->activities.work);
+}
+
+void hf__activities_join(hf_runtime *runtime)
+{
+    struct hf__activities *self = &runtime->activities;
+    for (size_t i = 0; i < self->threads_started_count; i++) {
+        int failed = uv_thread_join(&self->threads[i]);
+        hf_assert(failed == 0);
+    }
+    self->threads_started_count = 0;
+}
+
+/* ---- being told to stop -------------------------------------------------------------------------
+ */
+
+bool hf__activity_is_held(const struct hf_activity *activity)
+{
+    bool is_busy =
+        activity->state == HF__ACTIVITY_QUEUED || activity->state == HF__ACTIVITY_RUNNING;
+    return is_busy && !activity->gave_up && atomic_load(&activity->stop) != HF__STOP_VOID;
+}
+
+static void activity_tell(struct hf_activity *activity, enum hf__stop stop)
+{
+    atomic_store(&activity->stop, (int)stop);
+    uv_cond_broadcast(&activity->told);
+}
+
+void hf__activity_void(struct hf_activity *activity)
+{
+    hf_runtime *runtime = activity->runtime;
+    hf_assert(hf__activity_is_held(activity));
+    hf__metrics_add(&runtime->metrics, HF__ACTIVITIES_VOIDED, 1);
+    activity_tell(activity, HF__STOP_VOID);
+    if (activity->state == HF__ACTIVITY_QUEUED) {
+        queue_remove(&runtime->activities, activity);
+        activity->state = HF__ACTIVITY_SENDING;
+    }
+    item_ended(activity);
+    slot_settle(activity);
+    hf__dispatch_kick(runtime);
+}
+
+void hf__activities_void_claim(hf_runtime *runtime, const struct hf__claim *claim)
+{
+    struct hf__activities *self = &runtime->activities;
+    for (size_t i = 0; i < self->slots_count; i++) {
+        struct hf_activity *activity = &self->slots[i];
+        if (activity->claim == claim && hf__activity_is_held(activity)) hf__activity_void(activity);
+    }
+}
+
+void hf__activities_stop(hf_runtime *runtime)
+{
+    struct hf__activities *self = &runtime->activities;
+    for (size_t i = 0; i < self->slots_count; i++) {
+        struct hf_activity *activity = &self->slots[i];
+        if (!hf__activity_is_held(activity)) continue;
+        activity_tell(activity, HF__STOP_SHUTDOWN);
+        if (activity->state != HF__ACTIVITY_QUEUED) continue;
+        queue_remove(self, activity);
+        activity->state = HF__ACTIVITY_SENDING;
+        activity_abandon(activity, &(struct hf_store_abandon_item){ .reason = HF_REASON_SHUTDOWN,
+                                                                    .uncounted = true });
+    }
+}
+
+void hf__activities_give_up(hf_runtime *runtime)
+{
+    struct hf__activities *self = &runtime->activities;
+    for (size_t i = 0; i < self->slots_count; i++) {
+        struct hf_activity *activity = &self->slots[i];
+        if (activity->state != HF__ACTIVITY_RUNNING || !hf__activity_is_held(activity)) continue;
+        activity->gave_up = true;
+        activity_abandon(activity, &(struct hf_store_abandon_item){ .reason = HF_REASON_SHUTDOWN,
+                                                                    .uncounted = true });
+    }
+}
+
+bool hf__activities_are_pending(const hf_runtime *runtime)
+{
+    const struct hf__activities *self = &runtime->activities;
+    for (size_t i = 0; i < self->slots_count; i++) {
+        const struct hf_activity *activity = &self->slots[i];
+        if (activity->is_sending || hf__activity_is_held(activity)) return true;
+    }
+    return false;
+}
+
+/* ---- memory of sessions goes --------------------------------------------------------------------
+ */
+
+void hf__claims_bury_later(hf_runtime *runtime)
+{
+    if (runtime->claims.dying) hf__runtime_wake(runtime, HF__WAKE_BURY);
+}
+
+void hf__claims_bury(hf_runtime *runtime)
+{
+    uv_mutex_lock(&runtime->mutex);
+    struct hf__claim *claim = hf__claims_dead(&runtime->claims);
+    while (claim) {
+        uv_mutex_unlock(&runtime->mutex);
+        hf__claim_destroy_memory(claim);
+        uv_mutex_lock(&runtime->mutex);
+        hf__claims_free(&runtime->claims, claim);
+        claim = hf__claims_dead(&runtime->claims);
+    }
+    hf__runtime_wake_if_stopping(runtime);
+    uv_mutex_unlock(&runtime->mutex);
+}

@@ -1,0 +1,103 @@
+/* Activities: the pool that runs them, and what is held of each while it is delivered here. */
+#ifndef HF_RUNTIME_ACTIVITIES_H
+#define HF_RUNTIME_ACTIVITIES_H
+
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "engine/registry.h"
+#include "runtime/backoff.h"
+#include "runtime/claims.h"
+#include "runtime/job.h"
+
+/* Where one delivery stands. After the end of the grace period its answer may be sent while its
+ * function still runs: `gave_up` says so.
+ *
+ *     FREE -> QUEUED -> RUNNING -> SENDING -> FREE
+ *                \         \---------------/       void: nothing is sent
+ *                 \-----------------> SENDING      handed back without having run */
+enum hf__activity_state {
+    HF__ACTIVITY_FREE,
+    HF__ACTIVITY_QUEUED,
+    HF__ACTIVITY_RUNNING,
+    HF__ACTIVITY_SENDING
+};
+
+/* Why an activity is told to stop. */
+enum hf__stop {
+    HF__STOP_NONE,
+    HF__STOP_SHUTDOWN, /* what returns HF_CANCELLED then is handed back */
+    HF__STOP_VOID      /* its token is void: nothing is sent */
+};
+
+/* One delivery. The public hf_activity. */
+struct hf_activity {
+    struct hf__job job; /* completes it, or hands it back */
+    hf_runtime *runtime;
+    struct hf_arena arena; /* copies of the grant, input, output */
+    struct hf_activity *next;
+    enum hf__activity_state state;
+    bool gave_up;    /* the grace is over: it was handed back while it ran */
+    bool is_sending; /* the job is on its way, or waits to be tried again */
+    bool is_failed;  /* hf_activity_fail was called last, not hf_activity_complete */
+    atomic_int stop; /* enum hf__stop; written under the mutex, with `told` */
+    uv_cond_t told;
+    struct hf_item_token token;
+    struct hf__claim *claim; /* NULL: an ordinary activity */
+    hf_slice body;           /* of the event that scheduled it */
+    hf_activity_info info;
+    const struct hf_registered_activity *registered;
+    hf_slice input, output;
+    hf_error failure; /* with its data in arena */
+};
+
+struct hf__activities {
+    struct hf_activity *slots; /* all of them */
+    size_t slots_count;
+    struct hf_activity *free;
+    struct hf_activity *queue_first, *queue_last;
+    size_t threads_count, threads_started_count;
+    size_t busy_count; /* queued or running */
+    size_t held_count; /* not free */
+    uv_thread_t *threads;
+    uv_cond_t work; /* something is queued, or is_ending */
+    bool is_ending; /* the threads leave */
+    struct hf__backoff backoff;
+};
+
+/* Makes the slots; starts no thread. Errors: HF_NO_MEMORY. */
+HF_MUST_CHECK hf_status hf__activities_init(hf_runtime *runtime, hf_error *error);
+/* Threads have ended. */
+void hf__activities_release(hf_runtime *runtime);
+/* Starts the threads. Errors: HF_IO, and then some run: hf__activities_end. */
+HF_MUST_CHECK hf_status hf__activities_start(hf_runtime *runtime, hf_error *error);
+/* Lets the threads leave when they find nothing to do. Under the mutex. */
+void hf__activities_end(hf_runtime *runtime);
+/* Waits for them; for as long as an activity runs. */
+void hf__activities_join(hf_runtime *runtime);
+
+/* How many items could begin at once. Under the mutex. */
+size_t hf__activities_room(const hf_runtime *runtime);
+/* Takes a delivery: queues it, or hands it back when that cannot be. Copies grant. Committer
+ * thread, under the mutex. */
+void hf__activities_granted(hf_runtime *runtime, const struct hf_item_grant *grant);
+
+/* Whether the store still counts it as ours, and its token should be presented. Under the mutex. */
+bool hf__activity_is_held(const struct hf_activity *activity);
+/* Its token is void: it is told to stop, and nothing will be sent. Under the mutex. */
+void hf__activity_void(struct hf_activity *activity);
+/* All deliveries under a claim are void. Under the mutex. */
+void hf__activities_void_claim(hf_runtime *runtime, const struct hf__claim *claim);
+/* Tells all to stop; queued ones are handed back. Under the mutex. */
+void hf__activities_stop(hf_runtime *runtime);
+/* Hands back, uncounted, what still runs. Under the mutex. */
+void hf__activities_give_up(hf_runtime *runtime);
+/* Whether deliveries remain that the store was not told the end of. Under the mutex. */
+bool hf__activities_are_pending(const hf_runtime *runtime);
+
+/* Has the destructors of claims that died run soon, on another thread. Under the mutex. */
+void hf__claims_bury_later(hf_runtime *runtime);
+/* Runs the destructors of the memory of claims that died. Without the mutex. */
+void hf__claims_bury(hf_runtime *runtime);
+
+#endif

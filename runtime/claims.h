@@ -1,0 +1,71 @@
+/* Claims: the sessions that one registration holds here, each with its memory slot.
+ *
+ * A claim is one (instance, incarnation, epoch): learned from the first delivery under it,
+ * forgotten when it is released, closed or lost. Forgotten, it gets no more work and is presented
+ * no more; its memory goes when the last function in it has returned. A later claim of the same
+ * session is another one, with an empty slot.
+ *
+ *     learned -> held -> forgotten -> (last function returned, last answer came) -> dying -> gone
+ *
+ * All calls are made under the mutex of the runtime, but hf__claim_destroy_memory. */
+#ifndef HF_RUNTIME_CLAIMS_H
+#define HF_RUNTIME_CLAIMS_H
+
+#include "engine/store.h"
+
+enum { HF__CLAIM_BUCKETS = 256 };
+
+struct hf__claim {
+    struct hf_session_claim key;
+    const char *instance, *session; /* ids; behind the struct */
+    size_t size;                    /* of the block */
+    void *memory;
+    void (*destroy)(void *memory);
+    size_t items_count;     /* deliveries whose end the store was not told yet */
+    size_t functions_count; /* that run in it */
+    bool is_forgotten;
+    bool is_releasing; /* named in a release that is not answered */
+    struct hf__claim *next;
+};
+
+struct hf__claims {
+    const hf_allocator *heap;
+    size_t owned_count;     /* not forgotten */
+    size_t forgotten_count; /* waiting for their functions and answers */
+    size_t dying_count;     /* waiting for their destructor, or in it */
+    struct hf__claim *dying;
+    struct hf__claim *buckets[HF__CLAIM_BUCKETS];
+};
+
+/* No claims. Borrows heap. */
+void hf__claims_init(struct hf__claims *self, const hf_allocator *heap);
+/* Everything must have been forgotten and buried. */
+void hf__claims_release(struct hf__claims *self);
+
+/* The claim of a delivery, made when it was not known; an older one of the same session is
+ * forgotten. Counts one item more. NULL: no memory. Valid until: it is forgotten and its items and
+ * functions have ended. */
+struct hf__claim *hf__claims_learn(struct hf__claims *self, const struct hf_item_grant *grant);
+/* The held claim of exactly this key, or NULL. */
+struct hf__claim *hf__claims_find(struct hf__claims *self, const struct hf_session_claim *key);
+/* The next held claim behind `after` (NULL: the first), in no order; NULL: no more. */
+struct hf__claim *hf__claims_next(struct hf__claims *self, const struct hf__claim *after);
+
+/* It is not ours any more. */
+void hf__claims_forget(struct hf__claims *self, struct hf__claim *claim);
+/* A delivery under it has ended: completed, handed back or void. The claim may be gone after. */
+void hf__claims_item_ended(struct hf__claims *self, struct hf__claim *claim);
+/* A function in it begins. */
+void hf__claims_function_began(struct hf__claims *self, struct hf__claim *claim);
+/* A function in it returned. The claim may be gone after. */
+void hf__claims_function_ended(struct hf__claims *self, struct hf__claim *claim);
+
+/* Takes one dying claim off the list; NULL: there is none. Its destructor is the caller's to run,
+ * without the mutex, by hf__claim_destroy_memory. */
+struct hf__claim *hf__claims_dead(struct hf__claims *self);
+/* Runs the destructor of its memory. Without the mutex. */
+void hf__claim_destroy_memory(struct hf__claim *claim);
+/* Frees a claim whose destructor ran. */
+void hf__claims_free(struct hf__claims *self, struct hf__claim *claim);
+
+#endif

@@ -1,0 +1,234 @@
+/* Client commands: proving what a user gave, making the command of it, and sending it, with or
+ * without waiting. What a command does is the store's and the engine's business.
+ *
+ * hf_submit hands the committer a submission on the heap; it frees itself behind on_done. */
+#include "engine/base/assert.h"
+#include "engine/base/slice.h"
+#include "engine/base/status.h"
+#include "engine/execution.h"
+#include "runtime/store.h"
+
+/* ---- proving ------------------------------------------------------------------------------------
+ */
+
+hf_status hf__payload_check(const hf_store *store, hf_slice payload, const char *what,
+                            hf_error *error)
+{
+    if (!payload.data && payload.size > 0) {
+        return hf_error_set(error, HF_INVALID,
+                            "the %s is NULL with a size of %zu: give bytes, or the empty slice",
+                            what, payload.size);
+    }
+    if (payload.size > store->payload_size_max) {
+        return hf_error_set(error, HF_TOO_LARGE,
+                            "the %s has %zu bytes, and payload_size_max is %llu: keep large data "
+                            "elsewhere, or raise the option",
+                            what, payload.size, (unsigned long long)store->payload_size_max);
+    }
+    return HF_OK;
+}
+
+/* What `name` and `data` are called in messages, by kind. */
+static const char *const name_words[] = {
+    [HF_COMMAND_START] = "orchestration's name", [HF_COMMAND_ENQUEUE] = "queue's name"
+};
+static const char *const data_words[] = { [HF_COMMAND_START] = "input",
+                                          [HF_COMMAND_ENQUEUE] = "message",
+                                          [HF_COMMAND_CANCEL] = "reason",
+                                          [HF_COMMAND_TERMINATE] = "reason" };
+
+static hf_status command_check(const hf_store *store, const hf_command *command, hf_error *error)
+{
+    uint32_t kind = (uint32_t)command->kind;
+    if (kind < HF_COMMAND_START || kind > HF_COMMAND_TERMINATE) {
+        return hf_error_set(error, HF_INVALID, "%u is no kind of command: use HF_COMMAND_...",
+                            kind);
+    }
+    hf_status status = hf_id_check(command->instance, "instance id", error);
+    if (status != HF_OK) return status;
+    bool is_named = kind == HF_COMMAND_START || kind == HF_COMMAND_ENQUEUE;
+    if (is_named) status = hf_id_check(command->name, name_words[kind], error);
+    if (status != HF_OK) return status;
+    if (!is_named && command->name) {
+        return hf_error_set(error, HF_INVALID,
+                            "a command that cancels or terminates has no name: leave it NULL");
+    }
+    if (command->idempotency_key) {
+        status = hf_id_check(command->idempotency_key, "idempotency key", error);
+        if (status != HF_OK) return status;
+    }
+    return hf__payload_check(store, command->data, data_words[kind], error);
+}
+
+/* ---- making -------------------------------------------------------------------------------------
+ */
+
+static enum hf_store_command_kind store_kind(hf_command_kind kind)
+{
+    switch (kind) {
+    case HF_COMMAND_START: return HF_STORE_START;
+    case HF_COMMAND_TERMINATE: return HF_STORE_TERMINATE;
+    case HF_COMMAND_ENQUEUE:
+    case HF_COMMAND_CANCEL: return HF_STORE_MESSAGE;
+    }
+    HF_UNREACHABLE("the kind was checked");
+}
+
+/* The body that the command carries; data NULL without memory. */
+static hf_slice command_body(const hf_command *command, struct hf_arena *arena)
+{
+    switch (command->kind) {
+    case HF_COMMAND_START: return hf_body_started(hf_text(command->name), command->data, arena);
+    case HF_COMMAND_ENQUEUE:
+        return hf_body_mailbox_message(hf_text(command->name), command->data, arena);
+    case HF_COMMAND_CANCEL: return hf_body_cancel_requested(command->data, arena);
+    case HF_COMMAND_TERMINATE: return hf_body_terminated(command->data, arena);
+    }
+    HF_UNREACHABLE("the kind was checked");
+}
+
+/* Fills the submission with copies of everything. Errors: HF_NO_MEMORY. */
+static hf_status submission_fill(struct hf__submission *submission, const hf_command *command,
+                                 hf_error *error)
+{
+    struct hf_arena *arena = &submission->arena;
+    struct hf_store_command *made = &submission->command;
+    hf_slice id = hf_arena_copy(arena, hf_text(command->instance));
+    hf_slice key = hf_arena_copy(arena, hf_text(command->idempotency_key));
+    hf_slice body = command_body(command, arena);
+    if (made->kind == HF_STORE_START) {
+        hf_slice name = hf_arena_copy(arena, hf_text(command->name));
+        made->start = (struct hf_store_start){
+            .id = id, .orchestration = name, .body = body, .key = key
+        };
+    }
+    if (made->kind == HF_STORE_MESSAGE) {
+        made->message = (struct hf_store_message){
+            .id = id, .body = body, .key = key, .ended_is_fine = command->kind == HF_COMMAND_CANCEL
+        };
+    }
+    if (made->kind == HF_STORE_TERMINATE) {
+        made->terminate = (struct hf_store_terminate){ .id = id, .body = body, .key = key };
+    }
+    if (arena->failed || !body.data) {
+        return hf_error_set(error, HF_NO_MEMORY, "no memory for a command of %zu bytes",
+                            command->data.size);
+    }
+    submission->of_client = true;
+    return HF_OK;
+}
+
+/* ---- without waiting ----------------------------------------------------------------------------
+ */
+
+/* A command of hf_submit on its way. */
+struct submitted {
+    struct hf__submission submission; /* first */
+    const hf_allocator *heap;
+    void (*on_done)(void *user, const hf_error *error);
+    void *user;
+};
+
+static void submitted_free(struct submitted *self)
+{
+    hf__submission_release(&self->submission);
+    hf_heap_free(self->heap, self, sizeof *self);
+}
+
+/* Its memory goes first: on_done may take long, or submit more. */
+static void submitted_done(struct hf__submission *submission)
+{
+    struct submitted *self = (struct submitted *)submission;
+    void (*on_done)(void *user, const hf_error *error) = self->on_done;
+    void *user = self->user;
+    hf_error error = { 0 };
+    hf_status status = hf__submission_answer(submission, &error);
+    hf_assert(status == error.status);
+    submitted_free(self);
+    if (on_done) on_done(user, &error);
+}
+
+static hf_status submitted_new(hf_store *store, const hf_command *command,
+                               struct submitted **out_submitted, hf_error *error)
+{
+    struct submitted *self = hf_heap_new(store->heap, sizeof *self);
+    if (!self) return hf_error_set(error, HF_NO_MEMORY, "no memory for a command");
+    hf__submission_init(&self->submission, store->heap, store_kind(command->kind));
+    self->submission.done = submitted_done;
+    self->heap = store->heap;
+    self->on_done = command->on_done;
+    self->user = command->user;
+    hf_status status = submission_fill(&self->submission, command, error);
+    if (status != HF_OK) {
+        submitted_free(self);
+        return status;
+    }
+    *out_submitted = self;
+    return HF_OK;
+}
+
+hf_status hf_submit(hf_store *store, const hf_command *command, hf_error *error)
+{
+    hf_command own;
+    struct submitted *submitted = NULL;
+    hf_status status = hf__handle_check(store, error);
+    if (status != HF_OK) return status;
+    if (!command) return hf_error_set(error, HF_INVALID, "the command is NULL: give one");
+    status = hf__options_copy(&own, sizeof own, command, error);
+    if (status == HF_OK) status = command_check(store, &own, error);
+    if (status == HF_OK) status = submitted_new(store, &own, &submitted, error);
+    if (status != HF_OK) return status;
+    status = hf__committer_submit(store->committer, &submitted->submission, error);
+    if (status != HF_OK) submitted_free(submitted);
+    return status;
+}
+
+/* ---- waiting ------------------------------------------------------------------------------------
+ */
+
+static hf_status call(hf_store *store, const hf_command *command, hf_error *error)
+{
+    struct hf__submission submission;
+    hf_status status = hf__handle_check(store, error);
+    if (status == HF_OK) status = command_check(store, command, error);
+    if (status != HF_OK) return status;
+    hf__submission_init(&submission, store->heap, store_kind(command->kind));
+    status = submission_fill(&submission, command, error);
+    if (status == HF_OK) status = hf__store_call(store, &submission, error);
+    hf__submission_release(&submission);
+    return status;
+}
+
+hf_status hf_start(hf_store *store, const char *instance, const char *orchestration, hf_slice input,
+                   hf_error *error)
+{
+    const hf_command command = {
+        .kind = HF_COMMAND_START, .instance = instance, .name = orchestration, .data = input
+    };
+    return call(store, &command, error);
+}
+
+hf_status hf_enqueue(hf_store *store, const char *instance, const char *queue, hf_slice message,
+                     hf_error *error)
+{
+    const hf_command command = {
+        .kind = HF_COMMAND_ENQUEUE, .instance = instance, .name = queue, .data = message
+    };
+    return call(store, &command, error);
+}
+
+hf_status hf_cancel(hf_store *store, const char *instance, const char *reason, hf_error *error)
+{
+    const hf_command command = { .kind = HF_COMMAND_CANCEL,
+                                 .instance = instance,
+                                 .data = hf_text(reason) };
+    return call(store, &command, error);
+}
+
+hf_status hf_terminate(hf_store *store, const char *instance, const char *reason, hf_error *error)
+{
+    const hf_command command = { .kind = HF_COMMAND_TERMINATE,
+                                 .instance = instance,
+                                 .data = hf_text(reason) };
+    return call(store, &command, error);
+}

@@ -1,0 +1,223 @@
+/* Fetching. The happy path: a commit makes a turn or an item due; `want`, inside that transaction,
+ * lets a fetch for the free slots join it; its answer is handed to the turn threads or the pool.
+ *
+ * `more` is set when something became due that could not be fetched at once (no room, a fetch on
+ * its way, an error) and when a fetch came back full; it is cleared by the next fetch that begins.
+ * So whoever makes room only has to ask hf__dispatch_kick, and nothing is due for ever. After an
+ * error the next commit, or the next tick, tries again. */
+#include "runtime/dispatch.h"
+
+#include "engine/base/assert.h"
+#include "runtime/runtime.h"
+
+static void fetch_done(struct hf__submission *submission);
+
+static void fetch_init(hf_runtime *runtime, struct hf__fetch *fetch,
+                       enum hf_store_command_kind kind)
+{
+    *fetch = (struct hf__fetch){ .runtime = runtime, .more = true };
+    hf__submission_init(&fetch->submission, runtime->heap, kind);
+    fetch->submission.done = fetch_done;
+    fetch->submission.user = fetch;
+}
+
+void hf__dispatch_init(hf_runtime *runtime)
+{
+    fetch_init(runtime, &runtime->dispatch.turns, HF_STORE_FETCH_TURNS);
+    fetch_init(runtime, &runtime->dispatch.items, HF_STORE_FETCH_ITEMS);
+}
+
+void hf__dispatch_release(hf_runtime *runtime)
+{
+    hf_assert(!hf__dispatch_is_busy(runtime));
+    hf__submission_release(&runtime->dispatch.turns.submission);
+    hf__submission_release(&runtime->dispatch.items.submission);
+}
+
+bool hf__dispatch_is_busy(const hf_runtime *runtime)
+{
+    return runtime->dispatch.turns.is_in_flight || runtime->dispatch.items.is_in_flight;
+}
+
+/* ---- a fetch begins -----------------------------------------------------------------------------
+ */
+
+static void prepare_turns(hf_runtime *runtime, struct hf__fetch *fetch)
+{
+    hf__submission_reset(&fetch->submission, HF_STORE_FETCH_TURNS);
+    fetch->submission.command.fetch_turns = (struct hf_store_fetch_turns){
+        .registration = runtime->registration,
+        .engine_version_max = HF_ENGINE_VERSION,
+        .turns_max = fetch->asked_count
+    };
+}
+
+static void prepare_items(hf_runtime *runtime, struct hf__fetch *fetch)
+{
+    hf__submission_reset(&fetch->submission, HF_STORE_FETCH_ITEMS);
+    fetch->submission.command.fetch_items = (struct hf_store_fetch_items){
+        .registration = runtime->registration,
+        .items_max = fetch->asked_count,
+        .no_sessions = runtime->settings.sessions_max == 0,
+        .sessions_max = runtime->settings.sessions_max
+    };
+}
+
+/* Makes the fetch ready to be submitted, when it is wanted and there is room. Under the mutex. */
+static bool fetch_prepare(hf_runtime *runtime, struct hf__fetch *fetch)
+{
+    bool is_turns = fetch == &runtime->dispatch.turns;
+    if (runtime->dispatch.is_stopped || fetch->is_in_flight || !fetch->more) return false;
+    fetch->asked_count = is_turns ? hf__turns_room(runtime) : hf__activities_room(runtime);
+    if (fetch->asked_count == 0) return false;
+    if (is_turns) prepare_turns(runtime, fetch);
+    if (!is_turns) prepare_items(runtime, fetch);
+    return true;
+}
+
+static void fetch_begin(struct hf__fetch *fetch, bool has_joined)
+{
+    fetch->is_in_flight = true;
+    fetch->has_joined = has_joined;
+    fetch->more = false;
+}
+
+static void fetch_submit(hf_runtime *runtime, struct hf__fetch *fetch)
+{
+    if (!fetch_prepare(runtime, fetch)) return;
+    fetch_begin(fetch, false);
+    hf__runtime_submit(runtime, &fetch->submission);
+}
+
+void hf__dispatch_kick(hf_runtime *runtime)
+{
+    fetch_submit(runtime, &runtime->dispatch.turns);
+    fetch_submit(runtime, &runtime->dispatch.items);
+}
+
+static void fetch_join(hf_runtime *runtime, struct hf__fetch *fetch,
+                       struct hf__committer_group *group)
+{
+    if (!fetch_prepare(runtime, fetch)) return;
+    if (!hf__committer_join(group, &fetch->submission)) return;
+    fetch_begin(fetch, true);
+}
+
+void hf__dispatch_want(hf_runtime *runtime, uint32_t effects, struct hf__committer_group *group)
+{
+    struct hf__dispatch *self = &runtime->dispatch;
+    uv_mutex_lock(&runtime->mutex);
+    /* A fetch that joined before has seen what the effects tell of. */
+    if ((effects & HF_EFFECT_TURNS_DUE) && !self->turns.has_joined) self->turns.more = true;
+    if ((effects & HF_EFFECT_ITEMS_READY) && !self->items.has_joined) self->items.more = true;
+    self->seen |= effects;
+    fetch_join(runtime, &self->turns, group);
+    fetch_join(runtime, &self->items, group);
+    uv_mutex_unlock(&runtime->mutex);
+}
+
+void hf__dispatch_effects(hf_runtime *runtime, uint32_t effects)
+{
+    struct hf__dispatch *self = &runtime->dispatch;
+    uint32_t missed = effects & ~self->seen;
+    self->seen = 0;
+    if (missed & HF_EFFECT_TURNS_DUE) self->turns.more = true;
+    if (missed & HF_EFFECT_ITEMS_READY) self->items.more = true;
+    if (missed & (HF_EFFECT_TURNS_DUE | HF_EFFECT_ITEMS_READY)) hf__dispatch_kick(runtime);
+}
+
+/* ---- its answer ---------------------------------------------------------------------------------
+ */
+
+static size_t turns_granted(hf_runtime *runtime, const struct hf_store_fetch_turns *answer)
+{
+    for (size_t i = 0; i < answer->out_turns_count; i++) {
+        hf__turns_granted(runtime, &answer->out_turns[i]);
+    }
+    return answer->out_turns_count;
+}
+
+static size_t items_granted(hf_runtime *runtime, const struct hf_store_fetch_items *answer)
+{
+    for (size_t i = 0; i < answer->out_items_count; i++) {
+        hf__activities_granted(runtime, &answer->out_items[i]);
+    }
+    return answer->out_items_count;
+}
+
+/* Outside the mutex: an observer may be slow. */
+static void log_claims(hf_runtime *runtime, const struct hf_store_fetch_items *answer)
+{
+    char instance[HF_ID_SIZE_MAX + 1];
+    char session[HF_ID_SIZE_MAX + 1];
+    for (size_t i = 0; i < answer->out_items_count; i++) {
+        const struct hf_item_grant *grant = &answer->out_items[i];
+        if (grant->session_id.size == 0 || !grant->first_in_claim) continue;
+        hf_text_copy(instance, sizeof instance, grant->instance_id);
+        hf_text_copy(session, sizeof session, grant->session_id);
+        hf__metrics_add(&runtime->metrics, HF__SESSIONS_CLAIMED, 1);
+        hf__log(runtime->store->observer,
+                &(hf_log_line){ .level = HF_LOG_INFO,
+                                .event = "session.claim",
+                                .lsn = grant->epoch,
+                                .instance = instance,
+                                .session = session,
+                                .worker = runtime->worker_id },
+                "claimed in incarnation %llu", (unsigned long long)grant->incarnation);
+    }
+}
+
+static void fetch_done(struct hf__submission *submission)
+{
+    struct hf__fetch *fetch = submission->user;
+    hf_runtime *runtime = fetch->runtime;
+    struct hf_store_command *command = &submission->command;
+    bool is_items = command->kind == HF_STORE_FETCH_ITEMS;
+    if (command->status == HF_OK && is_items) log_claims(runtime, &command->fetch_items);
+
+    uv_mutex_lock(&runtime->mutex);
+    hf_assert(fetch->is_in_flight);
+    fetch->is_in_flight = false;
+    fetch->has_joined = false;
+    if (command->status != HF_OK) {
+        fetch->more = true;
+        if (command->status == HF_STALE) hf__runtime_wake(runtime, HF__WAKE_FENCED);
+    } else {
+        size_t count = is_items ? items_granted(runtime, &command->fetch_items)
+                                : turns_granted(runtime, &command->fetch_turns);
+        hf_assert(count <= fetch->asked_count);
+        if (count == fetch->asked_count) fetch->more = true;
+        if (fetch->more) hf__dispatch_kick(runtime);
+    }
+    hf__runtime_wake_if_stopping(runtime);
+    uv_mutex_unlock(&runtime->mutex);
+}
+
+/* ---- looking ------------------------------------------------------------------------------------
+ */
+
+void hf__dispatch_look(hf_runtime *runtime)
+{
+    struct hf__dispatch *self = &runtime->dispatch;
+    uv_mutex_lock(&runtime->mutex);
+    bool is_useful = !self->is_stopped &&
+                     (hf__turns_room(runtime) > 0 || hf__activities_room(runtime) > 0);
+    struct hf_peek peek = {
+        .registration = runtime->registration,
+        .engine_version_max = HF_ENGINE_VERSION,
+        .no_sessions = runtime->settings.sessions_max == 0,
+        .sessions_only_owned = runtime->claims.owned_count >= runtime->settings.sessions_max,
+    };
+    if (!is_useful) self->turns.more = self->items.more = true;
+    uv_mutex_unlock(&runtime->mutex);
+    if (!is_useful) return;
+
+    struct hf_backend *backend = runtime->store->backend;
+    hf_error error;
+    hf_status status = backend->ops->peek(backend, &peek, &error);
+    uv_mutex_lock(&runtime->mutex);
+    if (status != HF_OK || peek.out_turns_due) self->turns.more = true;
+    if (status != HF_OK || peek.out_items_ready) self->items.more = true;
+    if (status == HF_OK) hf__dispatch_kick(runtime);
+    uv_mutex_unlock(&runtime->mutex);
+}

@@ -1,0 +1,57 @@
+/* Trying again. Not for commands whose refusal says something: a fenced one is over, one that names
+ * damage or misuse would be refused again. */
+#include "runtime/job.h"
+
+#include "engine/base/assert.h"
+#include "runtime/runtime.h"
+
+/* Whether a later attempt at the same command can end otherwise. */
+static bool is_passing(hf_status status)
+{
+    switch (status) {
+    case HF_BUSY:
+    case HF_NO_MEMORY:
+    case HF_IO:
+    case HF_DISK_FULL:
+    case HF_UNKNOWN:
+    case HF_STORE_FAILED: return true;
+    default: return false;
+    }
+}
+
+bool hf__retries_add(hf_runtime *runtime, struct hf__job *job)
+{
+    hf_assert(job->submission.done);
+    if (runtime->retries.is_closed || !is_passing(job->submission.command.status)) return false;
+    job->next_retry = runtime->retries.first;
+    runtime->retries.first = job;
+    hf__metrics_add(&runtime->metrics, HF__COMMAND_RETRIES, 1);
+    return true;
+}
+
+void hf__retries_submit(hf_runtime *runtime)
+{
+    struct hf__job *job = runtime->retries.first;
+    runtime->retries.first = NULL;
+    while (job) {
+        struct hf__job *next = job->next_retry;
+        job->next_retry = NULL;
+        hf__runtime_submit(runtime, &job->submission);
+        job = next;
+    }
+}
+
+void hf__retries_close(hf_runtime *runtime)
+{
+    uv_mutex_lock(&runtime->mutex);
+    struct hf__job *job = runtime->retries.first;
+    runtime->retries.first = NULL;
+    runtime->retries.is_closed = true;
+    uv_mutex_unlock(&runtime->mutex);
+    while (job) {
+        struct hf__job *next = job->next_retry;
+        job->next_retry = NULL;
+        job->submission.done(&job->submission);
+        job = next;
+    }
+}

@@ -1,0 +1,247 @@
+/* The loop thread: libuv, the ticks, and what the bits of enum hf__wake lead to. It reads the store
+ * and submits tasks; it never runs a user's function but on_stopped, and never waits for a commit.
+ *
+ * A signal only writes to an eventfd that the loop polls. */
+#include <unistd.h>
+
+#include "engine/base/assert.h"
+#include "runtime/runtime.h"
+#include "runtime/thread.h"
+
+enum { TICKS_PER_LOOK = 4 }; /* the net under lost rings and clock jumps: once a second */
+
+/* ---- bits ---------------------------------------------------------------------------------------
+ */
+
+void hf__runtime_wake(hf_runtime *runtime, uint32_t bits)
+{
+    struct hf__loop *loop = &runtime->loop;
+    loop->bits |= bits;
+    if (!loop->is_open) return;
+    int failed = uv_async_send(&loop->wake);
+    hf_assert(failed == 0);
+}
+
+void hf__runtime_wake_if_stopping(hf_runtime *runtime)
+{
+    if (runtime->state == HF__RUNTIME_STOPPING) hf__runtime_wake(runtime, HF__WAKE_SHUTDOWN);
+}
+
+void hf__loop_effects(struct hf__listener *listener, uint32_t effects)
+{
+    size_t offset = offsetof(struct hf_runtime, listener);
+    hf_runtime *runtime = (hf_runtime *)(void *)((char *)listener - offset);
+    const uint32_t work = HF_EFFECT_TURNS_DUE | HF_EFFECT_ITEMS_READY | HF_EFFECT_REGISTRATIONS;
+    bool is_heard = (effects & HF__EFFECT_HEARD) != 0;
+    uint32_t bits = 0;
+    if (is_heard && (effects & work)) bits |= HF__WAKE_LOOK;
+    if (effects & HF_EFFECT_VOIDED) bits |= HF__WAKE_HELD;
+    if (effects & HF_EFFECT_TIMERS) bits |= HF__WAKE_TIMERS;
+    if (effects & HF_EFFECT_RECLAIM) bits |= HF__WAKE_RECLAIM;
+    uv_mutex_lock(&runtime->mutex);
+    if (!is_heard) hf__dispatch_effects(runtime, effects);
+    if (bits) hf__runtime_wake(runtime, bits);
+    uv_mutex_unlock(&runtime->mutex);
+}
+
+static void bury_run(uv_work_t *work)
+{
+    hf__claims_bury(work->data);
+}
+
+/* Something may have died while the destructors ran. */
+static void bury_done(uv_work_t *work, int status)
+{
+    hf_runtime *runtime = work->data;
+    hf_assert(status == 0);
+    uv_mutex_lock(&runtime->mutex);
+    runtime->loop.is_burying = false;
+    hf__claims_bury_later(runtime);
+    hf__runtime_wake_if_stopping(runtime);
+    uv_mutex_unlock(&runtime->mutex);
+}
+
+/* Destructors are the user's code and may be slow: not on this thread. */
+static void bury(hf_runtime *runtime)
+{
+    struct hf__loop *loop = &runtime->loop;
+    uv_mutex_lock(&runtime->mutex);
+    bool is_needed = runtime->claims.dying && !loop->is_burying;
+    if (is_needed) loop->is_burying = true;
+    uv_mutex_unlock(&runtime->mutex);
+    if (!is_needed) return;
+    loop->bury.data = runtime;
+    int failed = uv_queue_work(&loop->uv, &loop->bury, bury_run, bury_done);
+    hf_assert(failed == 0);
+}
+
+static void loop_woken(uv_async_t *async)
+{
+    hf_runtime *runtime = async->data;
+    uv_mutex_lock(&runtime->mutex);
+    uint32_t bits = runtime->loop.bits;
+    runtime->loop.bits = 0;
+    uv_mutex_unlock(&runtime->mutex);
+    if (bits & HF__WAKE_BURY) bury(runtime);
+    if (bits & HF__WAKE_UPKEEP) hf__upkeep_answers(runtime);
+    if (bits & HF__WAKE_FIRED) hf__timers_answers(runtime);
+    if (bits & HF__WAKE_HELD) hf__upkeep_check(runtime);
+    if (bits & HF__WAKE_FENCED) hf__upkeep_lost(runtime);
+    bool is_working = runtime->shutdown.phase == HF__SHUTDOWN_NONE;
+    if (is_working && (bits & HF__WAKE_LOOK)) hf__dispatch_look(runtime);
+    if (is_working && (bits & HF__WAKE_TIMERS)) hf__timers_look(runtime);
+    if (is_working && (bits & HF__WAKE_RECLAIM)) hf__upkeep_reclaim(runtime);
+    hf__shutdown_advance(runtime);
+}
+
+/* ---- ticks --------------------------------------------------------------------------------------
+ */
+
+static void loop_tick(uv_timer_t *timer)
+{
+    hf_runtime *runtime = timer->data;
+    struct hf__loop *loop = &runtime->loop;
+    loop->ticks_count++;
+    uv_mutex_lock(&runtime->mutex);
+    hf__retries_submit(runtime);
+    hf__dispatch_kick(runtime);
+    uv_mutex_unlock(&runtime->mutex);
+    if (runtime->shutdown.phase == HF__SHUTDOWN_NONE) {
+        hf__upkeep_probe(runtime);
+        if (loop->ticks_count % TICKS_PER_LOOK == 0) {
+            hf__dispatch_look(runtime);
+            hf__timers_look(runtime);
+        }
+    }
+    hf__shutdown_advance(runtime);
+}
+
+static void loop_renew(uv_timer_t *timer)
+{
+    hf_runtime *runtime = timer->data;
+    if (runtime->shutdown.phase <= HF__SHUTDOWN_DRAINING) hf__upkeep_renew(runtime);
+}
+
+static void loop_signalled(uv_poll_t *poll, int status, int events)
+{
+    hf_runtime *runtime = poll->data;
+    uint64_t count = 0;
+    if (status != 0 || !(events & UV_READABLE)) return;
+    if (read(runtime->stop_signal, &count, sizeof count) != (ssize_t)sizeof count) return;
+    hf_runtime_stop(runtime, HF__GRACE_MS, NULL, NULL);
+}
+
+/* ---- life ---------------------------------------------------------------------------------------
+ */
+
+static hf_status loop_failed(int failed, hf_error *error)
+{
+    hf_assert(failed < 0);
+    return hf_error_system(error, failed == UV_ENOMEM ? HF_NO_MEMORY : HF_IO, -failed,
+                           "cannot make the event loop (%s): raise the limit of open files",
+                           uv_strerror(failed));
+}
+
+static void timer_make(hf_runtime *runtime, uv_timer_t *timer)
+{
+    int failed = uv_timer_init(&runtime->loop.uv, timer);
+    hf_assert(failed == 0);
+    timer->data = runtime;
+}
+
+hf_status hf__loop_open(hf_runtime *runtime, hf_error *error)
+{
+    struct hf__loop *loop = &runtime->loop;
+    int failed = uv_loop_init(&loop->uv);
+    if (failed) return loop_failed(failed, error);
+    failed = uv_async_init(&loop->uv, &loop->wake, loop_woken);
+    if (failed) {
+        uv_loop_close(&loop->uv);
+        return loop_failed(failed, error);
+    }
+    loop->wake.data = runtime;
+    timer_make(runtime, &loop->tick);
+    timer_make(runtime, &loop->renew);
+    timer_make(runtime, &runtime->timers.due);
+    timer_make(runtime, &runtime->shutdown.grace);
+    timer_make(runtime, &runtime->shutdown.turns_grace);
+    failed = uv_poll_init(&loop->uv, &loop->signal, runtime->stop_signal);
+    hf_assert(failed == 0); /* an eventfd can be polled */
+    loop->signal.data = runtime;
+    loop->has_handles = true;
+    loop->is_open = true;
+    return HF_OK;
+}
+
+static void handles_close(hf_runtime *runtime)
+{
+    struct hf__loop *loop = &runtime->loop;
+    uv_mutex_lock(&runtime->mutex);
+    loop->is_open = false;
+    uv_mutex_unlock(&runtime->mutex);
+    uv_close((uv_handle_t *)&loop->wake, NULL);
+    uv_close((uv_handle_t *)&loop->tick, NULL);
+    uv_close((uv_handle_t *)&loop->renew, NULL);
+    uv_close((uv_handle_t *)&loop->signal, NULL);
+    uv_close((uv_handle_t *)&runtime->timers.due, NULL);
+    uv_close((uv_handle_t *)&runtime->shutdown.grace, NULL);
+    uv_close((uv_handle_t *)&runtime->shutdown.turns_grace, NULL);
+    loop->has_handles = false;
+}
+
+void hf__loop_end(hf_runtime *runtime)
+{
+    hf_assert(runtime->shutdown.phase == HF__SHUTDOWN_DONE);
+    if (runtime->loop.is_ended) return;
+    runtime->loop.is_ended = true;
+    handles_close(runtime);
+}
+
+static void loop_close(hf_runtime *runtime)
+{
+    int failed = uv_run(&runtime->loop.uv, UV_RUN_DEFAULT);
+    hf_assert(failed == 0);
+    failed = uv_loop_close(&runtime->loop.uv);
+    hf_assert(failed == 0);
+}
+
+void hf__loop_discard(hf_runtime *runtime)
+{
+    if (!runtime->loop.has_handles) return;
+    handles_close(runtime);
+    loop_close(runtime);
+}
+
+static void loop_run(void *argument)
+{
+    hf_runtime *runtime = argument;
+    loop_close(runtime);
+    hf_assert(runtime->loop.is_ended);
+    struct hf__shutdown *shutdown = &runtime->shutdown;
+    hf__log(runtime->store->observer,
+            &(hf_log_line){ .level = HF_LOG_INFO,
+                            .event = "worker.stop",
+                            .lsn = runtime->registration,
+                            .worker = runtime->worker_id },
+            "stopped");
+    if (shutdown->on_stopped) shutdown->on_stopped(shutdown->user);
+    uv_mutex_lock(&runtime->mutex);
+    runtime->state = HF__RUNTIME_STOPPED;
+    uv_cond_broadcast(&runtime->changed);
+    uv_mutex_unlock(&runtime->mutex);
+}
+
+hf_status hf__loop_start(hf_runtime *runtime, hf_error *error)
+{
+    struct hf__loop *loop = &runtime->loop;
+    uint64_t period_ms = hf__upkeep_period_ms(runtime);
+    int failed = uv_timer_start(&loop->tick, loop_tick, HF__PROBE_MS, HF__PROBE_MS);
+    hf_assert(failed == 0);
+    failed = uv_timer_start(&loop->renew, loop_renew, period_ms, period_ms);
+    hf_assert(failed == 0);
+    failed = uv_poll_start(&loop->signal, UV_READABLE, loop_signalled);
+    hf_assert(failed == 0);
+    hf_status status = hf__thread_start(&loop->thread, loop_run, runtime, error);
+    if (status == HF_OK) loop->has_thread = true;
+    return status;
+}

@@ -1,0 +1,390 @@
+/* The life of a runtime: options, start, stop, join, free. What it does in between is in loop.c,
+ * dispatch.c, turns.c, activities.c, upkeep.c and shutdown.c.
+ *
+ * A runtime is started once. Its registration is made before any of its threads runs, and has ended
+ * before on_stopped runs, so that nothing of it stands in the store once it has stopped. */
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "engine/base/assert.h"
+#include "engine/base/heap.h"
+
+enum {
+    ACTIVITY_THREADS_MAX = 4096,
+    ORCHESTRATION_THREADS_MAX = 256,
+    SESSIONS_MAX_DEFAULT = 100,
+    SESSIONS_PER_ORCHESTRATION_DEFAULT = 10,
+    LIVE_INSTANCES_DEFAULT = 1000,
+    SESSION_LOCK_DEFAULT_MS = 600000,
+    ITEM_LOCK_DEFAULT_MS = 30000
+};
+
+static const uint64_t RUNTIME_MAGIC = 0x656d69746e757268U;   /* "hruntime" */
+static const uint64_t LOCK_MAX_MS = 366ULL * 24 * 3600 * 1000; /* a year: sums cannot overflow */
+
+void hf__runtime_assert(const hf_runtime *runtime)
+{
+    hf_assert(runtime);
+    hf_assert(runtime->magic == RUNTIME_MAGIC);
+}
+
+void hf__runtime_submit(hf_runtime *runtime, struct hf__submission *submission)
+{
+    hf_error error;
+    hf_status status = hf__committer_submit(runtime->store->committer, submission, &error);
+    hf_assert(status == HF_OK);
+}
+
+/* ---- options ------------------------------------------------------------------------------------
+ */
+
+static uint64_t given_or(uint64_t given, uint64_t by_default)
+{
+    if (given == UINT32_MAX) return 0;
+    return given == 0 ? by_default : given;
+}
+
+static hf_status threads_check(const char *what, size_t count, size_t max, hf_error *error)
+{
+    if (count <= max) return HF_OK;
+    return hf_error_set(error, HF_INVALID, "%s is %zu: at most %zu", what, count, max);
+}
+
+static hf_status lock_check(const char *what, uint64_t lock_ms, hf_error *error)
+{
+    if (lock_ms <= LOCK_MAX_MS) return HF_OK;
+    return hf_error_set(error, HF_INVALID, "%s is %llu: at most %llu", what,
+                        (unsigned long long)lock_ms, (unsigned long long)LOCK_MAX_MS);
+}
+
+static hf_status stack_check(size_t stack_size, hf_error *error)
+{
+    if (stack_size == 0) return HF_OK;
+    if (stack_size >= HF_FIBER_STACK_SIZE_MIN && stack_size <= HF_FIBER_STACK_SIZE_MAX) {
+        return HF_OK;
+    }
+    return hf_error_set(error, HF_INVALID, "orchestration_stack_size is %zu: from %d to %d",
+                        stack_size, HF_FIBER_STACK_SIZE_MIN, HF_FIBER_STACK_SIZE_MAX);
+}
+
+static hf_status settings_make(const hf_runtime_options *options, struct hf__settings *out_settings,
+                               hf_error *error)
+{
+    *out_settings = (struct hf__settings){
+        .orchestration_threads = given_or(options->orchestration_threads, 1),
+        .activity_threads = given_or(options->activity_threads, uv_available_parallelism()),
+        .sessions_max = given_or(options->sessions_max, SESSIONS_MAX_DEFAULT),
+        .sessions_per_orchestration_max = given_or(options->sessions_per_orchestration_max,
+                                                   SESSIONS_PER_ORCHESTRATION_DEFAULT),
+        .live_instances_max = given_or(options->live_instances_max, LIVE_INSTANCES_DEFAULT),
+        .stack_size = options->orchestration_stack_size,
+        .session_lock_ms = options->session_lock_ms ? options->session_lock_ms
+                                                    : SESSION_LOCK_DEFAULT_MS,
+        .item_lock_ms = options->item_lock_ms ? options->item_lock_ms : ITEM_LOCK_DEFAULT_MS,
+        .check_replay = options->check_replay,
+    };
+    const struct hf__settings *made = out_settings;
+    hf_status status = threads_check("orchestration_threads", made->orchestration_threads,
+                                     ORCHESTRATION_THREADS_MAX, error);
+    if (status == HF_OK) {
+        status = threads_check("activity_threads", made->activity_threads, ACTIVITY_THREADS_MAX,
+                               error);
+    }
+    if (status == HF_OK) status = stack_check(made->stack_size, error);
+    if (status == HF_OK) status = lock_check("session_lock_ms", made->session_lock_ms, error);
+    if (status == HF_OK) status = lock_check("item_lock_ms", made->item_lock_ms, error);
+    return status;
+}
+
+/* The id that was given, or 128 random bits. */
+static hf_status worker_id_make(hf_runtime *runtime, const char *given, hf_error *error)
+{
+    unsigned char random[16];
+    if (given) {
+        hf_status status = hf_id_check(given, "worker id", error);
+        if (status != HF_OK) return status;
+        hf_text_copy(runtime->worker_id, sizeof runtime->worker_id, hf_text(given));
+        return HF_OK;
+    }
+    runtime->store->seams.random(runtime->store->seams.self, random, sizeof random);
+    for (size_t i = 0; i < sizeof random; i++) {
+        snprintf(runtime->worker_id + 2 * i, 3, "%02x", random[i]);
+    }
+    return HF_OK;
+}
+
+/* ---- new and free -------------------------------------------------------------------------------
+ */
+
+static void parts_init(hf_runtime *runtime)
+{
+    int failed = uv_mutex_init(&runtime->mutex);
+    hf_assert(failed == 0);
+    failed = uv_cond_init(&runtime->changed);
+    hf_assert(failed == 0);
+    hf__claims_init(&runtime->claims, runtime->heap);
+    hf__dispatch_init(runtime);
+    hf__upkeep_init(runtime);
+    hf__timers_init(runtime);
+    hf__shutdown_init(runtime);
+}
+
+static hf_status parts_make(hf_runtime *runtime, hf_error *error)
+{
+    hf_status status = hf__turns_init(runtime, error);
+    hf_status pool_status = hf__activities_init(runtime, status == HF_OK ? error : NULL);
+    if (status == HF_OK) status = pool_status;
+    if (status != HF_OK) return status;
+    runtime->stop_signal = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (runtime->stop_signal >= 0) return HF_OK;
+    return hf_error_system(error, HF_IO, errno, "cannot make an eventfd: raise the limit of files");
+}
+
+static void runtime_dispose(hf_runtime *runtime)
+{
+    const hf_allocator *heap = runtime->heap;
+    hf__dispatch_release(runtime);
+    hf__upkeep_release(runtime);
+    hf__timers_release(runtime);
+    hf__shutdown_release(runtime);
+    hf__activities_release(runtime);
+    hf__turns_release(runtime);
+    hf__claims_bury(runtime);
+    hf__claims_release(&runtime->claims);
+    if (runtime->stop_signal >= 0) close(runtime->stop_signal);
+    uv_cond_destroy(&runtime->changed);
+    uv_mutex_destroy(&runtime->mutex);
+    runtime->magic = 0;
+    hf_heap_free(heap, runtime, sizeof *runtime);
+}
+
+hf_status hf_runtime_new(hf_store *store, const hf_registry *registry,
+                         const hf_runtime_options *options, hf_runtime **out_runtime,
+                         hf_error *error)
+{
+    hf_runtime_options given;
+    struct hf__settings settings;
+    hf_status status = hf__handle_check(store, error);
+    if (status == HF_OK && (!registry || !out_runtime)) {
+        status = hf_error_set(error, HF_INVALID, "registry and out_runtime must be given");
+    }
+    if (status == HF_OK) status = hf_registry_check(registry, error);
+    if (status == HF_OK) status = hf__options_copy(&given, sizeof given, options, error);
+    if (status == HF_OK) status = settings_make(&given, &settings, error);
+    if (status != HF_OK) return status;
+
+    hf_runtime *runtime = hf_heap_new(store->heap, sizeof *runtime);
+    if (!runtime) return hf_error_set(error, HF_NO_MEMORY, "no memory for a runtime");
+    runtime->magic = RUNTIME_MAGIC;
+    runtime->store = store;
+    runtime->registry = registry;
+    runtime->heap = store->heap;
+    runtime->settings = settings;
+    runtime->stop_signal = -1;
+    runtime->process = store->process;
+    parts_init(runtime);
+    status = parts_make(runtime, error);
+    if (status == HF_OK) status = worker_id_make(runtime, given.worker_id, error);
+    if (status != HF_OK) {
+        runtime_dispose(runtime);
+        return status;
+    }
+    *out_runtime = runtime;
+    return HF_OK;
+}
+
+/* Waits for the threads that are left: those that a user's function held. */
+static void threads_join(hf_runtime *runtime)
+{
+    if (runtime->loop.has_thread) {
+        int failed = uv_thread_join(&runtime->loop.thread);
+        hf_assert(failed == 0);
+    }
+    hf__turns_join(runtime);
+    hf__activities_join(runtime);
+}
+
+void hf_runtime_free(hf_runtime *runtime)
+{
+    if (!runtime) return;
+    hf__runtime_assert(runtime);
+    /* In a forked child the threads do not exist, and the locks may be held for ever. */
+    if (getpid() != runtime->process) return;
+    uv_mutex_lock(&runtime->mutex);
+    bool was_started = runtime->state != HF__RUNTIME_NEW && runtime->state != HF__RUNTIME_FAILED;
+    uv_mutex_unlock(&runtime->mutex);
+    if (was_started) {
+        hf_runtime_stop(runtime, HF__GRACE_MS, NULL, NULL);
+        hf_status status = hf_runtime_join(runtime, NULL);
+        hf_assert(status == HF_OK);
+    }
+    threads_join(runtime);
+    runtime_dispose(runtime);
+}
+
+/* ---- start --------------------------------------------------------------------------------------
+ */
+
+static void want(struct hf__listener *listener, uint32_t effects, struct hf__committer_group *group)
+{
+    size_t offset = offsetof(struct hf_runtime, listener);
+    hf_runtime *runtime = (hf_runtime *)(void *)((char *)listener - offset);
+    hf__dispatch_want(runtime, effects, group);
+}
+
+static hf_status start_register(hf_runtime *runtime, hf_error *error)
+{
+    struct hf__submission submission;
+    struct hf__deadlines deadlines = hf__upkeep_deadlines(runtime);
+    hf__submission_init(&submission, runtime->heap, HF_STORE_REGISTER);
+    submission.command.register_worker =
+        (struct hf_store_register){ .worker_id = hf_text(runtime->worker_id),
+                                    .life = hf_text(runtime->life.name),
+                                    .boot_id = runtime->store->seams.boot_id,
+                                    .pid = (uint64_t)runtime->process,
+                                    .items_deadline_boot_ms = deadlines.items_boot_ms,
+                                    .sessions_deadline_boot_ms = deadlines.sessions_boot_ms };
+    hf_status status = hf__store_call(runtime->store, &submission, error);
+    if (status == HF_OK) runtime->registration = submission.command.register_worker.out_registration;
+    hf__submission_release(&submission);
+    return status;
+}
+
+/* Ends a registration that was made for nothing; when that fails, its life file is gone anyway. */
+static void start_unregister(hf_runtime *runtime)
+{
+    struct hf__submission submission;
+    hf__submission_init(&submission, runtime->heap, HF_STORE_END_REGISTRATION);
+    submission.command.end_registration =
+        (struct hf_store_end_registration){ .registration = runtime->registration,
+                                            .reason = HF_REASON_SHUTDOWN,
+                                            .by = runtime->registration };
+    hf_status status = hf__store_call(runtime->store, &submission, NULL);
+    if (status != HF_OK) runtime->registration = 0;
+    hf__submission_release(&submission);
+}
+
+/* Starts all threads, or none that stays. */
+static hf_status start_threads(hf_runtime *runtime, hf_error *error)
+{
+    hf_status status = hf__turns_start(runtime, error);
+    if (status == HF_OK) status = hf__activities_start(runtime, error);
+    if (status == HF_OK) {
+        /* Before the loop runs: a stop by signal is heeded from its first turn on. */
+        uv_mutex_lock(&runtime->mutex);
+        runtime->state = HF__RUNTIME_RUNNING;
+        uv_mutex_unlock(&runtime->mutex);
+        status = hf__loop_start(runtime, error);
+    }
+    if (status == HF_OK) return HF_OK;
+    uv_mutex_lock(&runtime->mutex);
+    runtime->state = HF__RUNTIME_FAILED;
+    hf__turns_end(runtime);
+    hf__activities_end(runtime);
+    uv_mutex_unlock(&runtime->mutex);
+    hf__turns_join(runtime);
+    hf__activities_join(runtime);
+    return status;
+}
+
+/* First listen, then look: what came in between is seen. */
+static hf_status start_listening(hf_runtime *runtime, hf_error *error)
+{
+    hf_status status = hf__store_listen(runtime->store, &runtime->listener, error);
+    uv_mutex_lock(&runtime->mutex);
+    runtime->is_listening = status == HF_OK;
+    hf__runtime_wake(runtime, HF__WAKE_LOOK | HF__WAKE_TIMERS | HF__WAKE_RECLAIM);
+    uv_mutex_unlock(&runtime->mutex);
+    return status;
+}
+
+static hf_status runtime_start(hf_runtime *runtime, hf_error *error)
+{
+    hf_status status = hf__loop_open(runtime, error);
+    if (status != HF_OK) return status;
+    status = hf__life_open(runtime->store->lives, &runtime->life, error);
+    if (status == HF_OK) status = start_register(runtime, error);
+    if (status == HF_OK) status = start_threads(runtime, error);
+    if (status == HF_OK) {
+        status = start_listening(runtime, error);
+        if (status != HF_OK) hf_runtime_stop(runtime, 0, NULL, NULL);
+        return status;
+    }
+    if (runtime->registration != 0) start_unregister(runtime);
+    if (runtime->life.is_open) hf__life_close(runtime->store->lives, &runtime->life);
+    hf__loop_discard(runtime);
+    return status;
+}
+
+hf_status hf_runtime_start(hf_runtime *runtime, hf_error *error)
+{
+    hf__runtime_assert(runtime);
+    hf_status status = hf__handle_check(runtime->store, error);
+    if (status != HF_OK) return status;
+    uv_mutex_lock(&runtime->mutex);
+    bool is_new = runtime->state == HF__RUNTIME_NEW;
+    if (is_new) runtime->state = HF__RUNTIME_FAILED; /* until it has begun */
+    uv_mutex_unlock(&runtime->mutex);
+    if (!is_new) return hf_error_set(error, HF_INVALID, "a runtime is started once: make another");
+
+    runtime->listener.on_effects = hf__loop_effects;
+    runtime->listener.want = want;
+    status = runtime_start(runtime, error);
+    if (status != HF_OK) return status;
+    hf__log(runtime->store->observer,
+            &(hf_log_line){ .level = HF_LOG_INFO,
+                            .event = "worker.start",
+                            .lsn = runtime->registration,
+                            .worker = runtime->worker_id },
+            "registered");
+    return HF_OK;
+}
+
+/* ---- stop and join ------------------------------------------------------------------------------
+ */
+
+void hf_runtime_stop(hf_runtime *runtime, uint64_t grace_ms, void (*on_stopped)(void *user),
+                     void *user)
+{
+    hf__runtime_assert(runtime);
+    if (getpid() != runtime->process) return;
+    if (grace_ms > LOCK_MAX_MS) grace_ms = LOCK_MAX_MS;
+    uv_mutex_lock(&runtime->mutex);
+    if (runtime->state == HF__RUNTIME_RUNNING &&
+        hf__shutdown_ask(runtime, grace_ms, on_stopped, user)) {
+        hf__runtime_wake(runtime, HF__WAKE_SHUTDOWN);
+    }
+    uv_mutex_unlock(&runtime->mutex);
+}
+
+void hf_runtime_stop_signal(hf_runtime *runtime)
+{
+    const uint64_t once = 1;
+    int before = errno;
+    if (getpid() == runtime->process) {
+        /* A full counter means that it was asked for already. */
+        ssize_t written = write(runtime->stop_signal, &once, sizeof once);
+        (void)written;
+    }
+    errno = before;
+}
+
+hf_status hf_runtime_join(hf_runtime *runtime, hf_error *error)
+{
+    hf__runtime_assert(runtime);
+    hf_status status = hf__handle_check(runtime->store, error);
+    if (status != HF_OK) return status;
+    uv_mutex_lock(&runtime->mutex);
+    bool was_started = runtime->state != HF__RUNTIME_NEW && runtime->state != HF__RUNTIME_FAILED;
+    while (was_started && runtime->state != HF__RUNTIME_STOPPED) {
+        uv_cond_wait(&runtime->changed, &runtime->mutex);
+    }
+    uv_mutex_unlock(&runtime->mutex);
+    if (was_started) return HF_OK;
+    return hf_error_set(error, HF_INVALID, "the runtime was never started: start it first");
+}

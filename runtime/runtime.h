@@ -1,0 +1,128 @@
+/* A runtime from inside the room: one registration of a worker, its loop thread, its turn threads
+ * and its pool of activity threads.
+ *
+ *     NEW -> RUNNING -> STOPPING -> STOPPED      NEW -> FAILED (start was refused)
+ *
+ * One mutex guards all that threads share: slots of turns and activities, claims, what is fetched.
+ * It is never held during a user's function, an observer, a read or a commit. Locks are taken in
+ * this order: the hub of effects, this mutex, the committer's queue. */
+#ifndef HF_RUNTIME_RUNTIME_H
+#define HF_RUNTIME_RUNTIME_H
+
+#include <uv.h>
+
+#include "engine/base/slice.h"
+#include "engine/base/status.h"
+#include "runtime/activities.h"
+#include "runtime/claims.h"
+#include "runtime/dispatch.h"
+#include "runtime/upkeep.h"
+#include "runtime/metrics.h"
+#include "runtime/shutdown.h"
+#include "runtime/store.h"
+#include "runtime/timers.h"
+#include "runtime/turns.h"
+
+/* What wakes the loop thread. */
+enum hf__wake {
+    HF__WAKE_LOOK = 1,      /* work may have come from another process */
+    HF__WAKE_HELD = 2,      /* something of somebody's is void */
+    HF__WAKE_TIMERS = 4,    /* a timer was set */
+    HF__WAKE_RECLAIM = 8,   /* rows wait to be moved */
+    HF__WAKE_BURY = 16,     /* memory of sessions waits for its destructor */
+    HF__WAKE_UPKEEP = 32,    /* an answer to the lease's commands */
+    HF__WAKE_FIRED = 64,    /* an answer to the firing of timers */
+    HF__WAKE_SHUTDOWN = 128, /* something of the shutdown has moved on */
+    HF__WAKE_FENCED = 256   /* the store refused us as ended */
+};
+
+enum hf__runtime_state {
+    HF__RUNTIME_NEW,
+    HF__RUNTIME_FAILED,
+    HF__RUNTIME_RUNNING,
+    HF__RUNTIME_STOPPING,
+    HF__RUNTIME_STOPPED
+};
+
+/* The options with their defaults in place; 0 where the option says "none". */
+struct hf__settings {
+    size_t orchestration_threads, activity_threads;
+    uint64_t sessions_max, sessions_per_orchestration_max;
+    size_t live_instances_max;
+    size_t stack_size; /* bytes */
+    uint64_t session_lock_ms, item_lock_ms;
+    bool check_replay;
+};
+
+struct hf__loop {
+    uv_loop_t uv;
+    uv_thread_t thread;
+    uv_async_t wake;
+    uv_timer_t tick, renew;
+    uv_poll_t signal; /* of hf_runtime_stop_signal */
+    uv_work_t bury;
+    uint64_t ticks_count;
+
+    /* Guarded by the mutex. */
+    bool is_open;    /* wake may be sent */
+    bool is_burying; /* bury is under way */
+    uint32_t bits;   /* enum hf__wake: not looked at yet */
+
+    bool has_handles, has_thread;
+    bool is_ended; /* the loop thread's own: handles are being closed */
+};
+
+struct hf_runtime {
+    uint64_t magic;
+    hf_store *store;             /* Borrows */
+    const hf_registry *registry; /* Borrows */
+    const hf_allocator *heap;    /* the store's */
+    struct hf__settings settings;
+    char worker_id[HF_ID_SIZE_MAX + 1];
+    int stop_signal; /* an eventfd: written by hf_runtime_stop_signal */
+    int64_t process;
+
+    uv_mutex_t mutex;
+    uv_cond_t changed; /* state has changed */
+    enum hf__runtime_state state;
+    bool is_listening; /* told of effects */
+    bool is_fenced;    /* our registration was ended by others */
+
+    uint64_t registration; /* LSN; set before any thread starts */
+    struct hf__life life;
+    struct hf__listener listener;
+    struct hf__loop loop;
+    struct hf__dispatch dispatch;
+    struct hf__turns turns;
+    struct hf__activities activities;
+    struct hf__claims claims;
+    struct hf__upkeep upkeep;
+    struct hf__timers timers;
+    struct hf__shutdown shutdown;
+    struct hf__retries retries;
+    struct hf__metrics metrics;
+};
+
+/* Proves that the handle is one. */
+void hf__runtime_assert(const hf_runtime *runtime);
+/* Submits a command of this runtime: the store outlives it, so it is taken. Any thread, with the
+ * mutex or without. */
+void hf__runtime_submit(hf_runtime *runtime, struct hf__submission *submission);
+/* Has the loop thread look at these. Under the mutex. */
+void hf__runtime_wake(hf_runtime *runtime, uint32_t bits);
+/* The same for the shutdown, once that has begun. Under the mutex. */
+void hf__runtime_wake_if_stopping(hf_runtime *runtime);
+
+/* Makes loop and handles; starts no thread. Errors: HF_IO, HF_NO_MEMORY. */
+HF_MUST_CHECK hf_status hf__loop_open(hf_runtime *runtime, hf_error *error);
+/* Starts the loop thread. Errors: HF_IO. */
+HF_MUST_CHECK hf_status hf__loop_start(hf_runtime *runtime, hf_error *error);
+/* Closes all handles; the loop thread then ends by itself and tells that the runtime has stopped.
+ * Loop thread. */
+void hf__loop_end(hf_runtime *runtime);
+/* Closes a loop that never ran. */
+void hf__loop_discard(hf_runtime *runtime);
+/* What the loop thread is told by commits here and rings from elsewhere: hf__listener.on_effects. */
+void hf__loop_effects(struct hf__listener *listener, uint32_t effects);
+
+#endif

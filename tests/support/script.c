@@ -1,0 +1,404 @@
+/* script.c: the smallest store that can carry an execution, and its driver. */
+#include "tests/support/script.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/assert.h"
+#include "engine/event.h"
+#include "engine/execution_internal.h"
+
+/* ---- the heap ----------------------------------------------------------------------------------- */
+
+static void *heap_resize(void *context, void *block, size_t old_size, size_t new_size)
+{
+    struct hf_script_heap *self = context;
+    const hf_allocator *real = hf_heap_default();
+    if (new_size > 0) {
+        self->calls_count++;
+        if (self->fail_at > 0 && self->calls_count >= self->fail_at) return NULL;
+    }
+    void *result = real->resize(real->self, block, old_size, new_size);
+    if (new_size > 0 && !result) return NULL;
+    hf_assert(self->size >= (block ? old_size : 0));
+    self->size += new_size;
+    self->size -= block ? old_size : 0;
+    if (!block && new_size > 0) self->blocks_count++;
+    if (block && new_size == 0) self->blocks_count--;
+    return result;
+}
+
+/* Room for one more element; the script's own arrays come from the C library. */
+static void *grown(void *array, size_t count, size_t *capacity, size_t element_size)
+{
+    if (count < *capacity) return array;
+    bool fits = hf_heap_grow(hf_heap_default(), &array, capacity, element_size);
+    hf_assert(fits);
+    return array;
+}
+
+/* ---- life --------------------------------------------------------------------------------------- */
+
+static void add_event(struct hf_script *self, uint64_t event_id, hf_slice body)
+{
+    hf_assert(event_id == self->events_count + 1);
+    self->events = grown(self->events, self->events_count, &self->events_capacity,
+                         sizeof *self->events);
+    self->events[self->events_count++] = (struct hf_stored_event){
+        .event_id = event_id, .lsn = self->next_lsn++, .body = hf_arena_copy(&self->memory, body)
+    };
+}
+
+void hf_script_init(struct hf_script *self, hf_orchestration_fn run, const void *user)
+{
+    *self = (struct hf_script){ .execution = 1, .next_lsn = 1, .now_unix_ms = 1000 };
+    self->outcome = HF_OUTCOME_RUNNING;
+    self->heap.allocator = (hf_allocator){ sizeof(hf_allocator), &self->heap, heap_resize };
+    hf_arena_init(&self->memory, hf_heap_default());
+    hf_arena_init(&self->turn_arena, &self->heap.allocator);
+    self->registry = hf_registry_new();
+    hf_orchestration_settings settings = HF_INIT(hf_orchestration_settings);
+    settings.user = user;
+    hf_register_orchestration(self->registry, "t", run, &settings);
+    hf_fiber_pool_init(&self->fibers, NULL);
+    self->options = (struct hf_execution_options){ .heap = &self->heap.allocator,
+                                                   .fibers = &self->fibers,
+                                                   .registry = self->registry,
+                                                   .sessions_supported = true,
+                                                   .sessions_max = 10,
+                                                   .payload_size_max = 1024 * 1024 };
+    add_event(self, 1, hf_body_started(hf_text("t"), hf_text("in"), &self->memory));
+}
+
+void hf_script_evict(struct hf_script *self)
+{
+    hf_execution_free(self->live);
+    self->live = NULL;
+}
+
+void hf_script_release(struct hf_script *self)
+{
+    const hf_allocator *heap = hf_heap_default();
+    hf_script_evict(self);
+    hf_arena_release(&self->turn_arena);
+    hf_assert(self->heap.blocks_count == 0 && self->heap.size == 0);
+    hf_fiber_pool_release(&self->fibers);
+    hf_registry_free(self->registry);
+    hf_arena_release(&self->memory);
+    hf_heap_free(heap, self->events, self->events_capacity * sizeof *self->events);
+    hf_heap_free(heap, self->messages, self->messages_capacity * sizeof *self->messages);
+    hf_heap_free(heap, self->works, self->works_capacity * sizeof *self->works);
+    hf_heap_free(heap, self->sessions, self->sessions_capacity * sizeof *self->sessions);
+    hf_heap_free(heap, self->decisions, self->decisions_size);
+}
+
+/* ---- committing --------------------------------------------------------------------------------- */
+
+static struct hf_script_work *work_find(struct hf_script *self, uint64_t event_id)
+{
+    for (size_t i = 0; i < self->works_count; i++) {
+        if (self->works[i].event_id == event_id) return &self->works[i];
+    }
+    return NULL;
+}
+
+static void work_add(struct hf_script *self, struct hf_script_work work)
+{
+    self->works = grown(self->works, self->works_count, &self->works_capacity, sizeof *self->works);
+    work.execution = self->execution;
+    self->works[self->works_count++] = work;
+}
+
+static void work_remove(struct hf_script *self, struct hf_script_work *work)
+{
+    *work = self->works[--self->works_count];
+}
+
+static void commit_messages(struct hf_script *self)
+{
+    const struct hf_consumed_message *consumed = self->turn.messages.items;
+    size_t count = self->turn.messages.count;
+    hf_assert(count <= self->messages_count);
+    for (size_t i = 0; i < count; i++) {
+        hf_assert(consumed[i].lsn == self->messages[i].lsn);
+        if (consumed[i].event_id) add_event(self, consumed[i].event_id, self->messages[i].body);
+    }
+    self->messages_count -= count;
+    if (count > 0) {
+        memmove(self->messages, self->messages + count,
+                self->messages_count * sizeof *self->messages);
+    }
+}
+
+static bool is_new_event(const struct hf_script *self, uint64_t event_id)
+{
+    return event_id > self->events_count - self->turn.events.count &&
+           event_id <= self->events_count;
+}
+
+static void commit_work(struct hf_script *self)
+{
+    const struct hf_turn_item *items = self->turn.items.items;
+    const struct hf_turn_timer *timers = self->turn.timers.items;
+    const struct hf_turn_cancel *cancels = self->turn.cancels.items;
+    for (size_t i = 0; i < self->turn.items.count; i++) {
+        hf_assert(is_new_event(self, items[i].event_id));
+        work_add(self, (struct hf_script_work){ .event_id = items[i].event_id,
+                                                .incarnation = items[i].incarnation });
+    }
+    for (size_t i = 0; i < self->turn.timers.count; i++) {
+        hf_assert(is_new_event(self, timers[i].event_id));
+        work_add(self, (struct hf_script_work){ .event_id = timers[i].event_id,
+                                                .is_timer = true,
+                                                .due_unix_ms = timers[i].due_unix_ms });
+    }
+    for (size_t i = 0; i < self->turn.cancels.count; i++) {
+        struct hf_script_work *work = work_find(self, cancels[i].event_id);
+        if (work) work_remove(self, work);
+    }
+}
+
+static void session_close(struct hf_script *self, uint64_t incarnation)
+{
+    for (size_t i = self->works_count; i > 0; i--) {
+        if (self->works[i - 1].incarnation == incarnation) work_remove(self, &self->works[i - 1]);
+    }
+    size_t at = 0;
+    while (at < self->sessions_count && self->sessions[at].incarnation != incarnation) at++;
+    hf_assert(at < self->sessions_count);
+    self->sessions[at] = self->sessions[--self->sessions_count];
+}
+
+static void commit_sessions(struct hf_script *self)
+{
+    const struct hf_turn_session *opened = self->turn.opened.items;
+    const struct hf_turn_session *closed = self->turn.closed.items;
+    for (size_t i = 0; i < self->turn.opened.count; i++) {
+        self->sessions = grown(self->sessions, self->sessions_count, &self->sessions_capacity,
+                               sizeof *self->sessions);
+        struct hf_turn_session *row = &self->sessions[self->sessions_count++];
+        *row = opened[i];
+        row->id = hf_arena_copy(&self->memory, opened[i].id);
+    }
+    for (size_t i = 0; i < self->turn.closed.count; i++) {
+        session_close(self, closed[i].incarnation);
+    }
+}
+
+static void commit_continued(struct hf_script *self)
+{
+    const struct hf_turn_carried *carried = self->turn.carried.items;
+    size_t count = self->turn.carried.count, bodies_size = (count + 1) * sizeof(hf_slice);
+    hf_slice *bodies = hf_heap_new(hf_heap_default(), bodies_size);
+    hf_assert(bodies);
+    bodies[0] = self->turn.next_body;
+    for (size_t i = 0; i < count; i++) {
+        hf_assert(carried[i].event_id <= self->events_count);
+        bodies[i + 1] = self->events[carried[i].event_id - 1].body;
+    }
+    self->events_count = 0;
+    self->execution++;
+    for (size_t i = 0; i <= count; i++) add_event(self, i + 1, bodies[i]);
+    hf_heap_free(hf_heap_default(), bodies, bodies_size);
+}
+
+static void remember_decision(struct hf_script *self)
+{
+    struct hf_turn_committed turn = self->turn;
+    turn.instance = turn.head = turn.registration = 1;
+    hf_slice bytes =
+        hf_encode(hf_record_layout(HF_RECORD_TURN_COMMITTED), &turn, &self->memory);
+    size_t size = self->decisions_size + bytes.size;
+    self->decisions =
+        hf_heap_resize(hf_heap_default(), self->decisions, self->decisions_size, size);
+    hf_assert(self->decisions && bytes.data);
+    memcpy(self->decisions + self->decisions_size, bytes.data, bytes.size);
+    self->decisions_size = size;
+}
+
+static void commit(struct hf_script *self)
+{
+    const struct hf_turn_event *events = self->turn.events.items;
+    hf_assert(self->turn.execution == self->execution);
+    remember_decision(self);
+    commit_messages(self);
+    for (size_t i = 0; i < self->turn.events.count; i++) {
+        add_event(self, events[i].event_id, events[i].body);
+    }
+    if (self->turn.status_event) {
+        hf_assert(is_new_event(self, self->turn.status_event));
+        self->status_body = self->events[self->turn.status_event - 1].body;
+    }
+    commit_work(self);
+    commit_sessions(self);
+    self->outcome = self->turn.outcome;
+    if (self->outcome == HF_OUTCOME_RUNNING) return;
+    hf_assert(self->works_count == 0); /* the engine names all that is pending */
+    if (self->outcome == HF_OUTCOME_CONTINUED) {
+        commit_continued(self);
+        self->outcome = HF_OUTCOME_RUNNING;
+        hf_script_evict(self);
+    } else {
+        hf_assert(self->turn.output_event == self->events_count);
+        self->sessions_count = 0;
+    }
+}
+
+/* ---- turns -------------------------------------------------------------------------------------- */
+
+static hf_status run(struct hf_script *self, const struct hf_turn_view *whole)
+{
+    struct hf_turn_view rest = *whole;
+    hf_status status = HF_OK;
+    if (!self->live) {
+        status = hf_execution_new(&self->options, whole, self->execution, &self->live,
+                                  &self->error);
+    } else {
+        rest.events_count = 0;
+    }
+    if (status != HF_OK) return status;
+    status = hf_execution_turn(self->live, &rest, self->now_unix_ms, &self->turn_arena, &self->turn,
+                               &self->error);
+    if (status != HF_OK || self->no_check) return status;
+    return hf_execution_check(&self->options, whole, self->now_unix_ms, &self->turn, &self->error);
+}
+
+hf_status hf_script_turn(struct hf_script *self)
+{
+    hf_assert(self->outcome == HF_OUTCOME_RUNNING);
+    hf_arena_release(&self->turn_arena);
+    self->turn = (struct hf_turn_committed){ 0 };
+    struct hf_turn_view view = { .instance_id = HF_SLICE("i-1"),
+                                 .next_event_id = self->events_count + 1,
+                                 .events = self->events,
+                                 .events_count = self->events_count,
+                                 .messages = self->messages,
+                                 .messages_count = self->messages_count };
+    hf_status status = run(self, &view);
+    if (status == HF_OK) {
+        if (self->before_commit) self->before_commit(self);
+        commit(self);
+    }
+    bool ended = self->outcome != HF_OUTCOME_RUNNING;
+    if (status != HF_OK || ended || self->always_evict) hf_script_evict(self);
+    return status;
+}
+
+void hf_script_post(struct hf_script *self, uint64_t execution, hf_slice body)
+{
+    hf_assert(body.size > 0);
+    self->messages = grown(self->messages, self->messages_count, &self->messages_capacity,
+                           sizeof *self->messages);
+    self->messages[self->messages_count++] = (struct hf_stored_message){
+        .lsn = self->next_lsn++,
+        .execution = execution,
+        .body = hf_arena_copy(&self->memory, body),
+    };
+}
+
+static hf_slice answer_body(struct hf_script *self, uint64_t event_id, bool is_timer,
+                            hf_slice payload, const hf_error *error)
+{
+    struct hf_event fired = { .kind = HF_EVENT_TIMER_FIRED, .source = event_id };
+    if (is_timer) return hf_event_encode(&fired, &self->memory);
+    return hf_body_activity_outcome(event_id, payload, error, &self->memory);
+}
+
+bool hf_script_answer(struct hf_script *self, uint64_t event_id, hf_slice payload,
+                      const hf_error *error)
+{
+    struct hf_script_work *work = work_find(self, event_id);
+    if (!work) return false;
+    hf_script_post(self, work->execution,
+                   answer_body(self, event_id, work->is_timer, payload, error));
+    work_remove(self, work);
+    return true;
+}
+
+/* ---- playing ------------------------------------------------------------------------------------ */
+
+static void play_word(struct hf_script *self, char *word)
+{
+    char *text = strchr(word, '=');
+    if (text) *text++ = '\0';
+    hf_slice payload = hf_text(text);
+    uint64_t id = strtoull(word + 1, NULL, 10);
+    hf_error error = { .status = HF_FAILED, .message = "it failed" };
+    hf_text_copy(error.code, sizeof error.code, payload);
+    switch (word[0]) {
+    case 'e': hf_script_evict(self); break;
+    case 'c':
+    case 't': hf_script_answer(self, id, payload, NULL); break;
+    case 'f': hf_script_answer(self, id, hf_text("data"), &error); break;
+    case 'C':
+    case 'T':
+        if (work_find(self, id)) work_remove(self, work_find(self, id));
+        hf_script_post(self, self->execution,
+                       answer_body(self, id, word[0] == 'T', payload, NULL));
+        break;
+    case 'O':
+        hf_script_post(self, self->execution - 1, answer_body(self, id, false, payload, NULL));
+        break;
+    case 'm':
+        hf_script_post(self, 0, hf_body_mailbox_message(hf_text(word + 1), payload, &self->memory));
+        break;
+    case 'x': hf_script_post(self, 0, hf_body_cancel_requested(payload, &self->memory)); break;
+    case '+': self->now_unix_ms += id; break;
+    default: HF_UNREACHABLE("an unknown word");
+    }
+}
+
+hf_status hf_script_play(struct hf_script *self, const char *words)
+{
+    char *copy = hf_arena_text(&self->memory, hf_text(words));
+    char *rest = NULL;
+    hf_status status = HF_OK;
+    hf_assert(copy);
+    char *word = strtok_r(copy, " ", &rest);
+    for (; word && status == HF_OK; word = strtok_r(NULL, " ", &rest)) {
+        if (word[0] == '.') {
+            status = hf_script_turn(self);
+        } else {
+            play_word(self, word);
+        }
+    }
+    return status;
+}
+
+/* ---- looking ------------------------------------------------------------------------------------ */
+
+struct hf_event hf_script_event(struct hf_script *self, size_t index)
+{
+    struct hf_event event;
+    hf_assert(index < self->events_count);
+    hf_status status =
+        hf_event_decode(self->events[index].body, &self->memory, &event, &self->error);
+    hf_assert(status == HF_OK);
+    return event;
+}
+
+const char *hf_script_history(struct hf_script *self)
+{
+    enum { LINE_SIZE = 256 };
+    size_t size = self->events_count * LINE_SIZE + 1, used = 0;
+    char *text = hf_arena_new(&self->memory, size);
+    hf_assert(text);
+    for (size_t i = 0; i < self->events_count; i++) {
+        char line[LINE_SIZE - 32];
+        struct hf_event event = hf_script_event(self, i);
+        hf__event_describe(&event, line, sizeof line);
+        used += (size_t)snprintf(text + used, size - used, "%zu %s\n", i + 1, line);
+    }
+    return text;
+}
+
+const char *hf_script_output(struct hf_script *self, hf_error *out_error)
+{
+    hf_slice output = HF_EMPTY;
+    hf_assert(self->events_count > 0);
+    hf_status status = hf_body_read_output(self->events[self->events_count - 1].body, &self->memory,
+                                           &output, out_error, &self->error);
+    hf_assert(status == HF_OK);
+    return hf_arena_text(&self->memory, output);
+}

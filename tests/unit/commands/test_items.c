@@ -1,0 +1,454 @@
+/* Ordinary items: who gets them and when, what their tokens are worth, how attempts are counted. */
+#include "tests/unit/commands/world.h"
+
+/* ---- queue -------------------------------------------------------------------------------------- */
+
+/* Items come in the order in which they were scheduled; fetching one does not remove it. */
+static void case_queue_1_2_and_6_items_come_oldest_first_and_stay_until_acknowledged(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    uint64_t b = worker_register(world, "b");
+    scene_items(world, a, "one", 3);
+    assert_int_equal(world->effects & HF_EFFECT_ITEMS_READY, HF_EFFECT_ITEMS_READY);
+    scene_items(world, a, "two", 1);
+    size_t count;
+    struct hf_item_grant *grants = items_fetch(world, a, 10, &count);
+    assert_int_equal(count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(grants[i].token.item.instance, i < 3 ? 1 : 2);
+        assert_int_equal(grants[i].token.item.event_id, i < 3 ? 2 + i : 2);
+        assert_int_equal(grants[i].token.delivery_number, i + 1);
+        assert_int_equal(grants[i].token.delivery_lsn, grants[0].token.delivery_lsn);
+    }
+    assert_true(hf_slice_equal(grants[0].body, hf_text("activity")));
+    assert_true(hf_slice_equal(grants[3].instance_id, hf_text("two")));
+    assert_int_equal(grants[0].session_id.size, 0);
+    assert_int_equal(grants[0].incarnation | grants[0].epoch | grants[0].first_in_claim, 0);
+    assert_no_item(world, b);
+    assert_null(held_code(world, a, &grants[3].token, NULL));
+}
+
+/* A completion takes the item away and puts the message into the inbox, in one step. */
+static void case_queue_3_completion_is_one_step(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    uint64_t instance = scene_items(world, registration, "one", 1);
+    struct hf_item_grant grant = item_take(world, registration);
+    item_complete(world, registration, &grant.token);
+    assert_int_equal(world->effects & HF_EFFECT_TURNS_DUE, HF_EFFECT_TURNS_DUE);
+    struct hf_turn_view view = turn_view(world, instance, 1);
+    assert_int_equal(view.messages_count, 1);
+    assert_true(hf_slice_equal(view.messages[0].body, hf_text("result")));
+    assert_no_item(world, registration);
+    struct hf_store_command again = complete_command(registration, &grant.token);
+    assert_refused(world, &again, HF_STALE, "item_final");
+    assert_true(world_peek(world, registration).out_turns_due);
+}
+
+/* What is handed back with a delay is skipped until its time, and keeps its place then. */
+static void case_queue_7_and_expiry_11_delayed_item_is_skipped_until_its_time(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    scene_items(world, registration, "one", 2);
+    struct hf_item_grant first = item_take(world, registration);
+    struct hf_store_command back = abandon_command(registration, &first.token);
+    back.abandon_item.delay_ms = 1000;
+    assert_ok(world_run(world, &back), &world->error);
+    assert_int_equal(world->effects & HF_EFFECT_TIMERS, HF_EFFECT_TIMERS);
+    assert_int_equal(item_take(world, registration).token.item.event_id, 3);
+    assert_no_item(world, registration);
+    assert_refused(world, &back, HF_STALE, "superseded");
+    scene_items(world, registration, "two", 1);
+    world->wall_ms += 999;
+    assert_int_equal(timers_fire(world), 0);
+    world->wall_ms += 1;
+    assert_int_equal(timers_fire(world), 1);
+    assert_int_equal(world->effects & HF_EFFECT_ITEMS_READY, HF_EFFECT_ITEMS_READY);
+    struct hf_item_grant again = item_take(world, registration);
+    assert_int_equal(again.token.item.instance, 1);
+    assert_int_equal(again.attempt, 2);
+    assert_int_equal(item_take(world, registration).token.item.instance, 2);
+}
+
+/* ---- tags --------------------------------------------------------------------------------------- */
+
+static size_t fetch_tagged(struct world *world, uint64_t registration, const hf_slice *tags,
+                           size_t tags_count)
+{
+    struct hf_store_command command = fetch_items_command(world, registration);
+    command.fetch_items.items_max = 10;
+    command.fetch_items.tags = tags;
+    command.fetch_items.tags_count = tags_count;
+    assert_ok(world_run(world, &command), &world->error);
+    return command.fetch_items.out_items_count;
+}
+
+/* Untagged work is everybody's; tagged work goes only to those who serve the tag, also after it was
+ * handed back. A tag given twice gives nothing twice; one that nobody ever used gives nothing. */
+static void case_tag_1_3_5_6_and_8_items_go_to_those_who_serve_their_tag(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    instance_start(world, "one");
+    struct plan *plan = scene_turn(world, registration);
+    plan_item(plan, 0, "gpu");
+    plan_item(plan, 0, "");
+    plan_item(plan, 0, "disk");
+    plan_commit(plan);
+    const hf_slice tags[] = { hf_text("never used"), hf_text("disk"), hf_text("gpu"),
+                              hf_text("gpu") };
+    assert_int_equal(fetch_tagged(world, registration, NULL, 0), 1);
+    assert_int_equal(fetch_tagged(world, registration, tags, 1), 0);
+    assert_int_equal(fetch_tagged(world, registration, tags, 2), 1);
+    struct hf_store_command command = fetch_items_command(world, registration);
+    command.fetch_items.items_max = 10;
+    command.fetch_items.tags = tags;
+    command.fetch_items.tags_count = 4;
+    assert_ok(world_run(world, &command), &world->error);
+    assert_int_equal(command.fetch_items.out_items_count, 1);
+    struct hf_item_grant grant = command.fetch_items.out_items[0];
+    assert_int_equal(grant.token.item.event_id, 2);
+    struct hf_store_command back = abandon_command(registration, &grant.token);
+    assert_ok(world_run(world, &back), &world->error);
+    assert_int_equal(fetch_tagged(world, registration, tags, 2), 0);
+    assert_int_equal(fetch_tagged(world, registration, tags, 3), 1);
+}
+
+/* ---- leases ------------------------------------------------------------------------------------- */
+
+/* Work of a registration that renews no more is delivered again, as one more attempt, and the former
+ * token is refused; until the deadline it is nobody else's. */
+static void case_queue_5_and_poison_4_passed_item_is_delivered_again(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    uint64_t b = worker_register(world, "b");
+    scene_items(world, a, "one", 1);
+    struct hf_item_grant first = item_take(world, a);
+    assert_int_equal(first.attempt, 1);
+    world->boot_ms += WORLD_ITEMS_MS - 1;
+    worker_renew(world, b);
+    assert_no_item(world, b);
+    world->boot_ms += 1;
+    assert_true(world_peek(world, b).out_items_ready);
+    struct hf_item_grant second = item_take(world, b);
+    assert_int_equal(world->effects & HF_EFFECT_VOIDED, HF_EFFECT_VOIDED);
+    assert_int_equal(second.attempt, 2);
+    assert_int_equal(second.token.item.event_id, first.token.item.event_id);
+    struct hf_store_command late = complete_command(a, &first.token);
+    assert_refused(world, &late, HF_STALE, "superseded");
+    late = abandon_command(a, &first.token);
+    assert_refused(world, &late, HF_STALE, "superseded");
+    assert_string_equal(held_code(world, a, &first.token, NULL), "superseded");
+    item_complete(world, b, &second.token);
+}
+
+/* The token decides, not the clock: accepted after the deadline while nobody took the item. */
+static void case_expiry_12_completion_after_the_deadline_is_accepted(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    uint64_t instance = scene_items(world, a, "one", 1);
+    struct hf_item_grant grant = item_take(world, a);
+    world->boot_ms += WORLD_ITEMS_MS * 10;
+    item_complete(world, a, &grant.token);
+    assert_int_equal(inbox_count(world, instance), 1);
+}
+
+/* A renewal moves the deadline, from then on; what it presents and is right is not named. */
+static void case_expiry_5_and_8_renewal_moves_the_deadline(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    uint64_t b = worker_register(world, "b");
+    scene_items(world, a, "one", 1);
+    struct hf_item_grant grant = item_take(world, a);
+    world->boot_ms += WORLD_ITEMS_MS - 1;
+    struct hf_store_command renew = renew_command(world, a);
+    renew.renew.items = &grant.token;
+    renew.renew.items_count = 1;
+    assert_ok(world_run(world, &renew), &world->error);
+    assert_int_equal(renew.renew.out_voids_count, 0);
+    world->boot_ms += WORLD_ITEMS_MS - 1;
+    worker_renew(world, b);
+    assert_no_item(world, b);
+    world->boot_ms += 1;
+    item_take(world, b);
+}
+
+/* Tokens that were never given are named as unknown, and the rest is renewed. */
+static void case_expiry_6_unknown_tokens_are_named(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    uint64_t b = worker_register(world, "b");
+    uint64_t instance = scene_items(world, a, "one", 2);
+    struct hf_item_grant grant = item_take(world, a);
+    struct hf_item_token wrong[6];
+    for (size_t i = 0; i < 6; i++) wrong[i] = grant.token;
+    wrong[0].delivery_number = 2;
+    wrong[1].delivery_lsn -= 1;
+    wrong[2].delivery_lsn += 100;
+    wrong[3].item.event_id += 1;
+    wrong[4].item.instance = instance + 7;
+    wrong[5].delivery_number = 0;
+    struct hf_store_command renew = renew_command(world, a);
+    renew.renew.items = wrong;
+    renew.renew.items_count = 6;
+    world->boot_ms += 5;
+    assert_ok(world_run(world, &renew), &world->error);
+    assert_int_equal(renew.renew.out_voids_count, 6);
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(renew.renew.out_voids[i].index, i);
+        assert_string_equal(renew.renew.out_voids[i].code, "unknown");
+        struct hf_store_command complete = complete_command(a, &wrong[i]);
+        assert_refused(world, &complete, HF_STALE, "unknown");
+    }
+    /* A right token is worth nothing in the hands of another registration. */
+    assert_string_equal(held_code(world, b, &grant.token, NULL), "unknown");
+    struct hf_store_command complete = complete_command(b, &grant.token);
+    assert_refused(world, &complete, HF_STALE, "unknown");
+    item_complete(world, a, &grant.token);
+}
+
+/* A renewal after the deadline works while nobody has taken the work, and names it once somebody
+ * has. */
+static void case_expiry_7_renewal_after_the_deadline(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    uint64_t b = worker_register(world, "b");
+    scene_items(world, a, "one", 1);
+    struct hf_item_grant grant = item_take(world, a);
+    world->boot_ms += WORLD_ITEMS_MS * 2;
+    worker_renew(world, a);
+    worker_renew(world, b);
+    assert_no_item(world, b);
+    world->boot_ms += WORLD_ITEMS_MS;
+    item_take(world, b);
+    assert_string_equal(held_code(world, a, &grant.token, NULL), "superseded");
+}
+
+/* What was acknowledged is named as final. */
+static void case_expiry_9_acknowledged_token_is_named_as_final(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    scene_items(world, a, "one", 1);
+    struct hf_item_grant grant = item_take(world, a);
+    item_complete(world, a, &grant.token);
+    assert_string_equal(held_code(world, a, &grant.token, NULL), "item_final");
+}
+
+/* Work handed back can be fetched at once, at its old place. */
+static void case_expiry_10_abandoned_item_is_ready_at_once(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    uint64_t b = worker_register(world, "b");
+    scene_items(world, a, "one", 2);
+    struct hf_item_grant first = item_take(world, a);
+    struct hf_store_command back = abandon_command(a, &first.token);
+    assert_ok(world_run(world, &back), &world->error);
+    assert_int_equal(world->effects & HF_EFFECT_ITEMS_READY, HF_EFFECT_ITEMS_READY);
+    assert_int_equal(item_take(world, b).token.item.event_id, first.token.item.event_id);
+}
+
+/* Leases of another boot are over, and so are those whose soft row is of it. */
+static void test_work_of_another_boot_can_be_taken(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    scene_items(world, a, "one", 1);
+    item_take(world, a);
+    world->boot_ms = 10;
+    world_reopen(world, "boot-2");
+    uint64_t b = worker_register(world, "b");
+    item_take(world, b);
+}
+
+/* ---- attempts ----------------------------------------------------------------------------------- */
+
+/* Hands the item back and takes it again; returns the attempt it then has. */
+static struct hf_item_grant retake(struct world *world, uint64_t registration,
+                                   const struct hf_item_grant *grant, bool uncounted)
+{
+    struct hf_store_command back = abandon_command(registration, &grant->token);
+    back.abandon_item.uncounted = uncounted;
+    assert_ok(world_run(world, &back), &world->error);
+    return item_take(world, registration);
+}
+
+/* The first attempt is 1; deliveries count unless they are handed back for our own reasons. */
+static void case_poison_3_6_and_8_attempts_of_items(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    scene_items(world, registration, "one", 1);
+    struct hf_item_grant grant = item_take(world, registration);
+    assert_int_equal(grant.attempt, 1);
+    grant = retake(world, registration, &grant, true);
+    assert_int_equal(grant.attempt, 1);
+    grant = retake(world, registration, &grant, false);
+    assert_int_equal(grant.attempt, 2);
+    grant = retake(world, registration, &grant, true);
+    assert_int_equal(grant.attempt, 2);
+    grant = retake(world, registration, &grant, false);
+    assert_int_equal(grant.attempt, 3);
+}
+
+/* One item's attempts are not another's. */
+static void case_poison_5_attempts_are_counted_per_item(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    scene_items(world, registration, "one", 2);
+    struct hf_item_grant first = item_take(world, registration);
+    first = retake(world, registration, &first, false);
+    assert_int_equal(first.attempt, 2);
+    assert_int_equal(item_take(world, registration).attempt, 1);
+}
+
+/* ---- cancel ------------------------------------------------------------------------------------- */
+
+/* Named items go, in whatever state they are, and only those; unknown ids have no effect. */
+static void case_cancel_1_10_12_13_and_14_named_items_go(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    scene_items(world, registration, "one", 4);
+    struct hf_item_grant running = item_take(world, registration);
+    struct hf_item_grant delayed = item_take(world, registration);
+    struct hf_store_command back = abandon_command(registration, &delayed.token);
+    back.abandon_item.delay_ms = 1000;
+    assert_ok(world_run(world, &back), &world->error);
+    instance_message(world, "one", "go on");
+    struct plan *plan = scene_turn(world, registration);
+    plan_cancel(plan, running.token.item.event_id);
+    plan_cancel(plan, delayed.token.item.event_id);
+    plan_cancel(plan, 4);
+    plan_cancel(plan, 4000);
+    plan_commit(plan);
+    assert_int_equal(world->effects & HF_EFFECT_VOIDED, HF_EFFECT_VOIDED);
+    assert_string_equal(held_code(world, registration, &running.token, NULL), "item_final");
+    struct hf_store_command complete = complete_command(registration, &running.token);
+    assert_refused(world, &complete, HF_STALE, "item_final");
+    complete = complete_command(registration, &delayed.token);
+    assert_refused(world, &complete, HF_STALE, "item_final");
+    size_t count;
+    struct hf_item_grant *left = items_fetch(world, registration, 10, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(left[0].token.item.event_id, 5);
+    world->wall_ms += 5000;
+    assert_int_equal(timers_fire(world), 0);
+}
+
+/* What one turn schedules and cancels comes to nothing. */
+static void case_cancel_15_scheduled_and_cancelled_in_one_turn_is_nothing(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    instance_start(world, "one");
+    struct plan *plan = scene_turn(world, registration);
+    plan_cancel(plan, plan_item(plan, 0, ""));
+    plan_cancel(plan, plan_timer(plan, world->wall_ms));
+    plan_commit(plan);
+    assert_no_item(world, registration);
+    assert_int_equal(timers_fire(world), 0);
+}
+
+/* Tokens hold while the instance runs, whatever it waits for, and name its end afterwards. */
+static void case_cancel_6_and_8_tokens_hold_until_the_instance_ends(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    scene_items(world, registration, "one", 1);
+    struct hf_item_grant grant = item_take(world, registration);
+    assert_null(held_code(world, registration, &grant.token, NULL));
+    instance_message(world, "one", "go on");
+    struct plan *plan = scene_turn(world, registration);
+    plan_cancel(plan, grant.token.item.event_id);
+    plan_end(plan, HF_OUTCOME_COMPLETED);
+    plan_commit(plan);
+    assert_int_equal(world->effects & HF_EFFECT_ENDED, HF_EFFECT_ENDED);
+    assert_string_equal(held_code(world, registration, &grant.token, NULL), "instance_ended");
+    struct hf_store_command complete = complete_command(registration, &grant.token);
+    assert_refused(world, &complete, HF_STALE, "instance_ended");
+}
+
+/* ---- form --------------------------------------------------------------------------------------- */
+
+/* A completion without bytes is refused; a fetch for nothing gives nothing and writes nothing. */
+static void test_malformed_and_empty_item_commands(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    scene_items(world, registration, "one", 1);
+    struct hf_store_command fetch = fetch_items_command(world, registration);
+    fetch.fetch_items.items_max = 0;
+    uint64_t fingerprint = world_fingerprint(world);
+    assert_ok(world_run(world, &fetch), &world->error);
+    assert_int_equal(fetch.fetch_items.out_items_count, 0);
+    assert_true(world_fingerprint(world) == fingerprint);
+    struct hf_item_grant grant = item_take(world, registration);
+    struct hf_store_command complete = complete_command(registration, &grant.token);
+    complete.complete_item.body = hf_text("");
+    assert_refused(world, &complete, HF_INVALID, "");
+}
+
+/* A registration that has ended, or never was, gets and gives nothing. */
+static void test_dead_registrations_are_refused(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    uint64_t b = worker_register(world, "b");
+    scene_items(world, a, "one", 1);
+    struct hf_item_grant grant = item_take(world, a);
+    world_kill(world, "a");
+    assert_ok(worker_end(world, a, HF_REASON_DEAD), &world->error);
+    struct hf_store_command fetch = fetch_items_command(world, a);
+    assert_refused(world, &fetch, HF_STALE, "registration_dead");
+    struct hf_store_command complete = complete_command(a, &grant.token);
+    assert_refused(world, &complete, HF_STALE, "registration_dead");
+    struct hf_store_command back = abandon_command(a, &grant.token);
+    assert_refused(world, &back, HF_STALE, "registration_dead");
+    fetch = fetch_items_command(world, 999999);
+    assert_refused(world, &fetch, HF_STALE, "registration_dead");
+    fetch = fetch_items_command(world, a | UINT64_C(1) << 48);
+    assert_refused(world, &fetch, HF_STALE, "store_generation");
+    struct hf_item_token other = grant.token;
+    other.delivery_lsn |= UINT64_C(1) << 48;
+    complete = complete_command(a, &other);
+    assert_refused(world, &complete, HF_STALE, "store_generation");
+    assert_int_equal(item_take(world, b).attempt, 2);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+    const struct CMUnitTest tests[] = {
+        CASE(case_queue_1_2_and_6_items_come_oldest_first_and_stay_until_acknowledged),
+        CASE(case_queue_3_completion_is_one_step),
+        CASE(case_queue_7_and_expiry_11_delayed_item_is_skipped_until_its_time),
+        CASE(case_tag_1_3_5_6_and_8_items_go_to_those_who_serve_their_tag),
+        CASE(case_queue_5_and_poison_4_passed_item_is_delivered_again),
+        CASE(case_expiry_12_completion_after_the_deadline_is_accepted),
+        CASE(case_expiry_5_and_8_renewal_moves_the_deadline),
+        CASE(case_expiry_6_unknown_tokens_are_named),
+        CASE(case_expiry_7_renewal_after_the_deadline),
+        CASE(case_expiry_9_acknowledged_token_is_named_as_final),
+        CASE(case_expiry_10_abandoned_item_is_ready_at_once),
+        CASE(test_work_of_another_boot_can_be_taken),
+        CASE(case_poison_3_6_and_8_attempts_of_items),
+        CASE(case_poison_5_attempts_are_counted_per_item),
+        CASE(case_cancel_1_10_12_13_and_14_named_items_go),
+        CASE(case_cancel_15_scheduled_and_cancelled_in_one_turn_is_nothing),
+        CASE(case_cancel_6_and_8_tokens_hold_until_the_instance_ends),
+        CASE(test_malformed_and_empty_item_commands),
+        CASE(test_dead_registrations_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,174 @@
+/* Continue-as-new: a new execution with a short history, the open sessions and the messages that nobody took. */
+#include "tests/unit/engine/play.h"
+
+#include <string.h>
+
+#include "engine/event.h"
+
+/* Takes one message an execution; the input is what was taken so far. */
+static hf_status one_each(hf_orchestration *o, hf_slice input)
+{
+    hf_slice message;
+    hf_schedule(o, "left", input);
+    HF_TRY(hf_dequeue(o, "q", &message));
+    hf_slice all = hf_format(o, HF_FMT HF_FMT, HF_ARG(input), HF_ARG(message));
+    if (hf_slice_equal(message, hf_text("end"))) return hf_complete(o, all);
+    return hf_continue_as_new(o, all);
+}
+
+/* The execution ends with its event, the next one begins with the new input and the messages left over, in their order. */
+static void test_continue_carries_messages_not_taken(void **state)
+{
+    (void)state;
+    struct hf_script script;
+    hf_script_init(&script, one_each, NULL);
+    play(&script, "mother=x . mq=1 mother=y mq=2 .");
+    assert_int_equal(script.turn.outcome, HF_OUTCOME_CONTINUED);
+    assert_int_equal(script.turn.output_event, 0);
+    const struct hf_turn_carried *carried = script.turn.carried.items;
+    assert_int_equal(script.turn.carried.count, 3);
+    assert_int_equal(carried[0].event_id, 2);
+    assert_int_equal(carried[1].event_id, 6);
+    assert_int_equal(carried[2].event_id, 7);
+    assert_history(&script, "1 started \"t\" (3 bytes)\n"
+                            "2 mailbox_message \"other\" (1 bytes)\n"
+                            "3 mailbox_message \"other\" (1 bytes)\n"
+                            "4 mailbox_message \"q\" (1 bytes)");
+    play(&script, "mq=3 . . mq=end .");
+    assert_completed(&script, "in123end");
+    assert_int_equal(script.execution, 4);
+    hf_script_release(&script);
+}
+
+/* What was pending is cancelled; no event of the new execution shows it. */
+static void test_continue_cancels_pending_work(void **state)
+{
+    (void)state;
+    struct hf_script script;
+    hf_script_init(&script, one_each, NULL);
+    play(&script, ". mq=1 .");
+    const struct hf_turn_cancel *cancels = script.turn.cancels.items;
+    assert_int_equal(script.turn.cancels.count, 1);
+    assert_int_equal(cancels[0].event_id, 2);
+    hf_script_release(&script);
+}
+
+static void completion_between_view_and_commit(struct hf_script *script)
+{
+    hf_script_post(script, 1, hf_body_activity_outcome(2, hf_text("old"), NULL, &script->memory));
+}
+
+/* A completion of the former execution names an event id that the new one has, too: it is dropped all the same. */
+static void test_completion_of_former_execution_is_dropped(void **state)
+{
+    (void)state;
+    struct hf_script script;
+    hf_script_init(&script, one_each, NULL);
+    play(&script, ". mq=1");
+    script.before_commit = completion_between_view_and_commit;
+    play(&script, ".");
+    script.before_commit = NULL;
+    assert_int_equal(script.messages_count, 1);
+    play(&script, ".");
+    assert_int_equal(hf_script_event(&script, 1).kind, HF_EVENT_ACTIVITY_SCHEDULED);
+    const struct hf_consumed_message *consumed = script.turn.messages.items;
+    assert_int_equal(script.turn.messages.count, 1);
+    assert_int_equal(consumed[0].event_id, 0);
+    play(&script, "e mq=end .");
+    assert_completed(&script, "in1end");
+    hf_script_release(&script);
+}
+
+/* A request, also one behind the message on which the code continued, ends the instance instead: it would be lost else. */
+static void test_continue_under_a_request_is_cancelled(void **state)
+{
+    (void)state;
+    const char *const words[] = { ". x=r .", ". mq=1 x=r ." };
+    for (size_t i = 0; i < 2; i++) {
+        struct hf_script script;
+        hf_script_init(&script, one_each, NULL);
+        play(&script, words[i]);
+        assert_cancelled(&script, "r");
+        assert_int_equal(script.turn.next_body.size, 0);
+        assert_int_equal(script.turn.carried.count, 0);
+        hf_script_release(&script);
+    }
+}
+
+/* The first turn of the next execution replays before and after its commit. */
+static void test_carried_messages_replay(void **state)
+{
+    (void)state;
+    struct hf_script script;
+    hf_script_init(&script, one_each, NULL);
+    script.always_evict = true;
+    play(&script, "mq=1 mq=2 mq=3 . . . e mother=z . e mq=end .");
+    assert_completed(&script, "in123end");
+    hf_script_release(&script);
+}
+
+static hf_status with_sessions(hf_orchestration *o, hf_slice input)
+{
+    hf_session x = hf_session_open_id(o, "x"), y = hf_session_open_id(o, "y");
+    hf_session generated = hf_session_open(o);
+    if (hf_slice_equal(input, hf_text("second"))) {
+        hf_session_close(o, x);
+        HF_TRY(hf_call_on(o, y, "a", input, NULL));
+        return hf_complete(o, hf_text(hf_session_id(o, generated)));
+    }
+    hf_session_close(o, y);
+    HF_TRY(hf_call_on(o, x, "a", input, NULL));
+    return hf_continue_as_new(o, hf_text("second"));
+}
+
+/* Case 9.6: after continue-as-new the carried session ids are the ones that were open before. */
+static void test_case_9_6_carried_sessions_are_those_that_were_open(void **state)
+{
+    (void)state;
+    struct hf_script script;
+    hf_script_init(&script, with_sessions, NULL);
+    play(&script, ". c6=r .");
+    struct hf_event started = hf_script_event(&script, 0);
+    const struct hf_carried_session *carried = started.sessions.items;
+    assert_int_equal(started.sessions.count, 2);
+    assert_true(hf_slice_equal(carried[0].id, hf_text("x")));
+    assert_true(hf_slice_equal(carried[1].id, hf_text("session-1")));
+    assert_int_equal(carried[0].incarnation, 1);
+    assert_int_equal(carried[1].incarnation, 3);
+    assert_int_equal(started.incarnations_count, 3);
+    assert_int_equal(script.sessions_count, 2); /* no store row goes */
+    hf_script_release(&script);
+}
+
+/* Case 19.1: a generated id is unique in its instance for good: not repeated after continue-as-new with a carried session. Carried
+ * ones need no opening, can be used and closed, and a new incarnation goes on counting. */
+static void test_case_19_1_generated_id_is_not_repeated(void **state)
+{
+    (void)state;
+    struct hf_script script;
+    hf_script_init(&script, with_sessions, NULL);
+    play(&script, ". c6=r . e");
+    play(&script, ".");
+    assert_history(&script, "1 started \"t\" (6 bytes)\n"
+                            "2 session_opened \"y\" #4\n"
+                            "3 session_opened \"session-2\" #5\n"
+                            "4 session_closed \"x\" #1\n"
+                            "5 activity_scheduled \"a\" on session \"y\" #4 (6 bytes)");
+    play(&script, "e c5=x .");
+    assert_completed(&script, "session-2");
+    hf_script_release(&script);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_continue_carries_messages_not_taken),
+        cmocka_unit_test(test_continue_cancels_pending_work),
+        cmocka_unit_test(test_completion_of_former_execution_is_dropped),
+        cmocka_unit_test(test_continue_under_a_request_is_cancelled),
+        cmocka_unit_test(test_carried_messages_replay),
+        cmocka_unit_test(test_case_9_6_carried_sessions_are_those_that_were_open),
+        cmocka_unit_test(test_case_19_1_generated_id_is_not_repeated),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,217 @@
+/* Clearing up in bounded steps: more than HF_PURGE_MAX rows under a registration, a session, an
+ * instance. */
+#include "tests/unit/indexes/world.h"
+
+#include <string.h>
+
+enum { MANY = HF_PURGE_MAX + 150 };
+
+/* The parts of a large turn and a large delivery: too large for a stack. */
+struct many {
+    struct hf_turn_event events[MANY];
+    struct hf_turn_item items[MANY];
+    struct hf_delivered_item delivered[MANY];
+};
+
+static struct many *many_new(struct world *world)
+{
+    struct many *many = hf_arena_new(&world->log, sizeof(*many));
+    assert_non_null(many);
+    return many;
+}
+
+/* Schedules MANY items in one turn; incarnation 0: ordinary. Event ids from row.next_event_id on.
+ * Returns the first. */
+static uint64_t schedule_many(struct world *world, struct many *many, uint64_t incarnation)
+{
+    struct world_turn turn = turn_begin(world);
+    uint64_t first = turn.next_event_id;
+    turn_finish(&turn);
+    for (size_t i = 0; i < MANY; i++) {
+        many->events[i] = (struct hf_turn_event){ first + i, hf_text("scheduled") };
+        many->items[i] = (struct hf_turn_item){ first + i, incarnation, HF_EMPTY };
+    }
+    turn.body.events = (struct hf_list){ many->events, MANY };
+    turn.body.items = (struct hf_list){ many->items, MANY };
+    world_fold(world, HF_RECORD_TURN_COMMITTED, &turn.body);
+    return first;
+}
+
+static void deliver_many(struct world *world, struct many *many, struct hf_delivered *body,
+                         uint64_t first)
+{
+    for (size_t i = 0; i < MANY; i++) {
+        many->delivered[i] = (struct hf_delivered_item){ .item = { 1, 1, first + i } };
+    }
+    body->items = (struct hf_list){ many->delivered, MANY };
+    world_fold(world, HF_RECORD_DELIVERED, body);
+}
+
+/* The reclaim work that waits: kind 0: none. */
+static struct hf_reclaim_place waiting(struct world *world)
+{
+    struct hf_reclaim_place place = { 0, 0, 0 };
+    world_begin(world);
+    hf_status status = hf_reclaim_next(&world->tables, &place, &world->error);
+    assert_true(status == HF_OK || status == HF_NOT_FOUND);
+    world_end(world);
+    return place;
+}
+
+/* An ended registration with more than 1,000 items gives back 1,000 at once, the rest step by step,
+ * and then is gone. */
+static void test_ended_registration_is_reclaimed_in_steps(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    struct many *many = many_new(&world);
+    world_start(&world, 1, "talk");
+    uint64_t first = schedule_many(&world, many, 0);
+    uint64_t registration = world_register(&world, "worker");
+    struct hf_delivered delivered = { .registration = registration };
+    deliver_many(&world, many, &delivered, first);
+    assert_int_equal(world_count(&world, HF_TABLE_ITEMS_RUNNING), MANY);
+    world_end_registration(&world, registration, HF_REASON_DEAD);
+    assert_true(world.effects & HF_EFFECT_RECLAIM);
+    assert_int_equal(world_count(&world, HF_TABLE_ITEMS_RUNNING), MANY - HF_PURGE_MAX);
+    assert_int_equal(world_count(&world, HF_TABLE_ITEMS_READY), HF_PURGE_MAX);
+    assert_int_equal(waiting(&world).number, registration);
+    assert_int_equal(world_registration(&world, registration).ended_reason, HF_REASON_DEAD);
+    struct hf_reclaimed step = { .registration = registration, .rows_max = 100 };
+    world_fold(&world, HF_RECORD_RECLAIMED, &step);
+    assert_int_equal(world_count(&world, HF_TABLE_ITEMS_RUNNING), MANY - HF_PURGE_MAX - 100);
+    assert_int_not_equal(world_register(&world, "worker"), registration);
+    world_fold(&world, HF_RECORD_RECLAIMED, &step);
+    assert_int_equal(world_count(&world, HF_TABLE_ITEMS_RUNNING), 0);
+    assert_int_equal(world_count(&world, HF_TABLE_ITEMS_READY), MANY);
+    assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 1);
+    assert_int_equal(waiting(&world).kind, 0);
+    world_refuse(&world, HF_RECORD_RECLAIMED, &step);
+    world_release(&world);
+}
+
+/* Stealing the last item of an ended registration ends its reclaiming too. */
+static void test_stealing_the_last_item_settles_the_registration(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    struct many *many = many_new(&world);
+    world_start(&world, 1, "talk");
+    uint64_t first = schedule_many(&world, many, 0);
+    uint64_t registration = world_register(&world, "worker");
+    struct hf_delivered delivered = { .registration = registration };
+    deliver_many(&world, many, &delivered, first);
+    world_end_registration(&world, registration, HF_REASON_DEAD);
+    uint64_t other = world_register(&world, "other");
+    delivered.registration = other;
+    deliver_many(&world, many, &delivered, first);
+    assert_int_equal(world_count(&world, HF_TABLE_ITEMS_RUNNING), MANY);
+    assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 1);
+    assert_int_equal(waiting(&world).kind, 0);
+    world_release(&world);
+}
+
+/* A dead owner's session with more running work than one step is released when all of that is
+ * queued again, not before. */
+static void test_owned_session_is_released_when_its_work_is_queued(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    struct many *many = many_new(&world);
+    world_start(&world, 1, "talk");
+    struct world_turn turn = turn_begin(&world);
+    turn_open(&turn, 1, "chat");
+    world_turn(&world, &turn);
+    uint64_t first = schedule_many(&world, many, 1);
+    uint64_t registration = world_register(&world, "worker");
+    struct hf_claimed_session claim = { .instance = 1, .incarnation = 1 };
+    struct hf_delivered delivered = { .registration = registration, .claims = { &claim, 1 } };
+    deliver_many(&world, many, &delivered, first);
+    world_end_registration(&world, registration, HF_REASON_DEAD);
+    assert_int_equal(world_session(&world, 1).owner, registration);
+    assert_int_equal(world_session(&world, 1).running_count, MANY - HF_PURGE_MAX);
+    struct hf_reclaimed step = { .registration = registration, .rows_max = 1000 };
+    world_fold(&world, HF_RECORD_RECLAIMED, &step);
+    assert_int_equal(world_session(&world, 1).owner, 0);
+    assert_int_equal(world_session(&world, 1).orphaned, 1);
+    assert_int_equal(world_session(&world, 1).ready_count, MANY);
+    assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 0);
+    world_release(&world);
+}
+
+/* A closed session with very many items is dead at once, goes in steps, and does not hinder
+ * continue-as-new meanwhile. */
+static void test_closed_session_is_purged_in_steps(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    struct many *many = many_new(&world);
+    world_start(&world, 1, "talk");
+    struct world_turn turn = turn_begin(&world);
+    turn_open(&turn, 1, "chat");
+    world_turn(&world, &turn);
+    schedule_many(&world, many, 1);
+    turn = turn_begin(&world);
+    turn_close(&turn, 1);
+    turn_event(&turn, "continued");
+    turn.body.outcome = HF_OUTCOME_CONTINUED;
+    turn.body.next_body = hf_text("again");
+    world_turn(&world, &turn);
+    assert_true(world.effects & HF_EFFECT_RECLAIM);
+    assert_int_equal(world_count(&world, HF_TABLE_SESSIONS), 0);
+    assert_int_equal(world_count(&world, HF_TABLE_SESSIONS_READY), 0);
+    assert_int_equal(world_count(&world, HF_TABLE_ITEMS), MANY - HF_PURGE_MAX);
+    struct hf_reclaim_place place = waiting(&world);
+    assert_int_equal(place.kind, HF_RECLAIM_SESSION);
+    assert_int_equal(place.incarnation, 1);
+    struct hf_reclaimed step = { .instance = 1, .incarnation = 1, .rows_max = 1000 };
+    world_fold(&world, HF_RECORD_RECLAIMED, &step);
+    assert_int_equal(world_count(&world, HF_TABLE_ITEMS), 0);
+    assert_int_equal(world_count(&world, HF_TABLE_SESSION_ITEMS), 0);
+    assert_int_equal(waiting(&world).kind, 0);
+    world_release(&world);
+}
+
+/* An ended instance with very many items has them purged in steps, and its running ones leave their
+ * registration. */
+static void test_ended_instance_is_purged_in_steps(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    struct many *many = many_new(&world);
+    world_start(&world, 1, "talk");
+    uint64_t first = schedule_many(&world, many, 0);
+    uint64_t registration = world_register(&world, "worker");
+    struct hf_delivered delivered = { .registration = registration };
+    deliver_many(&world, many, &delivered, first);
+    struct hf_terminated end = { 1, 1, world_instance(&world, 1).next_event_id, hf_text("stop"),
+                                 HF_EMPTY };
+    world_fold(&world, HF_RECORD_TERMINATED, &end);
+    assert_int_equal(world_count(&world, HF_TABLE_ITEMS), MANY - HF_PURGE_MAX);
+    assert_int_equal(waiting(&world).kind, HF_RECLAIM_INSTANCE);
+    struct hf_reclaimed both = { .instance = 1, .registration = registration, .rows_max = 1 };
+    world_refuse(&world, HF_RECORD_RECLAIMED, &both);
+    struct hf_reclaimed step = { .instance = 1, .rows_max = 1000 };
+    world_fold(&world, HF_RECORD_RECLAIMED, &step);
+    assert_int_equal(world_count(&world, HF_TABLE_ITEMS), 0);
+    assert_int_equal(world_count(&world, HF_TABLE_ITEMS_RUNNING), 0);
+    assert_int_equal(waiting(&world).kind, 0);
+    world_release(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ended_registration_is_reclaimed_in_steps),
+        cmocka_unit_test(test_stealing_the_last_item_settles_the_registration),
+        cmocka_unit_test(test_owned_session_is_released_when_its_work_is_queued),
+        cmocka_unit_test(test_closed_session_is_purged_in_steps),
+        cmocka_unit_test(test_ended_instance_is_purged_in_steps),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

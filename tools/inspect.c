@@ -1,0 +1,278 @@
+/* What a store holds, from the contract's reads: instances, an instance's history, sessions,
+ * workers. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "engine/event.h"
+#include "engine/execution.h"
+#include "tools/tool.h"
+
+/* A named number of a JSON object. */
+static void json_number(struct hf_json *json, const char *name, uint64_t number)
+{
+    hf_json_key(json, name);
+    hf_json_number(json, number);
+}
+
+static void json_text(struct hf_json *json, const char *name, hf_slice text)
+{
+    hf_json_key(json, name);
+    hf_json_text(json, text);
+}
+
+/* ---- instances ------------------------------------------------------------------------------ */
+
+static const char *status_name(uint64_t status)
+{
+    static const char *const names[] = { "?",      "pending",   "running",   "completed",
+                                         "failed", "cancelled", "terminated" };
+    return status < HF_COUNT_OF(names) ? names[status] : names[0];
+}
+
+/* What to show of how an instance ended, or of its custom status while it runs. */
+static hf_status instance_result(const struct hf_instance_info *info, struct hf_arena *arena,
+                                 hf_slice *out_result, hf_error *error)
+{
+    hf_error outcome = { 0 };
+    *out_result = hf_text(NULL);
+    if (info->output_body.size == 0) {
+        if (info->status_body.size == 0) return HF_OK;
+        return hf_body_read_status(info->status_body, arena, out_result, error);
+    }
+    hf_status status = hf_body_read_output(info->output_body, arena, out_result, &outcome, error);
+    if (!status && info->status != HF_INSTANCE_COMPLETED) {
+        *out_result = hf_arena_copy(arena, hf_text(outcome.message));
+    }
+    return status;
+}
+
+static void instance_json(struct tool_store *store, const struct hf_instance_info *info,
+                          hf_slice result)
+{
+    struct hf_json *json = &store->json;
+    bool ended = info->status > HF_INSTANCE_RUNNING;
+    hf_json_begin(json, '{');
+    json_text(json, "instance", info->id);
+    json_number(json, "number", info->number);
+    json_text(json, "orchestration", info->orchestration);
+    json_text(json, "status", hf_text(status_name(info->status)));
+    json_number(json, "execution", info->execution);
+    json_number(json, "events", info->events_count);
+    json_number(json, "started_unix_ms", info->started_unix_ms);
+    json_number(json, "ended_unix_ms", info->ended_unix_ms);
+    hf_json_key(json, ended ? "result" : "custom_status");
+    hf_json_bytes(json, result);
+    hf_json_end(json, '}');
+    tool_print_line(json);
+}
+
+static void instance_text(const struct hf_instance_info *info, hf_slice result)
+{
+    char started[32];
+    printf("%-24.*s %-10s %-20.*s execution %-3" PRIu64 " %6" PRIu64 " events  since %s  ",
+           HF_ARG(info->id), status_name(info->status), HF_ARG(info->orchestration),
+           info->execution, info->events_count,
+           tool_time(info->started_unix_ms, started, sizeof started));
+    tool_print_cut(result, 60);
+    putchar('\n');
+}
+
+int tool_instances(const struct tool_arguments *arguments)
+{
+    enum { PAGE_COUNT = 100 };
+    struct tool_store store;
+    hf_error error = { 0 };
+    int failed = tool_open(&store, arguments->words[0]);
+    size_t count = PAGE_COUNT;
+    uint64_t after = 0;
+    while (!failed && count == PAGE_COUNT) {
+        struct hf_instance_info *rows = NULL;
+        hf_arena_reset(&store.arena);
+        hf_status status = store.backend->ops->instances(store.backend, after, &store.arena, &rows,
+                                                         &count, &error);
+        for (size_t i = 0; i < count && !status; i++) {
+            hf_slice result;
+            status = instance_result(&rows[i], &store.arena, &result, &error);
+            if (status) break;
+            if (arguments->json)
+                instance_json(&store, &rows[i], result);
+            else
+                instance_text(&rows[i], result);
+            after = rows[i].number;
+        }
+        if (status) failed = tool_fail(&error);
+    }
+    tool_close(&store);
+    return failed;
+}
+
+/* ---- history -------------------------------------------------------------------------------- */
+
+static void event_json(struct tool_store *store, const struct hf_stored_event *stored,
+                       const struct hf_event *event)
+{
+    struct hf_json *json = &store->json;
+    hf_json_begin(json, '{');
+    json_number(json, "event_id", stored->event_id);
+    json_number(json, "lsn", stored->lsn);
+    json_number(json, "unix_ms", stored->unix_ms);
+    json_text(json, "kind", hf_text(hf_event_kind_name(event->kind)));
+    hf_json_key(json, "event");
+    hf_json_layout(json, hf_event_layout(), event);
+    hf_json_end(json, '}');
+    tool_print_line(json);
+}
+
+static void event_text(const struct hf_stored_event *stored, const struct hf_event *event)
+{
+    char time[32];
+    printf("%6" PRIu64 "  %s  %-20s ", stored->event_id,
+           tool_time(stored->unix_ms, time, sizeof time), hf_event_kind_name(event->kind));
+    if (event->source) printf("of %" PRIu64 "  ", event->source);
+    if (event->name.size) printf(HF_FMT "  ", HF_ARG(event->name));
+    if (event->text.size) tool_print_cut(event->text, 60);
+    if (event->incarnation) printf(" #%" PRIu64 "  ", event->incarnation);
+    if (event->due_unix_ms) {
+        printf("due %s  ", tool_time(event->due_unix_ms, time, sizeof time));
+    }
+    if (event->code.size) printf("[" HF_FMT "]  ", HF_ARG(event->code));
+    if (event->payload.size) tool_print_cut(event->payload, 60);
+    putchar('\n');
+}
+
+static hf_status history_read(struct tool_store *store, hf_slice id, struct hf_turn_view *out_view,
+                              hf_error *error)
+{
+    const struct hf_backend_ops *ops = store->backend->ops;
+    struct hf_instance_info info;
+    hf_status status = ops->instance(store->backend, id, &store->arena, &info, error);
+    if (status) return status;
+    struct hf_item_id first = { info.number, info.execution, 1 };
+    return ops->turn_view(store->backend, &first, &store->arena, out_view, error);
+}
+
+int tool_history(const struct tool_arguments *arguments)
+{
+    struct tool_store store;
+    struct hf_turn_view view = { .events_count = 0 };
+    hf_error error = { 0 };
+    int failed = tool_open(&store, arguments->words[0]);
+    hf_status status = HF_OK;
+    if (!failed) status = history_read(&store, hf_text(arguments->words[1]), &view, &error);
+    for (size_t i = 0; i < view.events_count && !status; i++) {
+        struct hf_event event;
+        status = hf_event_decode(view.events[i].body, &store.arena, &event, &error);
+        if (status) break;
+        if (arguments->json)
+            event_json(&store, &view.events[i], &event);
+        else
+            event_text(&view.events[i], &event);
+    }
+    if (status) failed = tool_fail(&error);
+    tool_close(&store);
+    return failed;
+}
+
+/* ---- sessions ------------------------------------------------------------------------------- */
+
+static void session_json(struct tool_store *store, const struct hf_session_row *row)
+{
+    struct hf_json *json = &store->json;
+    hf_json_begin(json, '{');
+    json_text(json, "instance", row->instance_id);
+    json_text(json, "session", row->session_id);
+    json_number(json, "incarnation", row->incarnation);
+    json_text(json, "owner", row->worker_id);
+    json_number(json, "registration", row->owner);
+    json_number(json, "epoch", row->epoch);
+    json_number(json, "lease_left_ms", row->lease_left_ms);
+    json_number(json, "queued", row->queued_count);
+    json_number(json, "running", row->running_count);
+    hf_json_end(json, '}');
+    tool_print_line(json);
+}
+
+static void session_text(const struct hf_session_row *row)
+{
+    char owner[300];
+    if (row->owner)
+        snprintf(owner, sizeof owner, HF_FMT, HF_ARG(row->worker_id));
+    else
+        snprintf(owner, sizeof owner, "(unclaimed)");
+    printf("%-20.*s %-12.*s #%-3" PRIu64 " %-16s epoch %-8" PRIu64 " lease %4" PRIu64
+           ".%03u s  queued %" PRIu64 "  running %" PRIu64 "\n",
+           HF_ARG(row->instance_id), HF_ARG(row->session_id), row->incarnation, owner, row->epoch,
+           row->lease_left_ms / 1000, (unsigned)(row->lease_left_ms % 1000), row->queued_count,
+           row->running_count);
+}
+
+int tool_sessions(const struct tool_arguments *arguments)
+{
+    struct tool_store store;
+    struct hf_session_row *rows = NULL;
+    size_t count = 0;
+    hf_error error = { 0 };
+    int failed = tool_open(&store, arguments->words[0]);
+    if (!failed &&
+        store.backend->ops->sessions(store.backend, 0, &store.arena, &rows, &count, &error)) {
+        failed = tool_fail(&error);
+    }
+    for (size_t i = 0; i < count && !failed; i++) {
+        if (arguments->json)
+            session_json(&store, &rows[i]);
+        else
+            session_text(&rows[i]);
+    }
+    if (!failed && count == 0 && !arguments->json) printf("no session is open\n");
+    tool_close(&store);
+    return failed;
+}
+
+/* ---- workers -------------------------------------------------------------------------------- */
+
+static void worker_json(struct tool_store *store, const struct hf_registration_row *row)
+{
+    struct hf_json *json = &store->json;
+    hf_json_begin(json, '{');
+    json_text(json, "worker", row->worker_id);
+    json_number(json, "registration", row->registration);
+    json_number(json, "pid", row->pid);
+    hf_json_key(json, "ended");
+    hf_json_boolean(json, row->ended);
+    json_number(json, "sessions", row->sessions_count);
+    json_number(json, "items", row->items_count);
+    json_number(json, "items_left_ms", row->items_left_ms);
+    json_number(json, "sessions_left_ms", row->sessions_left_ms);
+    hf_json_end(json, '}');
+    tool_print_line(json);
+}
+
+static void worker_text(const struct hf_registration_row *row)
+{
+    printf("%-24.*s registration %-8" PRIu64 " pid %-8" PRIu64 " %s  sessions %" PRIu64
+           "  items %" PRIu64 "  lease %" PRIu64 " ms (items %" PRIu64 " ms)\n",
+           HF_ARG(row->worker_id), row->registration, row->pid, row->ended ? "ended" : "live ",
+           row->sessions_count, row->items_count, row->sessions_left_ms, row->items_left_ms);
+}
+
+int tool_workers(const struct tool_arguments *arguments)
+{
+    struct tool_store store;
+    struct hf_registration_row *rows = NULL;
+    size_t count = 0;
+    hf_error error = { 0 };
+    int failed = tool_open(&store, arguments->words[0]);
+    if (!failed &&
+        store.backend->ops->registrations(store.backend, &store.arena, &rows, &count, &error)) {
+        failed = tool_fail(&error);
+    }
+    for (size_t i = 0; i < count && !failed; i++) {
+        if (arguments->json)
+            worker_json(&store, &rows[i]);
+        else
+            worker_text(&rows[i]);
+    }
+    if (!failed && count == 0 && !arguments->json) printf("no worker is registered\n");
+    tool_close(&store);
+    return failed;
+}

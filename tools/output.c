@@ -1,0 +1,93 @@
+/* What the subcommands share: opening for reading, errors, lines, times. */
+#include <ftw.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "engine/base/status.h"
+#include "tools/tool.h"
+
+int tool_fail(const hf_error *error)
+{
+    fprintf(stderr, "holdfast: %s", error->message);
+    if (error->lsn) fprintf(stderr, " (record %llu)", (unsigned long long)error->lsn);
+    fprintf(stderr, "\n");
+    return 1;
+}
+
+/* Reading asks about nobody's life. */
+static bool is_alive(void *self, hf_slice life)
+{
+    (void)self;
+    (void)life;
+    return true;
+}
+
+int tool_open(struct tool_store *store, const char *directory)
+{
+    hf_error error = { 0 };
+    *store = (struct tool_store){ .seams = { .allocator = hf_heap_default(),
+                                             .clock = hf_world_clock(),
+                                             .random = hf_world_random,
+                                             .is_alive = is_alive } };
+    hf_arena_init(&store->arena, hf_heap_default());
+    hf_json_init(&store->json, hf_heap_default());
+    if (hf_world_boot_id(store->boot_id, &error)) return tool_fail(&error);
+    store->seams.boot_id = hf_text(store->boot_id);
+    struct hf_backend_options options = { .must_exist = true,
+                                          .read_only = true,
+                                          .seams = &store->seams };
+    return hf_backend_open(directory, &options, &store->backend, &error) ? tool_fail(&error) : 0;
+}
+
+void tool_close(struct tool_store *store)
+{
+    if (store->backend) store->backend->ops->close(store->backend);
+    hf_json_release(&store->json);
+    hf_arena_release(&store->arena);
+}
+
+void tool_print_line(struct hf_json *json)
+{
+    hf_slice line = hf_json_written(json);
+    fwrite(line.data, 1, line.size, stdout);
+    putchar('\n');
+    hf_json_reset(json);
+}
+
+void tool_print_cut(hf_slice text, size_t columns)
+{
+    bool cut = text.size > columns;
+    size_t size = cut ? columns - 3 : text.size;
+    while (cut && size > 0 && ((unsigned char)text.data[size] & 0xc0) == 0x80) size--;
+    for (size_t i = 0; i < size; i++) {
+        unsigned char byte = (unsigned char)text.data[i];
+        putchar(byte < 0x20 || byte == 0x7f ? '.' : byte);
+    }
+    if (cut) fputs("...", stdout);
+}
+
+char *tool_time(uint64_t unix_ms, char *text, size_t size)
+{
+    time_t seconds = (time_t)(unix_ms / 1000);
+    struct tm parts;
+    gmtime_r(&seconds, &parts);
+    size_t used = strftime(text, size, "%Y-%m-%d %H:%M:%S", &parts);
+    snprintf(text + used, size - used, ".%03u", (unsigned)(unix_ms % 1000));
+    return text;
+}
+
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *place)
+{
+    (void)about;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+int tool_remove_tree(const char *path)
+{
+    enum { DESCRIPTORS_MAX = 16 };
+    if (nftw(path, remove_one, DESCRIPTORS_MAX, FTW_DEPTH | FTW_PHYS) == 0) return 0;
+    perror(path);
+    return 1;
+}

@@ -1,0 +1,70 @@
+/* The `holdfast` command: its subcommands, and what they share. */
+#ifndef HF_TOOL_H
+#define HF_TOOL_H
+
+#include "engine/json.h"
+#include "engine/store.h"
+#include "runtime/world.h"
+
+/* A subcommand's arguments, behind its name: options have been taken out. */
+struct tool_arguments {
+    const char *const *words; /* what is no option */
+    int words_count;
+    bool json;            /* --json */
+    uint64_t count;       /* --count N, of bench; 0: default */
+    uint64_t concurrency; /* --concurrency N, of bench; 0: default */
+};
+
+/* The subcommands: each returns the exit status: 0 well, 1 a difference or an error. */
+
+/* `log dump`: prints every record. */
+int tool_log_dump(const struct tool_arguments *arguments);
+/* `log verify`: proves the records, and that the indexes are their fold. */
+int tool_log_verify(const struct tool_arguments *arguments);
+/* `instances`: prints all instances. */
+int tool_instances(const struct tool_arguments *arguments);
+/* `history`: prints the events of an instance's present execution. */
+int tool_history(const struct tool_arguments *arguments);
+/* `sessions`: prints all open sessions. */
+int tool_sessions(const struct tool_arguments *arguments);
+/* `workers`: prints all registrations. */
+int tool_workers(const struct tool_arguments *arguments);
+/* `demo`: the main job, played. */
+int tool_demo(const struct tool_arguments *arguments);
+/* `demo-worker`: a worker process of the demo. */
+int tool_demo_worker(const struct tool_arguments *arguments);
+/* `bench`: speed beside what LMDB alone can do. */
+int tool_bench(const struct tool_arguments *arguments);
+
+/* A store that is open for reading, and memory for what is read. */
+struct tool_store {
+    struct hf_backend *backend;
+    struct hf_arena arena;
+    struct hf_json json;
+    struct hf_seams seams;
+    char boot_id[HF_BOOT_ID_SIZE];
+};
+
+/* Opens the store in directory for reading: it changes nothing, not even a copy's generation.
+ * Returns 0, or 1 after saying on standard error why not. Then tool_close, whatever it returned. */
+int tool_open(struct tool_store *store, const char *directory);
+
+/* Closes it and gives its memory back. */
+void tool_close(struct tool_store *store);
+
+/* Prints "holdfast: <message>" on standard error, with the LSN where there is one; returns 1. */
+int tool_fail(const hf_error *error);
+
+/* Prints what json holds as one line on standard output, and empties it. */
+void tool_print_line(struct hf_json *json);
+
+/* Prints text, cut with "..." to columns, control characters as '.'. */
+void tool_print_cut(hf_slice text, size_t columns);
+
+/* "2026-11-23 09:00:00.123", in UTC, into text (at least 24 bytes). Returns text. */
+char *tool_time(uint64_t unix_ms, char *text, size_t size);
+
+/* Removes a directory of the tool's own making and all in it; 0, or 1 after saying what stayed. */
+int tool_remove_tree(const char *path);
+
+#endif

@@ -75,7 +75,9 @@ hf_slice hf_keep(hf_orchestration *o, hf_scope scope, hf_slice slice)
 void hf_defer(hf_orchestration *o, void (*clean_up)(void *argument), void *argument)
 {
     struct hf_execution *self = hf__execution_enter(o);
-    if (!clean_up) hf__execution_fail(self, HF_INVALID, "bad_clean_up", "hf_defer needs a function");
+    if (!clean_up) {
+        hf__execution_fail(self, HF_INVALID, "bad_clean_up", "hf_defer needs a function");
+    }
     bool fits = self->deferred_count < self->deferred_capacity;
     if (!fits) {
         void *array = self->deferred;

@@ -1,7 +1,10 @@
 /* The public calls that schedule work, and those that wait for it. */
+#include <stdio.h>
+
 #include "engine/execution_internal.h"
 
-/* ---- scheduling --------------------------------------------------------------------------------- */
+/* ---- scheduling ---------------------------------------------------------------------------------
+ */
 
 static struct hf__future *schedule(struct hf_execution *self, const char *activity, hf_slice input,
                                    struct hf_event *event)
@@ -70,7 +73,8 @@ hf_future hf_mailbox_take(hf_orchestration *o, const char *queue)
     return (hf_future){ future->id };
 }
 
-/* ---- waiting ------------------------------------------------------------------------------------ */
+/* ---- waiting ------------------------------------------------------------------------------------
+ */
 
 static struct hf__future *future_of(struct hf_execution *self, hf_future future)
 {
@@ -82,17 +86,23 @@ static struct hf__future *future_of(struct hf_execution *self, hf_future future)
                        (unsigned long long)future.id);
 }
 
-static const char *future_kind(const struct hf__future *future)
+/* Writes `activity "a" (event 2)`. Cut, never overrun. */
+static void future_describe(const struct hf__future *future, char *text, size_t text_size)
 {
-    if (future->kind == HF__FUTURE_TIMER) return "timer";
-    return future->kind == HF__FUTURE_TAKE ? "mailbox" : "activity";
+    const char *kind = future->kind == HF__FUTURE_TAKE ? "mailbox" : "activity";
+    unsigned long long id = future->id;
+    if (future->kind == HF__FUTURE_TIMER) {
+        snprintf(text, text_size, "timer (event %llu)", id);
+    } else {
+        snprintf(text, text_size, "%s \"" HF_FMT "\" (event %llu)", kind, HF_ARG(future->name), id);
+    }
 }
 
 static void error_fill(struct hf_execution *self, const struct hf__future *future, hf_status status)
 {
     hf_error *error = &self->latest_error;
-    unsigned long long id = future->id;
-    const char *kind = future_kind(future);
+    char what[HF_ID_SIZE_MAX + 64];
+    future_describe(future, what, sizeof what);
     switch (status) {
     case HF_FAILED:
         *error = (hf_error){ .status = status };
@@ -100,24 +110,23 @@ static void error_fill(struct hf_execution *self, const struct hf__future *futur
         hf_text_copy(error->message, sizeof error->message, future->text);
         return;
     case HF_TIMEOUT:
-        hf_error_set(error, status, "%s \"" HF_FMT "\" (event %llu) had no outcome in time", kind,
-                     HF_ARG(future->name), id);
+        hf_error_set(error, status, "%s had no outcome in time", what);
         hf_error_code(error, "timeout");
         return;
     case HF_SESSION_CLOSED:
-        hf_error_set(error, status, "session \"%s\" was closed while activity \"" HF_FMT
-                     "\" (event %llu) was pending", future->session, HF_ARG(future->name), id);
+        hf_error_set(error, status, "session \"%.64s\" was closed while %s was pending",
+                     future->session, what);
         hf_error_code(error, "session_closed");
         return;
     default:
         hf_assert(status == HF_CANCELLED);
-        hf_error_set(error, status, "%s \"" HF_FMT "\" (event %llu) was cancelled", kind,
-                     HF_ARG(future->name), id);
+        hf_error_set(error, status, "%s was cancelled", what);
         hf_error_code(error, "cancelled");
     }
 }
 
-/* Keeps the error of an await that did not succeed, with a copy of its data that outlives scopes. */
+/* Keeps the error of an await that did not succeed, with a copy of its data that outlives scopes.
+ */
 static hf_status await_fails(struct hf_execution *self, const struct hf__future *future,
                              hf_status status)
 {
@@ -169,7 +178,8 @@ const hf_error *hf_orchestration_error(hf_orchestration *o)
     return &hf__execution_enter(o)->latest_error;
 }
 
-/* ---- both in one -------------------------------------------------------------------------------- */
+/* ---- both in one --------------------------------------------------------------------------------
+ */
 
 hf_status hf_call(hf_orchestration *o, const char *activity, hf_slice input, hf_slice *out_result)
 {

@@ -1,5 +1,6 @@
-/* Bodies that others make or read for the engine: events that reach an execution as messages, its start, its end as clients see it.
- * Text that comes from outside is made UTF-8 here, since what is stored must be. */
+/* Bodies that others make or read for the engine: events that reach an execution as messages, its
+ * start, its end as clients see it. Text that comes from outside is made UTF-8 here, since what is
+ * stored must be. */
 #include "engine/execution_internal.h"
 
 static hf_slice encode(struct hf_event *event, struct hf_arena *arena)
@@ -51,7 +52,8 @@ hf_slice hf_body_activity_outcome(uint64_t source_event_id, hf_slice payload, co
     return encode(&event, arena);
 }
 
-/* Fills the error that a client is shown from the last event of an instance that did not complete. */
+/* Fills the error that a client is shown from the last event of an instance that did not complete.
+ */
 static void failure_read(const struct hf_event *event, hf_error *out_error)
 {
     bool failed = event->kind == HF_EVENT_FAILED;

@@ -1,5 +1,5 @@
-/* The checking mode: runs a turn a second time, from nothing but history, and compares what was decided. The comparison follows the
- * layout of the record, so no field is left out. */
+/* The checking mode: runs a turn a second time, from nothing but history, and compares what was
+ * decided. The comparison follows the layout of the record, so no field is left out. */
 #include <stdio.h>
 
 #include "engine/execution_internal.h"

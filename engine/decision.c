@@ -1,10 +1,12 @@
-/* What a turn decides: the lists of struct hf_turn_committed, grown in the arena of the decision. It knows what an event means for a
- * store (an item, a timer, a session's row), not when the code may issue it. At replay nothing is added: it was committed. */
+/* What a turn decides: the lists of struct hf_turn_committed, grown in the arena of the decision.
+ * It knows what an event means for a store (an item, a timer, a session's row), not when the code
+ * may issue it. At replay nothing is added: it was committed. */
 #include <string.h>
 
 #include "engine/execution_internal.h"
 
-/* Room for one more element at the end of list, which doubles when its count is a power of two; NULL: no memory. */
+/* Room for one more element at the end of list, which doubles when its count is a power of two;
+ * NULL: no memory. */
 static void *list_add(struct hf_execution *self, struct hf_list *list, size_t element_size)
 {
     enum { FIRST_COUNT = 8 };
@@ -24,7 +26,8 @@ static void *list_add(struct hf_execution *self, struct hf_list *list, size_t el
     return (char *)list->items + count * element_size;
 }
 
-/* ---- commands ----------------------------------------------------------------------------------- */
+/* ---- commands -----------------------------------------------------------------------------------
+ */
 
 static void add_item(struct hf_execution *self, uint64_t event_id, uint64_t incarnation)
 {
@@ -94,7 +97,8 @@ void hf__decision_cancel(struct hf_execution *self, uint64_t event_id)
     if (cancel) cancel->event_id = event_id;
 }
 
-/* ---- messages ----------------------------------------------------------------------------------- */
+/* ---- messages -----------------------------------------------------------------------------------
+ */
 
 static bool damaged_message(struct hf_execution *self, const struct hf_stored_message *message,
                             const struct hf_event *event, const char *why)
@@ -106,7 +110,8 @@ static bool damaged_message(struct hf_execution *self, const struct hf_stored_me
     return false;
 }
 
-/* Whether a completion answers something that is pending and not answered yet, in this execution. */
+/* Whether a completion answers something that is pending and not answered yet, in this execution.
+ */
 static bool completion_is_wanted(struct hf_execution *self, const struct hf_stored_message *message,
                                  const struct hf_event *event)
 {
@@ -163,7 +168,8 @@ void hf__decision_take_messages(struct hf_execution *self)
     }
 }
 
-/* ---- continue-as-new ---------------------------------------------------------------------------- */
+/* ---- continue-as-new ----------------------------------------------------------------------------
+ */
 
 void hf__decision_continue(struct hf_execution *self)
 {
@@ -182,8 +188,7 @@ void hf__decision_continue(struct hf_execution *self)
     if (!turn->decision.next_body.data) hf__execution_no_memory(self);
     const struct hf__buffered *message = self->buffered_first;
     for (; message && self->broken == HF_OK; message = message->next) {
-        struct hf_turn_carried *carried =
-            list_add(self, &turn->decision.carried, sizeof *carried);
+        struct hf_turn_carried *carried = list_add(self, &turn->decision.carried, sizeof *carried);
         if (carried) carried->event_id = message->event_id;
     }
 }

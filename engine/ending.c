@@ -1,16 +1,19 @@
-/* The outcome of an execution whose code has ended: which of the five it is, and the event that says so.
+/* The outcome of an execution whose code has ended: which of the five it is, and the event that
+ * says so.
  *
  *   the code                                       cancel requested    outcome
  *   failed for good (misuse, limit)                either              failed
  *   returned HF_OK after hf_continue_as_new        no                  continued
  *   returned HF_OK otherwise                       no                  completed
- *   returned another status                        no                  failed, with the error of that status
- *   returned anything                              yes                 cancelled
+ *   returned another status                        no                  failed, with the error of
+ * that status returned anything                              yes                 cancelled
  *
- * A request that was delivered after the code had ended counts only where the instance would go on: continued becomes cancelled. */
+ * A request that was delivered after the code had ended counts only where the instance would go on:
+ * continued becomes cancelled. */
 #include "engine/execution_internal.h"
 
-/* ---- text --------------------------------------------------------------------------------------- */
+/* ---- text ---------------------------------------------------------------------------------------
+ */
 
 /* How many bytes at data are one character; 0: none. */
 static size_t character_size(const char *data, size_t left)
@@ -35,7 +38,8 @@ hf_slice hf__text_clean(hf_slice slice, struct hf_arena *arena)
     return hf_bytes(text, slice.size);
 }
 
-/* ---- outcomes ----------------------------------------------------------------------------------- */
+/* ---- outcomes -----------------------------------------------------------------------------------
+ */
 
 static struct hf_event failed_event(struct hf_execution *self, const hf_error *cause)
 {

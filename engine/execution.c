@@ -1,27 +1,30 @@
 /* The life of an execution, and a turn from message to message.
  *
- *            new            started is delivered            await                 its future is done
- *   (none) ------> IDLE ---------------------> RUNNING ---------------> WAITING ---------------------+
- *                   |                            ^ |                    | |                          |
- *                   |                            +-|--------------------+-|--------------------------+
- *                   |                     returns, | fails, breaks        | free: evicted
+ *            new            started is delivered            await                 its future is
+ * done (none) ------> IDLE ---------------------> RUNNING ---------------> WAITING
+ * ---------------------+ |                            ^ |                    | | | |
+ * +-|--------------------+-|--------------------------+ |                     returns, | fails,
+ * breaks        | free: evicted
  *                   +--- free ---> (none)          v                      v
  *                                                ENDED ---- free ----> (none)
  *
  * Laws
- *  1. Messages are delivered one by one, in the order of history. After each one the code runs if what it waits for is done, and
- *     stops at its next await, before the next message is delivered. Live and replay are the same code. So what the code sees depends
- *     on history alone, and never on how messages were bundled into turns.
- *  2. The messages of a turn have their event ids before the code runs; its commands follow. An event id is final when it is given.
+ *  1. Messages are delivered one by one, in the order of history. After each one the code runs if
+ * what it waits for is done, and stops at its next await, before the next message is delivered.
+ * Live and replay are the same code. So what the code sees depends on history alone, and never on
+ * how messages were bundled into turns.
+ *  2. The messages of a turn have their event ids before the code runs; its commands follow. An
+ * event id is final when it is given.
  *  3. A broken execution runs no more, and nothing of its turn is committed.
- *  4. Deferred clean-ups run once in each life, the latest first, on the stack of whoever drives the execution, when the code has
- *     left its fiber and before its memory goes. */
+ *  4. Deferred clean-ups run once in each life, the latest first, on the stack of whoever drives
+ * the execution, when the code has left its fiber and before its memory goes. */
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "engine/execution_internal.h"
 
-/* ---- trouble, and leaving the fiber ------------------------------------------------------------- */
+/* ---- trouble, and leaving the fiber -------------------------------------------------------------
+ */
 
 struct hf_execution *hf__execution_enter(hf_orchestration *o)
 {
@@ -98,7 +101,8 @@ void hf__execution_check_payload(struct hf_execution *self, hf_slice payload, co
                        what, payload.size, (unsigned long long)limit);
 }
 
-/* ---- running the code --------------------------------------------------------------------------- */
+/* ---- running the code ---------------------------------------------------------------------------
+ */
 
 static void code_main(struct hf_fiber *fiber, void *argument)
 {
@@ -156,7 +160,8 @@ static bool code_can_go_on(const struct hf_execution *self)
     return !self->awaited->is_pending || (self->deadline && !self->deadline->is_pending);
 }
 
-/* ---- delivering --------------------------------------------------------------------------------- */
+/* ---- delivering ---------------------------------------------------------------------------------
+ */
 
 /* The first request ends all that is pending; further ones have no effect. */
 static void deliver_cancel_request(struct hf_execution *self, const struct hf_event *event)
@@ -183,9 +188,7 @@ static void deliver(struct hf_execution *self, const struct hf__step *step)
     case HF_EVENT_ACTIVITY_COMPLETED:
     case HF_EVENT_ACTIVITY_FAILED:
     case HF_EVENT_TIMER_FIRED: hf__future_deliver(self, &step->event); break;
-    case HF_EVENT_MAILBOX_MESSAGE:
-        hf__mailbox_deliver(self, step->event_id, &step->event);
-        break;
+    case HF_EVENT_MAILBOX_MESSAGE: hf__mailbox_deliver(self, step->event_id, &step->event); break;
     case HF_EVENT_CANCEL_REQUESTED:
         if (goes_on(self)) deliver_cancel_request(self, &step->event);
         break;
@@ -194,7 +197,8 @@ static void deliver(struct hf_execution *self, const struct hf__step *step)
     if (self->broken == HF_OK && code_can_go_on(self)) code_resume(self);
 }
 
-/* Delivers the messages from step `begin` on and holds the code to the commands behind them. Returns where the next segment begins. */
+/* Delivers the messages from step `begin` on and holds the code to the commands behind them.
+ * Returns where the next segment begins. */
 static size_t segment_run(struct hf_execution *self, size_t begin, size_t end)
 {
     struct hf__turn *turn = self->turn;
@@ -247,10 +251,9 @@ static hf_status view_check(const struct hf_execution *self, const struct hf_tur
 {
     uint64_t next = self->next_event_id + view->events_count;
     if (view->next_event_id == next) return HF_OK;
-    return hf_error_corrupt(error, 0,
-                            "history goes on at event %llu, the execution of \"%s\" stands at %llu",
-                            (unsigned long long)view->next_event_id, self->instance_id,
-                            (unsigned long long)next);
+    return hf_error_corrupt(
+        error, 0, "history goes on at event %llu, the execution of \"%s\" stands at %llu",
+        (unsigned long long)view->next_event_id, self->instance_id, (unsigned long long)next);
 }
 
 hf_status hf_execution_turn(struct hf_execution *execution, const struct hf_turn_view *view,
@@ -271,13 +274,17 @@ hf_status hf_execution_turn(struct hf_execution *execution, const struct hf_turn
         status = self->broken;
         if (status != HF_OK && error) *error = self->broken_error;
         if (status == HF_OK) *out_turn = turn.decision;
+#ifdef HF_AUDIT
+        if (status == HF_OK) hf__execution_audit(self);
+#endif
     }
     self->broken = status;
     if (turn.scratch.heap) hf_arena_release(&turn.scratch);
     return status;
 }
 
-/* ---- making and freeing ------------------------------------------------------------------------- */
+/* ---- making and freeing -------------------------------------------------------------------------
+ */
 
 static hf_status no_memory(hf_error *error)
 {
@@ -307,8 +314,10 @@ static hf_status execution_begin(struct hf_execution *self, const struct hf_turn
                             HF_ARG(started->name));
     }
     if (!sessions_are_sound(started)) {
-        return hf_error_corrupt(error, view->events[0].lsn, "the start of \"" HF_FMT "\" carries "
-                                "sessions out of order", HF_ARG(view->instance_id));
+        return hf_error_corrupt(error, view->events[0].lsn,
+                                "the start of \"" HF_FMT "\" carries "
+                                "sessions out of order",
+                                HF_ARG(view->instance_id));
     }
     self->instance_id = hf_arena_text(&self->memory, view->instance_id);
     self->input = hf_arena_copy(&self->memory, started->payload);

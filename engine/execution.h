@@ -27,7 +27,7 @@ struct hf_execution_options {
     bool sessions_supported;
     uint64_t sessions_max; /* open at a time in one instance */
     uint64_t payload_size_max;
-    /* hf_log of orchestrations; not called while replaying. May be NULL. */
+    /* hf_log of orchestrations, on their small stack; not called while replaying. May be NULL. */
     void (*log)(void *self, const hf_log_line *line);
     void *log_self;
 };
@@ -44,9 +44,11 @@ HF_MUST_CHECK hf_status hf_execution_new(const struct hf_execution_options *opti
 
 /* Runs a turn: replays view->events (the whole history at the first turn, none at later ones), then
  * takes view->messages, until the code waits or ends. *out_turn is the decision, ready to be
- * committed: its lists and bodies are in arena. now_unix_ms: the wall clock of this turn, from
- * which new timers are counted. Errors, and then nothing may be committed and the execution only be
- * freed: HF_NONDETERMINISM (expected, found and the event's id), HF_CORRUPT, HF_NO_MEMORY. */
+ * committed: its lists and bodies are in arena. Every message of the view is consumed; a completion
+ * or timer that answers nothing pending in this execution becomes no event (id 0). now_unix_ms: the
+ * wall clock of this turn, from which new timers are counted. Errors, and then nothing may be
+ * committed and the execution only be freed: HF_NONDETERMINISM (expected, found and the event's
+ * id), HF_CORRUPT, HF_NO_MEMORY. */
 HF_MUST_CHECK hf_status hf_execution_turn(struct hf_execution *execution,
                                           const struct hf_turn_view *view, uint64_t now_unix_ms,
                                           struct hf_arena *arena,

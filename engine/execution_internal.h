@@ -1,4 +1,5 @@
-/* What the files of the engine share about an execution. Nothing outside engine/ and its tests includes this.
+/* What the files of the engine share about an execution. Nothing outside engine/ and its tests
+ * includes this.
  *
  *   execution.c   its life, and a turn from message to message
  *   replay.c      reading a history, matching commands with it
@@ -8,10 +9,11 @@
  *   sessions.c    which are open           scopes.c    memory of the code
  *   author_*.c    the public calls: thin
  *
- * Trouble has three forms. Misuse and limits fail the instance: hf__execution_fail(), and the decision says so. History that does not fit
- * the code, or is damaged, and a lack of memory break the execution: hf__execution_break() keeps the first such status, whoever
- * stands on the fiber leaves it at the end of its public call, and nothing of the turn is committed. Eviction is no trouble: the
- * fiber leaves in its await. */
+ * Trouble has three forms. Misuse and limits fail the instance: hf__execution_fail(), and the
+ * decision says so. History that does not fit the code, or is damaged, and a lack of memory break
+ * the execution: hf__execution_break() keeps the first such status, whoever stands on the fiber
+ * leaves it at the end of its public call, and nothing of the turn is committed. Eviction is no
+ * trouble: the fiber leaves in its await. */
 #ifndef HF_EXECUTION_INTERNAL_H
 #define HF_EXECUTION_INTERNAL_H
 
@@ -39,7 +41,7 @@ struct hf__future {
     hf_slice code, text;  /* of a failure */
     struct hf__future *previous_pending, *next_pending; /* by rising id */
     struct hf__queue *queue;                            /* of a take */
-    struct hf__future *previous_take, *next_take;       /* pending ones of one queue, by rising id */
+    struct hf__future *previous_take, *next_take; /* pending ones of one queue, by rising id */
 };
 
 /* A mailbox message that nobody has taken yet. A block of the heap, its payload behind it. */
@@ -92,10 +94,10 @@ struct hf__turn {
     struct hf_arena scratch; /* gone with the turn */
     struct hf__step *steps;  /* history, then the messages that are recorded */
     size_t steps_count;
-    size_t history_count;    /* of the steps */
-    size_t command;          /* the next step that a command of the present segment must match ... */
-    size_t commands_end;     /* ... unless it is this one */
-    bool is_live;            /* beyond history: commands are recorded, not matched */
+    size_t history_count; /* of the steps */
+    size_t command;       /* the next step that a command of the present segment must match ... */
+    size_t commands_end;  /* ... unless it is this one */
+    bool is_live;         /* beyond history: commands are recorded, not matched */
     struct hf_turn_committed decision;
 };
 
@@ -124,7 +126,7 @@ struct hf_execution {
 
     /* Its ending. */
     hf_status returned;
-    bool is_failed;   /* for good: `failure` is the outcome */
+    bool is_failed; /* for good: `failure` is the outcome */
     hf_error failure;
     enum hf__intent intent;
     hf_slice intent_payload;
@@ -164,7 +166,8 @@ struct hf_execution {
     uint64_t generated_ids_count;
 };
 
-/* ---- execution.c ------------------------------------------------------------------------------ */
+/* ---- execution.c ------------------------------------------------------------------------------
+ */
 
 /* The execution behind a public handle. Asserts that its code runs: only it may call. */
 struct hf_execution *hf__execution_enter(hf_orchestration *o);
@@ -177,7 +180,8 @@ void hf__execution_no_memory(struct hf_execution *self);
 /* Fails the instance for good and leaves the fiber. Copies. */
 HF_NORETURN void hf__execution_fail(struct hf_execution *self, hf_status status, const char *code,
                                     const char *format, ...) HF_PRINTF(4, 5);
-/* Suspends the code until future, or deadline (may be NULL), is not pending. Does not return when it is evicted. */
+/* Suspends the code until future, or deadline (may be NULL), is not pending. Does not return when
+ * it is evicted. */
 void hf__execution_wait(struct hf_execution *self, struct hf__future *future,
                         struct hf__future *deadline);
 /* Fails the instance unless id is an id or name. `what` names it, `code` is the error's. */
@@ -186,57 +190,75 @@ void hf__execution_check_id(struct hf_execution *self, const char *id, const cha
 /* Fails the instance when payload is no slice, or, beyond history, over the limit. */
 void hf__execution_check_payload(struct hf_execution *self, hf_slice payload, const char *what);
 
-/* ---- replay.c --------------------------------------------------------------------------------- */
+/* ---- execution_audit.c ------------------------------------------------------------------------
+ */
 
-/* Reads the history of the view into the steps of the turn and proves its shape. Makes room for the messages, too.
- * Errors: HF_CORRUPT, HF_NO_MEMORY. */
+/* Walks the whole execution between two turns, and asserts what must hold of it. Not for a broken
+ * one. */
+void hf__execution_audit(const struct hf_execution *self);
+
+/* ---- replay.c ---------------------------------------------------------------------------------
+ */
+
+/* Reads the history of the view into the steps of the turn and proves its shape. Makes room for the
+ * messages, too. Errors: HF_CORRUPT, HF_NO_MEMORY. */
 HF_MUST_CHECK hf_status hf__replay_read(struct hf__turn *turn, const hf_allocator *heap,
                                         hf_error *error);
 /* Whether the history shows that a turn was committed: it has a command or a last event. */
 bool hf__replay_is_committed(const struct hf__turn *turn);
 /* Whether the event can only be the last one of an execution. */
 bool hf__event_is_last(uint64_t kind);
-/* Issues a command of the code: matches it with history (and adopts a timer's due time), or records it. Returns its event id. Does not
- * return when it does not fit history. Borrows event. */
+/* Issues a command of the code: matches it with history (and adopts a timer's due time), or records
+ * it. Returns its event id. Does not return when it does not fit history. Borrows event. */
 uint64_t hf__command_issue(struct hf_execution *self, struct hf_event *event);
 /* Whether limits are judged for what the code does now: nothing of history is left to match. */
 bool hf__command_is_judged(const struct hf_execution *self);
-/* The outcome of the code as an event: matches it with history, or records it. Returns its event id; 0: it does not fit, and the
- * execution is broken. Not on the fiber. */
+/* The outcome of the code as an event: matches it with history, or records it. Returns its event
+ * id; 0: it does not fit, and the execution is broken. Not on the fiber. */
 uint64_t hf__outcome_issue(struct hf_execution *self, const struct hf_event *event);
 /* Breaks the execution when a command of the present segment was not issued. Not on the fiber. */
 void hf__replay_check_segment(struct hf_execution *self);
-/* Writes what an event is, for people: `activity_scheduled "charge" on session "s"`. Cut, never overrun. */
+/* Writes what an event is, for people: `activity_scheduled "charge" on session "s"`. Cut, never
+ * overrun. */
 void hf__event_describe(const struct hf_event *event, char *text, size_t text_size);
 
-/* ---- decision.c ------------------------------------------------------------------------------- */
+/* ---- decision.c -------------------------------------------------------------------------------
+ */
 
-/* Reads the messages of the view, drops those that answer nothing pending, and makes the others steps of the turn. */
+/* Reads the messages of the view, drops those that answer nothing pending, and makes the others
+ * steps of the turn. */
 void hf__decision_take_messages(struct hf_execution *self);
-/* Records an event that the code issued, with its effects on items, timers and sessions. Returns its event id. */
+/* Records an event that the code issued, with its effects on items, timers and sessions. Returns
+ * its event id. */
 uint64_t hf__decision_add_event(struct hf_execution *self, const struct hf_event *event);
 /* Names an item or timer to be cancelled; nothing at replay. */
 void hf__decision_cancel(struct hf_execution *self, uint64_t event_id);
 /* Fills the decision with the start of the next execution, and the messages that go with it. */
 void hf__decision_continue(struct hf_execution *self);
 
-/* ---- ending.c --------------------------------------------------------------------------------- */
+/* ---- ending.c ---------------------------------------------------------------------------------
+ */
 
-/* Issues the outcome of the code, which has ended, and notes it in the decision. Not on the fiber. */
+/* Issues the outcome of the code, which has ended, and notes it in the decision. Not on the fiber.
+ */
 void hf__ending_issue(struct hf_execution *self);
-/* A copy in which every byte that is not UTF-8 is a '?'; slice itself when there is none. data NULL when out of memory. */
+/* A copy in which every byte that is not UTF-8 is a '?'; slice itself when there is none. data NULL
+ * when out of memory. */
 hf_slice hf__text_clean(hf_slice slice, struct hf_arena *arena);
 
-/* ---- futures.c -------------------------------------------------------------------------------- */
+/* ---- futures.c --------------------------------------------------------------------------------
+ */
 
-/* Makes the pending future of the command with that event id in the innermost scope; NULL: no memory, the execution is broken. */
+/* Makes the pending future of the command with that event id in the innermost scope; NULL: no
+ * memory, the execution is broken. */
 struct hf__future *hf__future_new(struct hf_execution *self, enum hf__future_kind kind,
                                   uint64_t event_id, hf_slice name);
 /* The future of that id, or NULL. */
 struct hf__future *hf__future_find(const struct hf_execution *self, uint64_t id);
 /* Ends a pending future with a status; it leaves the list of pending ones and its queue. */
 void hf__future_finish(struct hf_execution *self, struct hf__future *future, hf_status status);
-/* Ends the pending future that the message answers, when there is one: copies the outcome into its scope. */
+/* Ends the pending future that the message answers, when there is one: copies the outcome into its
+ * scope. */
 void hf__future_deliver(struct hf_execution *self, const struct hf_event *event);
 /* Cancels a pending future by a command of the code. On the fiber. */
 void hf__future_cancel(struct hf_execution *self, struct hf__future *future);
@@ -247,18 +269,21 @@ void hf__futures_close_session(struct hf_execution *self, uint64_t incarnation);
 /* Forgets the futures from index `begin` on; cancels the pending ones by commands. On the fiber. */
 void hf__futures_cut(struct hf_execution *self, size_t begin);
 
-/* ---- mailbox.c -------------------------------------------------------------------------------- */
+/* ---- mailbox.c --------------------------------------------------------------------------------
+ */
 
 /* Gives the take the oldest message of its queue, or lets it wait in line. */
 void hf__mailbox_take(struct hf_execution *self, struct hf__future *take);
 /* Gives the message to the oldest take of its queue, or keeps it. */
-void hf__mailbox_deliver(struct hf_execution *self, uint64_t event_id, const struct hf_event *event);
+void hf__mailbox_deliver(struct hf_execution *self, uint64_t event_id,
+                         const struct hf_event *event);
 /* Takes a pending take out of its line. */
 void hf__mailbox_leave(struct hf__future *take);
 /* Frees the messages that nobody took. */
 void hf__mailbox_release(struct hf_execution *self);
 
-/* ---- sessions.c ------------------------------------------------------------------------------- */
+/* ---- sessions.c -------------------------------------------------------------------------------
+ */
 
 /* Makes sessions open that continue-as-new carried here. False: no memory. */
 bool hf__sessions_carry(struct hf_execution *self, const struct hf_event *started);
@@ -271,14 +296,16 @@ hf_session hf__session_find_open(const struct hf_execution *self, hf_slice id);
 /* Whether the session of this handle is open; its incarnation then, else 0. */
 uint64_t hf__session_incarnation(const struct hf_execution *self,
                                  const struct hf__session_handle *handle);
-/* A value that names (id, incarnation); the same one for the same pair. {0} when out of memory, the execution is broken. */
+/* A value that names (id, incarnation); the same one for the same pair. {0} when out of memory, the
+ * execution is broken. */
 hf_session hf__session_name(struct hf_execution *self, hf_slice id, uint64_t incarnation);
 /* Opens a session that is not open, by a command. On the fiber. */
 hf_session hf__session_open(struct hf_execution *self, hf_slice id);
 /* Forgets an open session. */
 void hf__session_forget(struct hf_execution *self, uint64_t incarnation);
 
-/* ---- scopes.c --------------------------------------------------------------------------------- */
+/* ---- scopes.c ---------------------------------------------------------------------------------
+ */
 
 /* The arena of the innermost scope. */
 struct hf_arena *hf__scope_arena(struct hf_execution *self);
@@ -286,7 +313,8 @@ struct hf_arena *hf__scope_arena(struct hf_execution *self);
 bool hf__scope_push(struct hf_execution *self);
 /* The index of an open scope that the code opened; fails the instance when it is stale. */
 size_t hf__scope_index(struct hf_execution *self, hf_scope scope);
-/* Closes the scopes from index on: cancels their pending futures (on the fiber), frees their memory. */
+/* Closes the scopes from index on: cancels their pending futures (on the fiber), frees their
+ * memory. */
 void hf__scopes_cut(struct hf_execution *self, size_t index);
 /* Frees all scopes, without any command. */
 void hf__scopes_release(struct hf_execution *self);

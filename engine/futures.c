@@ -1,7 +1,9 @@
-/* Futures: what the code can await. A table by rising id, and among them the pending ones as a list.
+/* Futures: what the code can await. A table by rising id, and among them the pending ones as a
+ * list.
  *
- * A future is named by the event id of the command that made it, so a completion finds it by its source. It lives in the arena of the
- * scope in which it was made. Scopes are a stack, hence the futures of a scope and of those inside it are the table's tail.
+ * A future is named by the event id of the command that made it, so a completion finds it by its
+ * source. It lives in the arena of the scope in which it was made. Scopes are a stack, hence the
+ * futures of a scope and of those inside it are the table's tail.
  *
  *            new               deliver, cancel, close of its session, cancel request
  *   (none) ------> pending --------------------------------------------------------> done
@@ -11,7 +13,8 @@
 
 #include "engine/execution_internal.h"
 
-/* ---- the table ---------------------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------------------
+ */
 
 static void pending_append(struct hf_execution *self, struct hf__future *future)
 {
@@ -56,8 +59,7 @@ struct hf__future *hf__future_new(struct hf_execution *self, enum hf__future_kin
         hf__execution_no_memory(self);
         return NULL;
     }
-    hf_assert(self->futures_count == 0 ||
-              self->futures[self->futures_count - 1]->id < event_id);
+    hf_assert(self->futures_count == 0 || self->futures[self->futures_count - 1]->id < event_id);
     *future = (struct hf__future){ .id = event_id,
                                    .kind = kind,
                                    .is_pending = true,
@@ -83,7 +85,8 @@ struct hf__future *hf__future_find(const struct hf_execution *self, uint64_t id)
     return found ? self->futures[low] : NULL;
 }
 
-/* ---- ending ------------------------------------------------------------------------------------- */
+/* ---- ending -------------------------------------------------------------------------------------
+ */
 
 void hf__future_finish(struct hf_execution *self, struct hf__future *future, hf_status status)
 {

@@ -1,5 +1,6 @@
-/* Mailboxes: for each name a line of takes or a line of messages, never both. The nth take that was not cancelled gets the nth
- * message. Messages that nobody has taken are also linked over all mailboxes by arrival: that is what continue-as-new carries. */
+/* Mailboxes: for each name a line of takes or a line of messages, never both. The nth take that was
+ * not cancelled gets the nth message. Messages that nobody has taken are also linked over all
+ * mailboxes by arrival: that is what continue-as-new carries. */
 #include <string.h>
 
 #include "engine/execution_internal.h"
@@ -23,8 +24,8 @@ static size_t queues_search(const struct hf_execution *self, hf_slice name)
 static struct hf__queue *queue_of(struct hf_execution *self, hf_slice name)
 {
     size_t index = queues_search(self, name);
-    struct hf__queue **at = self->queues + index;
-    if (index < self->queues_count && hf_slice_equal((*at)->name, name)) return *at;
+    bool is_known = index < self->queues_count && hf_slice_equal(self->queues[index]->name, name);
+    if (is_known) return self->queues[index];
     void *array = self->queues;
     bool fits = self->queues_count < self->queues_capacity ||
                 hf_heap_grow(self->heap, &array, &self->queues_capacity, sizeof *self->queues);
@@ -35,14 +36,15 @@ static struct hf__queue *queue_of(struct hf_execution *self, hf_slice name)
         hf__execution_no_memory(self);
         return NULL;
     }
-    at = self->queues + index;
+    struct hf__queue **at = self->queues + index;
     memmove(at + 1, at, (self->queues_count - index) * sizeof *at);
     *at = queue;
     self->queues_count++;
     return queue;
 }
 
-/* ---- messages that wait ------------------------------------------------------------------------- */
+/* ---- messages that wait -------------------------------------------------------------------------
+ */
 
 static size_t buffered_block_size(const struct hf__buffered *message)
 {
@@ -84,7 +86,8 @@ void hf__mailbox_release(struct hf_execution *self)
     hf_assert(self->buffered_size == 0);
 }
 
-/* ---- takes that wait ---------------------------------------------------------------------------- */
+/* ---- takes that wait ----------------------------------------------------------------------------
+ */
 
 static void takes_append(struct hf__queue *queue, struct hf__future *take)
 {
@@ -108,7 +111,8 @@ void hf__mailbox_leave(struct hf__future *take)
     take->previous_take = take->next_take = NULL;
 }
 
-/* ---- meeting ------------------------------------------------------------------------------------ */
+/* ---- meeting ------------------------------------------------------------------------------------
+ */
 
 static void take_finish(struct hf_execution *self, struct hf__future *take, hf_slice payload)
 {

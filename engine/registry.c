@@ -1,5 +1,6 @@
-/* The registry: two sorted arrays of named functions. Mistakes are remembered, the first one is told by hf_registry_check. It has
- * no handle whose allocator it could use: its memory comes from the C library's. */
+/* The registry: two sorted arrays of named functions. Mistakes are remembered, the first one is
+ * told by hf_registry_check. It has no handle whose allocator it could use: its memory comes from
+ * the C library's. */
 #include "engine/registry.h"
 
 #include <string.h>
@@ -51,8 +52,7 @@ static size_t entries_search(const struct entries *entries, hf_slice name)
 
 static bool entries_has(const struct entries *entries, size_t index, hf_slice name)
 {
-    return index < entries->count &&
-           hf_slice_equal(hf_text(entry_name(entries, index)), name);
+    return index < entries->count && hf_slice_equal(hf_text(entry_name(entries, index)), name);
 }
 
 static struct entries orchestrations_of(const hf_registry *self)
@@ -176,7 +176,8 @@ const struct hf_registered_orchestration *hf_registry_orchestration(const hf_reg
     return entries_has(&entries, index, name) ? registry->orchestrations + index : NULL;
 }
 
-const struct hf_registered_activity *hf_registry_activity(const hf_registry *registry, hf_slice name)
+const struct hf_registered_activity *hf_registry_activity(const hf_registry *registry,
+                                                          hf_slice name)
 {
     struct entries entries = activities_of(registry);
     size_t index = entries_search(&entries, name);

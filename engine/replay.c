@@ -1,17 +1,21 @@
 /* Replay: reading a history and holding the code to it.
  *
- * A history is made of segments: messages, then the commands that the code issued while they were delivered.
+ * A history is made of segments: messages, then the commands that the code issued while they were
+ * delivered.
  *
  *   started mailbox.. messages..  commands..   messages..  commands..   ...   last event
  *   |------- turn 1 ----------------------|   |----- turn 2 --------|
  *
  * Laws
- *  1. The shape is proved before any code runs: ids without a gap, one start, nothing behind a last event, sources that name an
- *     earlier command of the right kind, at most one completion for each. What breaks it is HF_CORRUPT.
- *  2. Each command must be the next one of the segment whose messages are being delivered, alike in every recorded field; only a
- *     timer's due time is adopted, since the clock has gone on. What breaks it is HF_NONDETERMINISM.
+ *  1. The shape is proved before any code runs: ids without a gap, one start, nothing behind a last
+ * event, sources that name an earlier command of the right kind, at most one completion for each.
+ * What breaks it is HF_CORRUPT.
+ *  2. Each command must be the next one of the segment whose messages are being delivered, alike in
+ * every recorded field; only a timer's due time is adopted, since the clock has gone on. What
+ * breaks it is HF_NONDETERMINISM.
  *  3. When the messages of a segment are delivered, no command of it is left over.
- *  4. The end of history ends a segment, unless no turn was committed yet: then the code may issue commands anew. */
+ *  4. The end of history ends a segment, unless no turn was committed yet: then the code may issue
+ * commands anew. */
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -22,7 +26,8 @@ bool hf__event_is_last(uint64_t kind)
     return kind >= HF_EVENT_COMPLETED && kind <= HF_EVENT_TERMINATED;
 }
 
-/* ---- telling ------------------------------------------------------------------------------------ */
+/* ---- telling ------------------------------------------------------------------------------------
+ */
 
 struct text {
     char *at;
@@ -59,7 +64,8 @@ void hf__event_describe(const struct hf_event *event, char *text, size_t text_si
 
 enum { DESCRIPTION_SIZE = 128 };
 
-/* Breaks the execution: at step `index` (or its end) history has one thing, the code did another. */
+/* Breaks the execution: at step `index` (or its end) history has one thing, the code did another.
+ */
 static void nondeterminism(struct hf_execution *self, size_t index, const char *code_did)
 {
     const struct hf__turn *turn = self->turn;
@@ -88,7 +94,8 @@ static void nondeterminism_issued(struct hf_execution *self, size_t index,
     nondeterminism(self, index, did);
 }
 
-/* ---- matching ----------------------------------------------------------------------------------- */
+/* ---- matching -----------------------------------------------------------------------------------
+ */
 
 /* The name of the first recorded field that differs, or NULL. */
 static const char *event_difference(const struct hf_event *a, const struct hf_event *b)
@@ -148,7 +155,7 @@ void hf__replay_check_segment(struct hf_execution *self)
     const struct hf__turn *turn = self->turn;
     if (turn->command < turn->commands_end) {
         nondeterminism(self, turn->command,
-                       self->is_failed ? self->failure.message
+                       self->is_failed   ? self->failure.message
                        : self->has_ended ? "the code did not issue it: it ended"
                                          : "the code did not issue it: it waits");
         return;
@@ -161,7 +168,8 @@ void hf__replay_check_segment(struct hf_execution *self)
     }
 }
 
-/* ---- reading ------------------------------------------------------------------------------------ */
+/* ---- reading ------------------------------------------------------------------------------------
+ */
 
 /* What a history is proved with. */
 struct proof {

@@ -1,5 +1,5 @@
-/* Scopes: a stack of arenas, in which all lives that the code gets from the library. The outermost is the execution itself; the code
- * has no value that names it, so it is never reset. */
+/* Scopes: a stack of arenas, in which all lives that the code gets from the library. The outermost
+ * is the execution itself; the code has no value that names it, so it is never reset. */
 #include "engine/execution_internal.h"
 
 struct hf_arena *hf__scope_arena(struct hf_execution *self)

@@ -1,7 +1,9 @@
-/* Which sessions of the instance are open, as its code knows it. No worker, claim or lease is known here.
+/* Which sessions of the instance are open, as its code knows it. No worker, claim or lease is known
+ * here.
  *
- * The public value hf_session names a handle: an id with the incarnation that it meant when it was got, or with 0 for whichever is
- * open under that id. A handle whose incarnation is closed is stale for good, also when the id is opened again. */
+ * The public value hf_session names a handle: an id with the incarnation that it meant when it was
+ * got, or with 0 for whichever is open under that id. A handle whose incarnation is closed is stale
+ * for good, also when the id is opened again. */
 #include <stdio.h>
 #include <string.h>
 
@@ -42,7 +44,8 @@ uint64_t hf__session_incarnation(const struct hf_execution *self,
     return handle->incarnation == 0 || handle->incarnation == incarnation ? incarnation : 0;
 }
 
-/* ---- values ------------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------------------------------
+ */
 
 static hf_session handle_add(struct hf_execution *self, hf_slice id, uint64_t incarnation)
 {
@@ -70,7 +73,8 @@ hf_session hf__session_name(struct hf_execution *self, hf_slice id, uint64_t inc
     return handle_add(self, id, incarnation);
 }
 
-/* ---- opening and closing ------------------------------------------------------------------------ */
+/* ---- opening and closing ------------------------------------------------------------------------
+ */
 
 static hf_session open_add(struct hf_execution *self, hf_slice id, uint64_t incarnation)
 {
@@ -133,7 +137,8 @@ void hf__session_forget(struct hf_execution *self, uint64_t incarnation)
     memmove(at, at + 1, (self->open_sessions_count - index) * sizeof *at);
 }
 
-/* ---- over continue-as-new ----------------------------------------------------------------------- */
+/* ---- over continue-as-new -----------------------------------------------------------------------
+ */
 
 bool hf__sessions_carry(struct hf_execution *self, const struct hf_event *started)
 {
@@ -151,8 +156,8 @@ struct hf_list hf__sessions_list(const struct hf_execution *self, struct hf_aren
     struct hf_list list = { NULL, self->open_sessions_count };
     struct hf_carried_session *rows = hf_arena_array(arena, list.count, sizeof *rows);
     for (size_t i = 0; rows && i < list.count; i++) {
-        const struct hf__session_handle *handle =
-            handle_at(self, (hf_session){ self->open_sessions[i] });
+        const struct hf__session_handle *handle = handle_at(self,
+                                                            (hf_session){ self->open_sessions[i] });
         rows[i] = (struct hf_carried_session){ handle->incarnation, hf_text(handle->id) };
     }
     list.items = rows;

@@ -183,7 +183,7 @@ struct hf_store_abandon_turn {
 struct hf_item_grant {
     struct hf_item_token token;
     uint64_t attempt; /* deliveries that count, with this one */
-    hf_slice body;    /* of the event that scheduled it */
+    hf_slice body;    /* of the event that scheduled it; empty: damaged on disk */
     hf_slice instance_id;
     hf_slice session_id;         /* empty: ordinary */
     uint64_t incarnation, epoch; /* of the session */
@@ -222,7 +222,8 @@ struct hf_store_abandon_item {
 };
 
 /* Releases those of the sessions that the registration still holds with that epoch and in which
- * nothing of it runs; the others are named with their reason ("running" for work in progress). */
+ * nothing of it runs, or, but for HF_REASON_SHUTDOWN, is queued; the others are named with their
+ * reason ("running" for work in progress). */
 struct hf_store_release_sessions {
     uint64_t registration;
     uint64_t reason;

@@ -414,7 +414,8 @@ HF_API HF_MUST_CHECK hf_status hf_await(hf_orchestration *o, hf_future future,
 /* As hf_await; HF_TIMEOUT after timeout_ms, and then the future is cancelled. */
 HF_API HF_MUST_CHECK hf_status hf_await_within(hf_orchestration *o, hf_future future,
                                                uint64_t timeout_ms, hf_slice *out_result);
-/* Of the latest await that did not return HF_OK; all zero before. Valid until: the next await. */
+/* Of the latest await that did not return HF_OK, or of hf_fail; all zero before. Valid until: the
+ * next of these. */
 HF_API const hf_error *hf_orchestration_error(hf_orchestration *o);
 
 /* Schedule and await in one. */

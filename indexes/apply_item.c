@@ -13,10 +13,11 @@ static hf_status deliver_claim(struct hf__fold *fold, const struct hf_claimed_se
 {
     struct hf_session_id id = { claim->instance, claim->incarnation };
     struct hf_row_session before;
-    hf_status status = hf__session_requeue(fold, &id);
-    if (status == HF_OK) status = hf_session_get(fold->tables, &id, &before, fold->error);
+    hf_status status = hf_session_get(fold->tables, &id, &before, fold->error);
     status = hf__fold_expect(fold, status, "claimed session", claim->incarnation);
-    if (status != HF_OK) return status;
+    if (status == HF_OK) status = hf__session_requeue(fold, &id);
+    if (status == HF_OK) status = hf_session_get(fold->tables, &id, &before, fold->error);
+    if (status != HF_OK) return hf__fold_expect(fold, status, "session", claim->incarnation);
     hf_assert(fold->rows_left > 0);
     if (before.owner != 0) fold->tables->effects |= HF_EFFECT_VOIDED;
     struct hf_row_session after = before;

@@ -66,9 +66,9 @@ hf_status hf__apply_registered(struct hf__fold *fold, const struct hf_registered
 static hf_status ended_drop_soft(struct hf__fold *fold, uint64_t registration)
 {
     struct hf_row_instance instance;
+    struct hf_number_pair place = { registration, 0 };
     hf_status status = hf__lease_drop(fold->tables, registration, fold->error);
     while (status == HF_OK) {
-        struct hf_number_pair place = { registration, 0 };
         status = hf_turn_locks_owned_next(fold->tables, &place, fold->error);
         if (status == HF_NOT_FOUND) return HF_OK;
         if (status == HF_OK) {

@@ -103,7 +103,9 @@ hf_status hf__audit_check_inbox(struct hf__audit *audit, const struct hf_table_r
     if (!hf_key_read_pair(row->key, &place) || !hf_message_read(row->value, &message)) {
         return hf__row_damaged(audit->table, audit->error);
     }
-    return hf__audit_instance_of(audit, place.first, &instance);
+    hf_status status = hf__audit_instance_of(audit, place.first, &instance);
+    if (status != HF_OK || message.execution <= instance.execution) return status;
+    return hf__audit_broken(audit, "message %" PRIu64 " answers a later execution", place.second);
 }
 
 hf_status hf__audit_check_turn_due(struct hf__audit *audit, const struct hf_table_row *row)

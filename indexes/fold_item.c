@@ -108,6 +108,10 @@ static hf_status session_follow(struct hf__fold *fold, const struct hf_row_item 
     if (before) --*state_count(&session, before->state);
     if (after) ++*state_count(&session, after->state);
     if (session.ready_count != old.ready_count) status = session_head(fold, &id, &session.head);
+    if (status == HF_OK && (session.ready_count > 0) != (session.head.lsn != 0)) {
+        return hf__fold_misfit(fold, "session %" PRIu64 " of instance %" PRIu64 " counts wrongly",
+                               id.incarnation, id.instance);
+    }
     return status == HF_OK ? hf__session_put(fold, &old, &session) : status;
 }
 

@@ -131,7 +131,6 @@ hf_status hf__session_release(struct hf__fold *fold, const struct hf_session_id 
     struct hf_row_session after = before;
     after.owner = 0;
     after.orphaned = orphaned;
-    after.delivered_in_claim = 0;
     return hf__session_put(fold, &before, &after);
 }
 

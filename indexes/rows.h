@@ -3,8 +3,12 @@
  *
  * Rows of instances, items, sessions and registrations are codec maps, as records are (keys in
  * rows.c), so that a later version can add to them. A ref is 20 bytes, little-endian: lsn 8, offset
- * 4, size 4, check 4. The small ones: instance_ids, workers, session_items ... : see the function
- * that reads it.
+ * 4, size 4, check 4.
+ *
+ * The small rows, little-endian too: history a ref; inbox a ref and the execution it answers 4;
+ * timers kind 1 and, of a message, a ref; timers_by_id due 8; instance_ids, workers and tags a
+ * number 8; command_keys lsn 8, instance 8. items_ready, items_running and session_items hold the
+ * key of the item, sessions_ready that of the session, tag_names the text; all others are empty.
  *
  * Every read below copies the row to tables->arena (Valid until: the arena is reset), so it
  * outlives later writes. Errors of each: HF_NOT_FOUND (error stays as it was), HF_CORRUPT when the

@@ -154,9 +154,9 @@ hf_status hf_table_get(struct hf_tables *tables, enum hf_table table, hf_slice k
     MDB_val key_val = val_of(key);
     MDB_val value = { 0, NULL };
     int code = table_fault(tables, HF_FAULT_READ);
+    table_count_look(tables);
     if (code == 0) code = mdb_get(tables->txn, dbi_of(tables, table), &key_val, &value);
     if (code != 0) return table_result(code, table, error);
-    table_count_look(tables);
     *out_value = slice_of(value);
     return HF_OK;
 }
@@ -231,9 +231,9 @@ static hf_status cursor_move(struct hf_table_cursor *cursor, MDB_cursor_op op, h
     MDB_val key_val = val_of(key);
     MDB_val value = { 0, NULL };
     int code = table_fault(cursor->tables, HF_FAULT_READ);
+    table_count_look(cursor->tables);
     if (code == 0) code = mdb_cursor_get(cursor->cursor, &key_val, &value, op);
     if (code != 0) return table_result(code, cursor->table, error);
-    table_count_look(cursor->tables);
     *out_row = (struct hf_table_row){ slice_of(key_val), slice_of(value) };
     return HF_OK;
 }

@@ -66,8 +66,8 @@ struct hf_tables {
                                      may be NULL */
     struct hf_arena *arena;       /* Borrows: rows that are read are copied to it; must be given for
                                      rows.h, soft.h, apply.h */
-    uint64_t *rows_looked; /* Borrows: counts each row that a get, seek or next looked at; may be
-                              NULL */
+    uint64_t *rows_looked; /* Borrows: counts each get, seek and next, also one that finds no row;
+                              may be NULL */
     uint32_t effects;      /* enum hf_effect bits, added by hf_apply and by the locks of soft.h */
     bool is_written; /* set by each put, append, delete and empty: a commit is worth its cost */
 };

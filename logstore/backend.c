@@ -48,7 +48,7 @@ void hf__store_log(const struct hf__store *store, hf_log_level level, const char
     store->seams->log(store->seams->self, &line);
 }
 
-/* ---- the calls that need no file of their own --------------------------------------------------- */
+/* ---- the calls that need no file of their own ---------------------------------------------- */
 
 static void backend_counters(struct hf_backend *backend, struct hf_store_counters *out_counters)
 {
@@ -123,7 +123,7 @@ hf_status hf_store_facts_read(struct hf_backend *backend, struct hf_store_facts 
     return HF_OK;
 }
 
-/* ---- making the struct ------------------------------------------------------------------------- */
+/* ---- making the struct --------------------------------------------------------------------- */
 
 static hf_status options_check(const struct hf_backend_options *options, hf_error *error)
 {
@@ -160,8 +160,7 @@ static int env_lock_init(pthread_rwlock_t *lock)
     pthread_rwlockattr_t attributes;
     int code = pthread_rwlockattr_init(&attributes);
     if (code != 0) return code;
-    code = pthread_rwlockattr_setkind_np(&attributes,
-                                         PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    code = pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     if (code == 0) code = pthread_rwlock_init(lock, &attributes);
     pthread_rwlockattr_destroy(&attributes);
     return code;
@@ -193,9 +192,10 @@ static struct hf__store *store_new(const struct hf_backend_options *options)
     return store;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------- */
 
-/* Maps the writer lock; where there is none that is of use, makes it inside a transaction of LMDB. */
+/* Maps the writer lock; where there is none that is of use, makes it inside a transaction of LMDB.
+ */
 static hf_status open_writer(struct hf__store *store, hf_error *error)
 {
     MDB_txn *txn = NULL;

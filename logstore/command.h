@@ -20,8 +20,7 @@
 #include "indexes/rows.h"
 #include "logstore/store_internal.h"
 
-/* ---- one function a kind; hf__command_run chooses ----------------------------------------------
- */
+/* ---- one function a kind; hf__command_run chooses -------------------------------------------- */
 
 /* Each answers its command: fills its out_ fields; those that are lists lie in `out`, the arena of
  * the command. What is refused, and how: see the command's struct in engine/store.h. */
@@ -72,8 +71,7 @@ HF_MUST_CHECK hf_status hf__command_release_sessions(struct hf__step *step,
 HF_MUST_CHECK hf_status hf__command_fire_timers(struct hf__step *step,
                                                 struct hf_store_fire_timers *fire);
 
-/* ---- checks that several kinds share ------------------------------------------------------------
- */
+/* ---- checks that several kinds share --------------------------------------------------------- */
 
 /* Proves that text is 1 to 255 bytes of UTF-8 without NUL, as names and ids are. `what` names it in
  * the message ("instance id"). Borrows both. Errors: HF_INVALID. */

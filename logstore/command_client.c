@@ -2,8 +2,7 @@
  *
  * An idempotency key makes a repeated command one: the record that did it holds the key, the fold
  * keeps (key -> record, instance), and a command that comes with a key that is known is done
- * already. A key names one command for one instance; the same key for another instance is refused.
- */
+ * already. A key names one command for one instance; for another instance it is refused. */
 #include "logstore/command.h"
 
 #include "engine/base/assert.h"

@@ -13,8 +13,7 @@
 #include "logstore/lease.h"
 #include "logstore/token.h"
 
-/* ---- fetch --------------------------------------------------------------------------------------
- */
+/* ---- fetch ----------------------------------------------------------------------------------- */
 
 /* The body of an item. One that is damaged is handed out without its bytes, said and counted as an
  * attempt: whoever gets it fails it, and it holds nobody else up. */
@@ -103,8 +102,7 @@ hf_status hf__command_fetch_items(struct hf__step *step, struct hf_store_fetch_i
     return deliver(step, &picks, fetch, grants);
 }
 
-/* ---- complete and abandon -----------------------------------------------------------------------
- */
+/* ---- complete and abandon -------------------------------------------------------------------- */
 
 /* Refuses the token unless it holds. */
 static hf_status item_check(struct hf__step *step, const struct hf_item_token *token,

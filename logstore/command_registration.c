@@ -14,8 +14,7 @@
 #include "logstore/lease.h"
 #include "logstore/token.h"
 
-/* ---- the end of a registration ------------------------------------------------------------------
- */
+/* ---- the end of a registration --------------------------------------------------------------- */
 
 /* A registration that is about to end, and the turns that end with it. */
 struct ending {
@@ -116,8 +115,7 @@ hf_status hf__command_end_registration(struct hf__step *step,
     return status == HF_OK ? ending_write(step, &ending) : status;
 }
 
-/* ---- the beginning ------------------------------------------------------------------------------
- */
+/* ---- the beginning --------------------------------------------------------------------------- */
 
 static hf_status register_check_form(struct hf__step *step, const struct hf_store_register *command)
 {
@@ -165,8 +163,7 @@ hf_status hf__command_register(struct hf__step *step, struct hf_store_register *
     return status;
 }
 
-/* ---- renewal ------------------------------------------------------------------------------------
- */
+/* ---- renewal --------------------------------------------------------------------------------- */
 
 static hf_status held_check_items(struct hf__step *step, struct hf_store_renew *renew)
 {
@@ -225,8 +222,7 @@ hf_status hf__command_renew(struct hf__step *step, struct hf_store_renew *renew,
                            renew->sessions_deadline_boot_ms);
 }
 
-/* ---- reclaim ------------------------------------------------------------------------------------
- */
+/* ---- reclaim --------------------------------------------------------------------------------- */
 
 hf_status hf__command_reclaim(struct hf__step *step, struct hf_store_reclaim *reclaim)
 {

@@ -32,15 +32,11 @@ static bool release_has(const struct release *self, const struct hf_session_clai
     return false;
 }
 
-/* Why a session that is held cannot be released; NULL: it can. */
-static const char *release_hindrance(const struct release *self,
-                                     const struct hf_row_session *session)
+/* Whether a session that is held has work that keeps it with its owner. */
+static bool has_work(const struct release *self, const struct hf_row_session *session)
 {
-    if (session->running_count > 0) return HF__VOID_RUNNING;
-    if (session->ready_count > 0 && self->asked->reason != HF_REASON_SHUTDOWN) {
-        return HF__VOID_QUEUED;
-    }
-    return NULL;
+    if (session->running_count > 0) return true;
+    return session->ready_count > 0 && self->asked->reason != HF_REASON_SHUTDOWN;
 }
 
 static hf_status release_judge(struct hf__step *step, struct release *self, size_t index)
@@ -50,7 +46,7 @@ static hf_status release_judge(struct hf__step *step, struct release *self, size
     hf_status status = hf__claim_check(step, claim, self->asked->registration, &verdict);
     if (status != HF_OK) return status;
     const char *code = verdict.code;
-    if (!code) code = release_hindrance(self, &verdict.session);
+    if (!code && has_work(self, &verdict.session)) code = HF__VOID_RUNNING;
     if (!code && release_has(self, claim)) code = HF__VOID_EPOCH;
     if (code) {
         self->voids[self->voids_count++] = (struct hf_void){ .is_session = true,

@@ -17,8 +17,7 @@
 #include "logstore/lease.h"
 #include "logstore/token.h"
 
-/* ---- fetch --------------------------------------------------------------------------------------
- */
+/* ---- fetch ----------------------------------------------------------------------------------- */
 
 /* Nonces are random, so that a holder from before a loss of soft state cannot look like a later
  * one. */
@@ -85,8 +84,7 @@ hf_status hf__command_fetch_turns(struct hf__step *step, struct hf_store_fetch_t
     return HF_OK;
 }
 
-/* ---- commit -------------------------------------------------------------------------------------
- */
+/* ---- commit ---------------------------------------------------------------------------------- */
 
 hf_status hf__command_commit_turn(struct hf__step *step, struct hf_store_commit_turn *commit)
 {
@@ -104,8 +102,7 @@ hf_status hf__command_commit_turn(struct hf__step *step, struct hf_store_commit_
     return hf__step_append(step, HF_RECORD_TURN_COMMITTED, &record, &commit->out_head);
 }
 
-/* ---- abandon ------------------------------------------------------------------------------------
- */
+/* ---- abandon --------------------------------------------------------------------------------- */
 
 /* Frees the turn: at once, or when delay_ms have passed. */
 static hf_status turn_free(struct hf__step *step, const struct hf_store_abandon_turn *abandon)

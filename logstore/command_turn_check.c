@@ -33,8 +33,7 @@ static hf_status refuse_fit(const struct check *self, const char *what, uint64_t
                         (unsigned long long)self->instance->next_event_id);
 }
 
-/* ---- messages and events ------------------------------------------------------------------------
- */
+/* ---- messages and events --------------------------------------------------------------------- */
 
 static hf_status check_event_id(struct check *self, uint64_t event_id)
 {
@@ -87,8 +86,7 @@ static bool is_own_event(const struct check *self, uint64_t event_id)
     return event_id >= self->first_event_id && event_id < self->next_event_id;
 }
 
-/* ---- what it schedules, cancels and closes ------------------------------------------------------
- */
+/* ---- what it schedules, cancels and closes --------------------------------------------------- */
 
 static hf_status check_items(struct check *self)
 {
@@ -120,15 +118,24 @@ static hf_status check_timers(struct check *self)
     return HF_OK;
 }
 
-static hf_status check_named(struct check *self)
+static hf_status check_cancels(struct check *self)
 {
     const struct hf_turn_cancel *cancels = self->turn->cancels.items;
-    const struct hf_turn_carried *carried = self->turn->carried.items;
     for (size_t i = 0; i < self->turn->cancels.count; i++) {
         if (cancels[i].event_id == 0) return refuse_form(self, "a cancel names no event", i);
     }
+    return HF_OK;
+}
+
+static hf_status check_carried(struct check *self)
+{
+    const struct hf_turn_carried *carried = self->turn->carried.items;
     for (size_t i = 0; i < self->turn->carried.count; i++) {
-        if (carried[i].event_id == 0) return refuse_form(self, "what is carried is no event", i);
+        uint64_t event_id = carried[i].event_id;
+        if (event_id == 0) return refuse_form(self, "what is carried is no event", i);
+        if (event_id >= self->next_event_id) {
+            return refuse_fit(self, "it carries on what is not there, event", event_id);
+        }
     }
     return HF_OK;
 }
@@ -144,6 +151,17 @@ static hf_status check_session(struct check *self, const struct hf_turn_session 
     return hf__check_optional_name(self->step, "tag of a session", session->tag);
 }
 
+/* An incarnation is opened once. */
+static hf_status check_not_open(struct check *self, uint64_t incarnation)
+{
+    struct hf_session_id id = { self->instance->number, incarnation };
+    struct hf_row_session row;
+    hf_status status = hf_session_get(self->step->tables, &id, &row, self->step->error);
+    if (status == HF_NOT_FOUND) return HF_OK;
+    if (status != HF_OK) return status;
+    return refuse_fit(self, "it opens a session that is open, incarnation", incarnation);
+}
+
 static hf_status check_sessions(struct check *self)
 {
     const struct hf_turn_session *opened = self->turn->opened.items;
@@ -152,6 +170,7 @@ static hf_status check_sessions(struct check *self)
     for (size_t i = 0; i < self->turn->opened.count && status == HF_OK; i++) {
         status = hf__check_name(self->step, "session id", opened[i].id);
         if (status == HF_OK) status = check_session(self, &opened[i], i);
+        if (status == HF_OK) status = check_not_open(self, opened[i].incarnation);
     }
     for (size_t i = 0; i < self->turn->closed.count && status == HF_OK; i++) {
         status = check_session(self, &closed[i], i);
@@ -159,8 +178,7 @@ static hf_status check_sessions(struct check *self)
     return status;
 }
 
-/* ---- the outcome --------------------------------------------------------------------------------
- */
+/* ---- the outcome ----------------------------------------------------------------------------- */
 
 static hf_status check_outcome(struct check *self)
 {
@@ -195,9 +213,10 @@ static hf_status check_frame(struct check *self)
 hf_status hf__turn_check(struct hf__step *step, const struct hf_row_instance *instance,
                          const struct hf_turn_committed *turn)
 {
-    static hf_status (*const checks[])(
-        struct check *) = { check_frame,  check_messages, check_events,   check_items,
-                            check_timers, check_named,    check_sessions, check_outcome };
+    static hf_status (*const checks[])(struct check *) = {
+        check_frame,   check_messages, check_events,   check_items,  check_timers,
+        check_cancels, check_carried,  check_sessions, check_outcome
+    };
     struct check self = {
         .step = step, .instance = instance, .turn = turn, .next_event_id = instance->next_event_id
     };

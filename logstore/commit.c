@@ -8,16 +8,16 @@
  *     +- failed: all are refused                        failed: in doubt: open again, look
  *
  * Laws:
- *  1. A refused command leaves no trace. It has written nothing, or the whole transaction goes; then
- *     each command is tried alone, and only the culprit is refused. What more() had appended is then
- *     answered HF_BUSY.
- *  2. The outcome of a failed commit is not guessed: the environment is opened again, and the row of
- *     this handle in `writers` tells whether the group is there. It is a random number that no other
+ *  1. A refused command leaves no trace. It has written nothing, or the whole transaction goes;
+ * then each command is tried alone, and only the culprit is refused. What more() had appended is
+ * then answered HF_BUSY.
+ *  2. The outcome of a failed commit is not guessed: the environment is opened again, and the row
+ * of this handle in `writers` tells whether the group is there. It is a random number that no other
  *     handle has, and a counter of its groups.
  *  3. A group in which nobody wrote a row costs no commit. */
+#include "logstore/commit.h"
 #include "engine/base/assert.h"
 #include "engine/base/status.h"
-#include "logstore/commit.h"
 #include "logstore/env.h"
 #include "logstore/writers.h"
 
@@ -26,7 +26,7 @@ struct group_tally {
     uint64_t commands, refusals, records;
 };
 
-/* ---- one command ------------------------------------------------------------------------------ */
+/* ---- one command --------------------------------------------------------------------------- */
 
 /* Whether a command that returned this has lost the transaction for all. */
 static bool is_transaction_lost(hf_status status)
@@ -46,7 +46,8 @@ static bool is_fetch(enum hf_store_command_kind kind)
     return kind == HF_STORE_FETCH_ITEMS || kind == HF_STORE_FETCH_TURNS;
 }
 
-/* The registration that a command speaks for, to be named to whoever waits for the lock; 0: none. */
+/* The registration that a command speaks for, to be named to whoever waits for the lock; 0: none.
+ */
 static uint64_t registration_of(const struct hf_store_command *command)
 {
     switch (command->kind) {
@@ -79,8 +80,8 @@ static void command_answer(struct hf_store_command *command, hf_status status,
     command->error.status = status;
 }
 
-/* Runs one command in the transaction. False: the transaction is lost, and the command's answer says
- * why. */
+/* Runs one command in the transaction. False: the transaction is lost, and the command's answer
+ * says why. */
 static bool command_run(struct hf__write *write, struct hf_store_command *command,
                         struct group_tally *tally)
 {
@@ -114,7 +115,7 @@ static bool command_run(struct hf__write *write, struct hf_store_command *comman
     return true;
 }
 
-/* ---- groups ----------------------------------------------------------------------------------- */
+/* ---- groups -------------------------------------------------------------------------------- */
 
 /* Opens the store again and looks whether the group with this counter is in it. */
 static hf_status group_find(struct hf__store *store, uint64_t counter, bool *out_found,
@@ -187,7 +188,8 @@ static hf_status group_begin(struct hf__store *store, const struct hf_batch *bat
     return status;
 }
 
-/* Runs all commands, and those that more() appends. False: the transaction is lost by *out_culprit. */
+/* Runs all commands, and those that more() appends. False: the transaction is lost by *out_culprit.
+ */
 static bool group_run(struct hf__write *write, struct hf_batch *batch, struct group_tally *tally,
                       size_t *out_culprit)
 {
@@ -227,8 +229,7 @@ static hf_status single_commit(struct hf__store *store, struct hf_batch *batch, 
     return status == HF_STORE_FAILED ? status : HF_OK;
 }
 
-static void answer_all(struct hf_batch *batch, size_t from, hf_status status,
-                       const hf_error *error)
+static void answer_all(struct hf_batch *batch, size_t from, hf_status status, const hf_error *error)
 {
     for (size_t i = from; i < batch->count; i++) command_answer(batch->commands[i], status, error);
 }

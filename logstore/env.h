@@ -18,8 +18,8 @@ HF_MUST_CHECK hf_status hf__env_open_tables(struct hf__store *store, hf_error *e
 void hf__env_close(struct hf__store *store);
 
 /* Closes and opens the environment again, after a commit whose outcome is not known, and makes sure
- * that what can be read now is on disk. The caller has no transaction open. When it fails, the store
- * has failed for ever. Errors: HF_STORE_FAILED with the cause in the message. */
+ * that what can be read now is on disk. The caller has no transaction open. When it fails, the
+ * store has failed for ever. Errors: HF_STORE_FAILED with the cause in the message. */
 HF_MUST_CHECK hf_status hf__env_reopen(struct hf__store *store, hf_error *error);
 
 /* A write transaction. */
@@ -32,8 +32,8 @@ struct hf__write {
     uint64_t next_lsn;
     uint64_t now_boot_ms, now_wall_unix_ms;
     bool may_expire;
-    bool is_tight;      /* only the reserve of the map is left: no new work */
-    bool is_in_doubt;   /* set by a commit that failed where its outcome is not known */
+    bool is_tight;    /* only the reserve of the map is left: no new work */
+    bool is_in_doubt; /* set by a commit that failed where its outcome is not known */
     uint64_t rows_looked;
 };
 

@@ -372,6 +372,20 @@ static void pick_add(struct fetch *self, const struct head *head, bool is_claime
     };
 }
 
+/* Why an unclaimed session lost its owner: as long as the registration has a row, that knows. Later
+ * the record of its end does, which names it; then nothing is said here. */
+static hf_status orphan_reason(struct fetch *self, uint64_t owner, uint64_t *out_reason)
+{
+    struct hf__step *step = self->step;
+    struct hf_row_registration row;
+    hf_status status = hf_registration_get(step->tables, owner, &row, step->error);
+    *out_reason = HF_REASON_NONE;
+    if (status == HF_NOT_FOUND) return HF_OK;
+    /* One that lives gave the session up because it is stopping. */
+    if (status == HF_OK) *out_reason = row.ended_reason ? row.ended_reason : HF_REASON_SHUTDOWN;
+    return status;
+}
+
 /* Whose a session was, and why it is not any more. */
 static hf_status claim_describe(struct fetch *self, const struct hf_row_session *session,
                                 struct hf_claimed_session *out_claim)
@@ -389,8 +403,10 @@ static hf_status claim_describe(struct fetch *self, const struct hf_row_session 
         return HF_OK;
     }
     if (session->epoch == 0) return HF_OK;
-    out_claim->reason = session->orphaned ? HF_REASON_DEAD : HF_REASON_RELEASED;
-    return hf__delivered_to(self->step, session->epoch, &out_claim->from);
+    hf_status status = hf__delivered_to(self->step, session->epoch, &out_claim->from);
+    out_claim->reason = HF_REASON_RELEASED;
+    if (status != HF_OK || !session->orphaned) return status;
+    return orphan_reason(self, out_claim->from, &out_claim->reason);
 }
 
 /* Opens what a session has of one state. */

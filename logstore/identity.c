@@ -2,8 +2,8 @@
  *
  * Laws:
  *  1. Bits that we do not know: "incompatible" ones refuse every open, "read_compatible" ones every
- *     open for writing, "compatible" ones none. Others may set bits while we are open, so the row is
- *     compared byte by byte in each write transaction, and judged again when it differs.
+ *     open for writing, "compatible" ones none. Others may set bits while we are open, so the row
+ * is compared byte by byte in each write transaction, and judged again when it differs.
  *  2. A data file with another device or inode than the stored ones is a plain copy or a restored
  *     backup. Opening it for writing raises the generation, which voids every older token; a
  *     read-only open writes nothing and says so. */
@@ -41,7 +41,7 @@ static uint64_t own_page_size(void)
     return (uint64_t)size;
 }
 
-/* ---- judging ---------------------------------------------------------------------------------- */
+/* ---- judging ------------------------------------------------------------------------------- */
 
 static hf_status number_judge(uint64_t stored, uint64_t own, const char *what, hf_error *error)
 {
@@ -79,8 +79,7 @@ static hf_status identity_judge(const struct hf_store_created *created, bool rea
         status = number_judge(created->page_size, own_page_size(), "page size", error);
     }
     if (status == HF_OK) {
-        status =
-            bits_judge(created->incompatible, KNOWN_INCOMPATIBLE, "incompatible", error);
+        status = bits_judge(created->incompatible, KNOWN_INCOMPATIBLE, "incompatible", error);
     }
     if (status == HF_OK && !read_only) {
         status = bits_judge(created->read_compatible, KNOWN_READ_COMPATIBLE, "read-only-compatible",
@@ -89,7 +88,7 @@ static hf_status identity_judge(const struct hf_store_created *created, bool rea
     return status;
 }
 
-/* ---- the rows --------------------------------------------------------------------------------- */
+/* ---- the rows ------------------------------------------------------------------------------ */
 
 static void data_file_write(const struct hf__place *place, unsigned char bytes[DATA_FILE_SIZE])
 {
@@ -110,12 +109,12 @@ static hf_status data_file_compare(struct hf__store *store, struct hf_tables *ta
 {
     unsigned char bytes[DATA_FILE_SIZE];
     hf_slice stored;
-    hf_status status =
-        hf_table_get(tables, HF_TABLE_META, hf_text(HF__META_DATA_FILE), &stored, error);
+    hf_status status = hf_table_get(tables, HF_TABLE_META, hf_text(HF__META_DATA_FILE), &stored,
+                                    error);
     if (status != HF_OK && status != HF_NOT_FOUND) return status;
     data_file_write(&store->place, bytes);
-    store->identity.is_copy =
-        status == HF_NOT_FOUND || !hf_slice_equal(stored, hf_bytes(bytes, sizeof bytes));
+    store->identity.is_copy = status == HF_NOT_FOUND ||
+                              !hf_slice_equal(stored, hf_bytes(bytes, sizeof bytes));
     return HF_OK;
 }
 
@@ -140,8 +139,8 @@ static hf_status identity_take(struct hf__store *store, struct hf_tables *tables
 
 static hf_status identity_get(struct hf_tables *tables, hf_slice *out_row, hf_error *error)
 {
-    hf_status status =
-        hf_table_get(tables, HF_TABLE_META, hf_text(HF__META_IDENTITY), out_row, error);
+    hf_status status = hf_table_get(tables, HF_TABLE_META, hf_text(HF__META_IDENTITY), out_row,
+                                    error);
     if (status != HF_NOT_FOUND) return status;
     return hf_error_set(error, HF_NOT_A_STORE, "the data file names no store");
 }
@@ -182,7 +181,7 @@ hf_status hf__identity_check_fold(struct hf_tables *tables, hf_error *error)
                         (unsigned long long)version, HF_FOLD_VERSION);
 }
 
-/* ---- making and adopting ---------------------------------------------------------------------- */
+/* ---- making and adopting ------------------------------------------------------------------- */
 
 static hf_status step_record(struct hf__write *write, enum hf_record_kind kind, const void *record,
                              hf_error *error)

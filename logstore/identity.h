@@ -4,8 +4,9 @@
 
 #include "logstore/env.h"
 
-/* Rows of meta. next_lsn: the LSN that the next record gets. identity: the body of LSN 1. data_file:
- * device 8 and inode 8 of data.mdb, little-endian. fold_version: of the hf_apply that made the rows. */
+/* Rows of meta. next_lsn: the LSN that the next record gets. identity: the body of LSN 1.
+ * data_file: device 8 and inode 8 of data.mdb, little-endian. fold_version: of the hf_apply that
+ * made the rows. */
 #define HF__META_NEXT_LSN "next_lsn"
 #define HF__META_IDENTITY "identity"
 #define HF__META_DATA_FILE "data_file"

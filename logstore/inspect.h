@@ -27,14 +27,14 @@ struct hf_log_visit {
     const hf_error *damage;      /* NULL: the record is whole and proven */
 };
 
-/* Is called for each record by rising LSN, and for each damage: a record that does not prove itself,
- * and each run of missing LSNs (named by the first). Anything but HF_OK ends the scan and is its
- * status. */
+/* Is called for each record by rising LSN, and for each damage: a record that does not prove
+ * itself, and each run of missing LSNs (named by the first). Anything but HF_OK ends the scan and
+ * is its status. */
 typedef hf_status (*hf_log_visit_fn)(void *self, const struct hf_log_visit *visit);
 
-/* Visits all records from from_lsn on, in one read transaction: while it lasts the file cannot reuse
- * pages. Damages are told to visit, and are no error. Errors: what visit returns; HF_IO, HF_FORKED,
- * HF_NO_MEMORY. */
+/* Visits all records from from_lsn on, in one read transaction: while it lasts the file cannot
+ * reuse pages. Damages are told to visit, and are no error. Errors: what visit returns; HF_IO,
+ * HF_FORKED, HF_NO_MEMORY. */
 HF_MUST_CHECK hf_status hf_log_scan(struct hf_backend *backend, uint64_t from_lsn, hf_error *error,
                                     void *self, hf_log_visit_fn visit);
 
@@ -54,11 +54,12 @@ struct hf_verify_summary {
     bool ok; /* the log is whole, and the indexes are its fold */
 };
 
-/* Proves the store: every record; that the fold of the log in a scratch file is, row by row and both
- * ways, what each hard table holds; and the laws of the indexes. A damaged log is not folded beyond
- * its first damage, and then no rows are compared. One read transaction, as hf_log_scan. Writes
- * nothing into the store; the scratch file is in $TMPDIR or /tmp. Findings are told to report and
- * are no error: see out_summary->ok. Errors: HF_IO, HF_DISK_FULL, HF_NO_MEMORY, HF_FORKED. */
+/* Proves the store: every record; that the fold of the log in a scratch file is, row by row and
+ * both ways, what each hard table holds; and the laws of the indexes. A damaged log is not folded
+ * beyond its first damage, and then no rows are compared. One read transaction, as hf_log_scan.
+ * Writes nothing into the store; the scratch file is in $TMPDIR or /tmp. Findings are told to
+ * report and are no error: see out_summary->ok. Errors: HF_IO, HF_DISK_FULL, HF_NO_MEMORY,
+ * HF_FORKED. */
 HF_MUST_CHECK hf_status hf_store_verify(struct hf_backend *backend,
                                         struct hf_verify_summary *out_summary, hf_error *error,
                                         void *self, hf_verify_report_fn report);

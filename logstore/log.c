@@ -39,7 +39,7 @@ enum {
     BODY_SIZE_MAX = 1 << 30 /* what we are willing to put together in memory */
 };
 _Static_assert(OFFSET_CHECKSUM + 8 == HF_LOG_HEADER_SIZE, "the checksum ends the header");
-_Static_assert((uint64_t)HF_LOG_PART_SIZE * HF_LOG_PARTS_MAX <= UINT32_MAX,
+_Static_assert((uint64_t)HF_LOG_PART_SIZE *HF_LOG_PARTS_MAX <= UINT32_MAX,
                "offsets of refs fit 32 bits");
 
 /* One part, as it stands in the table. */
@@ -70,7 +70,7 @@ static uint64_t part_checksum(const struct hf_store_id *id, const struct log_par
                                 part->value.size - HF_LOG_HEADER_SIZE, seed);
 }
 
-/* ---- appending -------------------------------------------------------------------------------- */
+/* ---- appending ----------------------------------------------------------------------------- */
 
 static void header_write(unsigned char *header, const struct hf_log_record *record, size_t size,
                          bool is_last)
@@ -97,7 +97,8 @@ static hf_status part_append(struct hf_tables *tables, const struct hf_store_id 
     header_write(bytes, record, size, size == left);
     if (size > 0) memcpy(bytes + HF_LOG_HEADER_SIZE, record->body.data + offset, size);
     struct log_part part = { { record->lsn, offset / HF_LOG_PART_SIZE },
-                             hf_bytes(bytes, HF_LOG_HEADER_SIZE + size), false };
+                             hf_bytes(bytes, HF_LOG_HEADER_SIZE + size),
+                             false };
     hf_put_le64(bytes + OFFSET_CHECKSUM, part_checksum(id, &part));
     struct hf_key key = part_key(part.place.lsn, part.place.part);
     return hf_table_append(tables, HF_TABLE_LOG, hf_key_slice(&key), part.value, error);
@@ -122,7 +123,7 @@ hf_status hf_log_append(struct hf_tables *tables, const struct hf_store_id *id,
     return status;
 }
 
-/* ---- reading records -------------------------------------------------------------------------- */
+/* ---- reading records ----------------------------------------------------------------------- */
 
 static hf_status part_get(struct hf_tables *tables, struct log_part *part, hf_error *error)
 {
@@ -261,7 +262,7 @@ hf_status hf_log_seek(struct hf_tables *tables, uint64_t *lsn, hf_error *error)
     return HF_OK;
 }
 
-/* ---- reading by ref --------------------------------------------------------------------------- */
+/* ---- reading by ref ------------------------------------------------------------------------ */
 
 /* Copies what part holds of ref's bytes to where they belong in bytes. */
 static hf_status ref_copy(const struct hf_ref *ref, const struct log_part *part, char *bytes,

@@ -1,10 +1,11 @@
 /* The table of open stores: the one mutable variable of the process, with its mutex.
  *
  * LMDB forbids to open one environment twice in a process: closing the second one's descriptors
- * drops the fcntl lock that the first one relies on. So a directory is asked for here, by device and
- * inode, before any file in it is touched. A forked child inherits the table; the parent's entries
- * do not count in it, since none of the parent's stores can be used there. The mutex is taken over
- * each fork, so that the child never finds it locked by a thread that it does not have. */
+ * drops the fcntl lock that the first one relies on. So a directory is asked for here, by device
+ * and inode, before any file in it is touched. A forked child inherits the table; the parent's
+ * entries do not count in it, since none of the parent's stores can be used there. The mutex is
+ * taken over each fork, so that the child never finds it locked by a thread that it does not have.
+ */
 #include "logstore/open_table.h"
 
 #include <unistd.h>

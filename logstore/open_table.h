@@ -4,7 +4,8 @@
 
 #include "logstore/store_internal.h"
 
-/* Enters a directory. Takes entry until hf__open_table_leave. Errors: HF_ALREADY_OPEN. Any thread. */
+/* Enters a directory. Takes entry until hf__open_table_leave. Errors: HF_ALREADY_OPEN. Any thread.
+ */
 HF_MUST_CHECK hf_status hf__open_table_enter(struct hf__open_entry *entry,
                                              const struct hf__place *place, hf_error *error);
 

@@ -7,13 +7,13 @@
  *  2. Nobody but us may write into the directory: then no file in it can be exchanged under us, and
  *     looking at a file before LMDB opens it by name is not a race.
  *  3. lock.mdb is looked at, never opened: closing any descriptor of it would drop LMDB's own lock.
- *  4. A store is made only where nothing else is: in an empty directory, or where an earlier creation
- *     stopped before its first commit.
+ *  4. A store is made only where nothing else is: in an empty directory, or where an earlier
+ * creation stopped before its first commit.
  *
- * The first bytes of LMDB's data file on a machine of 64 bits, little-endian:
+ * The first bytes of LMDB's data file on a machine of 64 bits:
  *  | 0 | 8 page number | 8 | 2 pad | 10 | 2 flags | 12 | 4 bounds | 16 | 4 magic 0xBEEFC0DE |
  *  | 20 | 4 version | 24 | 8 address | 32 | 8 map size | 40 | 4 page size |
- * With 32 bits the magic stands at 12; on a big-endian machine its bytes are the other way round. */
+ * With 32 bits the magic stands at 12. All in the byte order of the machine that wrote it. */
 #include "logstore/place.h"
 
 #include <dirent.h>
@@ -25,7 +25,6 @@
 #include <unistd.h>
 
 #include "engine/base/assert.h"
-#include "engine/base/bytes.h"
 #include "engine/base/status.h"
 
 enum {
@@ -37,6 +36,7 @@ enum {
 };
 
 static const uint32_t lmdb_magic = 0xBEEFC0DEU;
+static const uint32_t lmdb_magic_swapped = 0xDEC0EFBEU;
 
 /* File systems of which we know that other machines can write to them, or that their locks are not
  * those of one machine. What hides behind FUSE cannot be told, and is allowed. */
@@ -44,14 +44,14 @@ static const struct {
     uint32_t magic;
     const char *name;
 } network_file_systems[] = {
-    { 0x6969U, "NFS" },         { 0x517BU, "SMB" },         { 0xFF534D42U, "CIFS" },
-    { 0xFE534D42U, "SMB2" },    { 0x5346414FU, "AFS" },     { 0x6B414653U, "kAFS" },
-    { 0x00C36400U, "Ceph" },    { 0x73757245U, "Coda" },    { 0x564CU, "NCP" },
-    { 0x01161970U, "GFS2" },    { 0x7461636FU, "OCFS2" },   { 0x0BD00BD0U, "Lustre" },
+    { 0x6969U, "NFS" },      { 0x517BU, "SMB" },       { 0xFF534D42U, "CIFS" },
+    { 0xFE534D42U, "SMB2" }, { 0x5346414FU, "AFS" },   { 0x6B414653U, "kAFS" },
+    { 0x00C36400U, "Ceph" }, { 0x73757245U, "Coda" },  { 0x564CU, "NCP" },
+    { 0x01161970U, "GFS2" }, { 0x7461636FU, "OCFS2" }, { 0x0BD00BD0U, "Lustre" },
     { 0x01021997U, "9P" },
 };
 
-/* ---- the directory ---------------------------------------------------------------------------- */
+/* ---- the directory ------------------------------------------------------------------------- */
 
 /* A copy of path without slashes at its end: with one, the last link would be followed. */
 static hf_status path_trim(const char *path, char out_path[PATH_SIZE_MAX], hf_error *error)
@@ -104,6 +104,14 @@ static hf_status owner_check(const struct stat *found, const char *what, hf_erro
     return HF_OK;
 }
 
+const char *hf__place_network_name(uint32_t magic)
+{
+    for (size_t i = 0; i < HF_COUNT_OF(network_file_systems); i++) {
+        if (network_file_systems[i].magic == magic) return network_file_systems[i].name;
+    }
+    return NULL;
+}
+
 static hf_status file_system_check(int directory, hf_error *error)
 {
     struct statfs found;
@@ -111,13 +119,11 @@ static hf_status file_system_check(int directory, hf_error *error)
         return hf_error_system(error, HF_IO, errno, "looking at the file system: %s",
                                strerror(errno));
     }
-    for (size_t i = 0; i < HF_COUNT_OF(network_file_systems); i++) {
-        if ((uint32_t)found.f_type != network_file_systems[i].magic) continue;
-        return hf_error_set(error, HF_UNSAFE_DIRECTORY,
-                            "the directory is on %s: a store needs a file system of this machine",
-                            network_file_systems[i].name);
-    }
-    return HF_OK;
+    const char *name = hf__place_network_name((uint32_t)found.f_type);
+    if (!name) return HF_OK;
+    return hf_error_set(error, HF_UNSAFE_DIRECTORY,
+                        "the directory is on %s: a store needs a file system of this machine",
+                        name);
 }
 
 static hf_status directory_check(struct hf__place *place, hf_error *error)
@@ -134,9 +140,10 @@ static hf_status directory_check(struct hf__place *place, hf_error *error)
     return status == HF_OK ? file_system_check(place->directory, error) : status;
 }
 
-/* ---- its files -------------------------------------------------------------------------------- */
+/* ---- its files ----------------------------------------------------------------------------- */
 
-/* Proves that a file is a plain one of ours, under one name; *out_size is -1 when it is not there. */
+/* Proves that a file is a plain one of ours, under one name; *out_size is -1 when it is not there.
+ */
 static hf_status file_check(int directory, const char *name, off_t *out_size, hf_error *error)
 {
     struct stat found;
@@ -194,24 +201,24 @@ static hf_status emptiness_check(int directory, hf_error *error)
 
 static hf_status probe_judge(const unsigned char *bytes, hf_error *error)
 {
-    unsigned char other[4];
-    hf_put_be32(other, lmdb_magic);
-    if (hf_get_le32(bytes + PROBE_MAGIC_OFFSET) == lmdb_magic) {
-        uint32_t page_size = hf_get_le32(bytes + PROBE_PAGE_SIZE_OFFSET);
+    uint32_t magic, magic_32, page_size;
+    memcpy(&magic, bytes + PROBE_MAGIC_OFFSET, sizeof magic);
+    memcpy(&magic_32, bytes + PROBE_MAGIC_OFFSET_32, sizeof magic_32);
+    memcpy(&page_size, bytes + PROBE_PAGE_SIZE_OFFSET, sizeof page_size);
+    if (magic == lmdb_magic) {
         long own_page_size = sysconf(_SC_PAGESIZE);
         if (page_size == (uint32_t)own_page_size) return HF_OK;
         return hf_error_set(error, HF_FORMAT_NEWER,
                             "the store has pages of %u bytes, this machine of %ld", page_size,
                             own_page_size);
     }
-    if (hf_get_le32(bytes + PROBE_MAGIC_OFFSET_32) == lmdb_magic) {
+    if (magic_32 == lmdb_magic) {
         return hf_error_set(error, HF_FORMAT_NEWER,
                             "the store has words of 4 bytes, this program of %zu", sizeof(size_t));
     }
-    if (memcmp(bytes + PROBE_MAGIC_OFFSET, other, sizeof other) == 0 ||
-        memcmp(bytes + PROBE_MAGIC_OFFSET_32, other, sizeof other) == 0) {
+    if (magic == lmdb_magic_swapped || magic_32 == lmdb_magic_swapped) {
         return hf_error_set(error, HF_FORMAT_NEWER,
-                            "the store has big-endian bytes, this machine little-endian ones");
+                            "the store's bytes are in the other order than this machine's");
     }
     return hf_error_set(error, HF_NOT_A_STORE, "%s is no LMDB file", HF__DATA_NAME);
 }
@@ -249,7 +256,7 @@ hf_status hf__place_examine(const struct hf__place *place, bool must_exist, hf_e
     return emptiness_check(place->directory, error);
 }
 
-/* ---- the whole -------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------- */
 
 hf_status hf__place_open(const char *directory, const struct hf_backend_options *options,
                          struct hf__place *out_place, hf_error *error)

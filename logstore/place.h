@@ -8,9 +8,9 @@
 #define HF__LOCK_NAME "lock.mdb" /* for fstatat alone: nobody but LMDB ever opens it */
 #define HF__WRITER_NAME "writer"
 
-/* Opens directory and proves that a store may live or be made there; creates it (0700) where options
- * allow. out_place->directory is the descriptor. Returns owned: hf__place_close.
- * Errors: HF_NOT_A_STORE, HF_UNSAFE_DIRECTORY, HF_FORMAT_NEWER, HF_IO. */
+/* Opens directory and proves that a store may live or be made there; creates it (0700) where
+ * options allow. out_place->directory is the descriptor. Returns owned: hf__place_close. Errors:
+ * HF_NOT_A_STORE, HF_UNSAFE_DIRECTORY, HF_FORMAT_NEWER, HF_IO. */
 HF_MUST_CHECK hf_status hf__place_open(const char *directory,
                                        const struct hf_backend_options *options,
                                        struct hf__place *out_place, hf_error *error);
@@ -19,6 +19,10 @@ HF_MUST_CHECK hf_status hf__place_open(const char *directory,
  * there when must_exist. Errors: as hf__place_open. */
 HF_MUST_CHECK hf_status hf__place_examine(const struct hf__place *place, bool must_exist,
                                           hf_error *error);
+
+/* The name of a file system, by its magic number, that is refused since other machines may write to
+ * it; NULL: it is not refused. Static storage. */
+const char *hf__place_network_name(uint32_t magic);
 
 /* Makes the directory's entries, and its own entry in its parent, survive a power cut. */
 HF_MUST_CHECK hf_status hf__place_sync(const struct hf__place *place, hf_error *error);

@@ -41,7 +41,7 @@ hf_status hf__reader_step(struct hf__reader *reader, hf_error *error, struct hf_
     return HF_OK;
 }
 
-/* ---- instances -------------------------------------------------------------------------------- */
+/* ---- instances ----------------------------------------------------------------------------- */
 
 /* The payload of a ref that may name nothing. */
 static hf_status body_read(struct hf_tables *tables, const struct hf_ref *ref, hf_slice *out_body,
@@ -115,7 +115,7 @@ hf_status hf__read_instances(struct hf_backend *backend, uint64_t after, struct 
     return HF_OK;
 }
 
-/* ---- what a turn needs ------------------------------------------------------------------------ */
+/* ---- what a turn needs --------------------------------------------------------------------- */
 
 /* Rows of history share instance and execution: 8 and 4 bytes of their keys. */
 enum { EXECUTION_PREFIX_SIZE = 12 };
@@ -206,8 +206,7 @@ static hf_status view_messages(struct hf_tables *tables, uint64_t instance,
 }
 
 hf_status hf__read_turn_view(struct hf_backend *backend, const struct hf_item_id *from,
-                             struct hf_arena *arena, struct hf_turn_view *out_view,
-                             hf_error *error)
+                             struct hf_arena *arena, struct hf_turn_view *out_view, hf_error *error)
 {
     struct hf__reader reader;
     struct hf_row_instance row;

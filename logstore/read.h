@@ -11,8 +11,8 @@ HF_MUST_CHECK hf_status hf__reader_step(struct hf__reader *reader, hf_error *err
 
 /* The calls of struct hf_backend_ops of the same names; error is never NULL here. */
 HF_MUST_CHECK hf_status hf__read_instance(struct hf_backend *backend, hf_slice id,
-                                          struct hf_arena *arena,
-                                          struct hf_instance_info *out_info, hf_error *error);
+                                          struct hf_arena *arena, struct hf_instance_info *out_info,
+                                          hf_error *error);
 /* As above. */
 HF_MUST_CHECK hf_status hf__read_instances(struct hf_backend *backend, uint64_t after,
                                            struct hf_arena *arena,
@@ -24,9 +24,8 @@ HF_MUST_CHECK hf_status hf__read_turn_view(struct hf_backend *backend,
                                            struct hf_turn_view *out_view, hf_error *error);
 /* As above. */
 HF_MUST_CHECK hf_status hf__read_sessions(struct hf_backend *backend, uint64_t owner,
-                                          struct hf_arena *arena,
-                                          struct hf_session_row **out_rows, size_t *out_count,
-                                          hf_error *error);
+                                          struct hf_arena *arena, struct hf_session_row **out_rows,
+                                          size_t *out_count, hf_error *error);
 /* As above. */
 HF_MUST_CHECK hf_status hf__read_registrations(struct hf_backend *backend, struct hf_arena *arena,
                                                struct hf_registration_row **out_rows,

@@ -38,7 +38,7 @@ static uint64_t left_ms(bool is_passed, uint64_t deadline_boot_ms, uint64_t now_
     return is_passed || deadline_boot_ms <= now_boot_ms ? 0 : deadline_boot_ms - now_boot_ms;
 }
 
-/* ---- sessions --------------------------------------------------------------------------------- */
+/* ---- sessions ------------------------------------------------------------------------------ */
 
 /* Who owns it, and for how long. The registration's row may be gone when it has ended. */
 static hf_status session_owner(struct hf__step *step, struct hf_session_row *row)
@@ -47,8 +47,8 @@ static hf_status session_owner(struct hf__step *step, struct hf_session_row *row
     struct hf_row_registration registration;
     hf_status status = hf__holder_get(step, row->owner, &holder);
     if (status != HF_OK) return status;
-    row->lease_left_ms =
-        left_ms(holder.sessions_passed, holder.sessions_deadline_boot_ms, step->now_boot_ms);
+    row->lease_left_ms = left_ms(holder.sessions_passed, holder.sessions_deadline_boot_ms,
+                                 step->now_boot_ms);
     status = hf_registration_get(step->tables, row->owner, &registration, step->error);
     if (status == HF_OK) row->worker_id = registration.worker_id;
     return status == HF_NOT_FOUND ? HF_OK : status;
@@ -121,7 +121,7 @@ hf_status hf__read_sessions(struct hf_backend *backend, uint64_t owner, struct h
     return HF_OK;
 }
 
-/* ---- registrations ---------------------------------------------------------------------------- */
+/* ---- registrations ------------------------------------------------------------------------- */
 
 static hf_status items_count(struct hf__step *step, uint64_t registration, uint64_t *out_count)
 {
@@ -152,10 +152,10 @@ static hf_status registration_fill(struct hf__step *step, const struct hf_row_re
     hf_status status = hf__holder_get(step, found->lsn, &holder);
     if (status == HF_OK) status = items_count(step, found->lsn, &row.items_count);
     if (status != HF_OK) return status;
-    row.items_left_ms =
-        left_ms(holder.items_passed, holder.items_deadline_boot_ms, step->now_boot_ms);
-    row.sessions_left_ms =
-        left_ms(holder.sessions_passed, holder.sessions_deadline_boot_ms, step->now_boot_ms);
+    row.items_left_ms = left_ms(holder.items_passed, holder.items_deadline_boot_ms,
+                                step->now_boot_ms);
+    row.sessions_left_ms = left_ms(holder.sessions_passed, holder.sessions_deadline_boot_ms,
+                                   step->now_boot_ms);
     struct hf_registration_row *room = list_add(list, step->error);
     if (!room) return HF_NO_MEMORY;
     *room = row;
@@ -184,7 +184,7 @@ hf_status hf__read_registrations(struct hf_backend *backend, struct hf_arena *ar
     return HF_OK;
 }
 
-/* ---- questions to the commands ---------------------------------------------------------------- */
+/* ---- questions to the commands ------------------------------------------------------------- */
 
 hf_status hf__read_check_held(struct hf_backend *backend, struct hf_store_renew *renew,
                               struct hf_arena *arena, hf_error *error)

@@ -19,7 +19,8 @@ struct rebuild {
     uint64_t last_lsn;
 };
 
-/* The tables that the fold makes, and the soft ones; `writers` answers for commits, not for work. */
+/* The tables that the fold makes, and the soft ones; `writers` answers for commits, not for work.
+ */
 static hf_status tables_empty(struct hf_tables *tables, hf_error *error)
 {
     for (enum hf_table table = 0; table < HF_TABLE_COUNT; table++) {
@@ -31,8 +32,7 @@ static hf_status tables_empty(struct hf_tables *tables, hf_error *error)
     }
     static const char *const folded_rows[] = { "next_instance", "next_tag" };
     for (size_t i = 0; i < HF_COUNT_OF(folded_rows); i++) {
-        hf_status status =
-            hf_table_delete(tables, HF_TABLE_META, hf_text(folded_rows[i]), error);
+        hf_status status = hf_table_delete(tables, HF_TABLE_META, hf_text(folded_rows[i]), error);
         if (status != HF_OK && status != HF_NOT_FOUND) return status;
     }
     return HF_OK;

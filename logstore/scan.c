@@ -32,9 +32,9 @@ static hf_status walk_gap(struct log_walk *walk, uint64_t found)
     if (hf_lsn_counter(found) < hf_lsn_counter(walk->expected)) {
         hf_error_corrupt(&damage, found, "the counter of this LSN was there before");
     } else {
-        hf_error_corrupt(&damage, walk->expected, "%llu records are missing from here on",
-                         (unsigned long long)(hf_lsn_counter(found) -
-                                              hf_lsn_counter(walk->expected)));
+        hf_error_corrupt(
+            &damage, walk->expected, "%llu records are missing from here on",
+            (unsigned long long)(hf_lsn_counter(found) - hf_lsn_counter(walk->expected)));
     }
     return walk_damage(walk, &damage);
 }

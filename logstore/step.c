@@ -29,7 +29,8 @@ hf_status hf__step_append(struct hf__step *step, enum hf_record_kind kind, const
     };
     status = hf_apply(step->tables, &fold, step->error);
     /* A record that our own checks let pass and the fold refuses is a fault of ours, but the
-     * transaction can be taken back, and the bytes on disk may be to blame: it is told as damage. */
+     * transaction can be taken back, and the bytes on disk may be to blame: it is told as damage.
+     */
     if (status == HF_OK && out_lsn) *out_lsn = lsn;
     return status;
 }

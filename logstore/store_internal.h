@@ -1,9 +1,9 @@
 /* The open store, as the files of logstore/ share it.
  *
  *   hf_backend_open          backend.c   checks, identity, generation; makes the struct hf__store
- *   commit                   commit.c    one write transaction for a batch: hf__command_run for each
- *   hf__command_run          command.c   one command: check, then records through hf__step_append
- *   reads of the contract    read*.c     each in a pooled read transaction
+ *   commit                   commit.c    one write transaction for a batch: hf__command_run for
+ * each hf__command_run          command.c   one command: check, then records through
+ * hf__step_append reads of the contract    read*.c     each in a pooled read transaction
  *
  * Two laws for commands:
  *  1. All checks come before the first write: a command that returns something else than HF_OK has
@@ -26,7 +26,7 @@ struct hf__store;
 
 enum { HF__IDENTITY_SIZE_MAX = 256 };
 
-/* ---- one command in a transaction ------------------------------------------------------------- */
+/* ---- one command in a transaction ---------------------------------------------------------- */
 
 /* The surroundings of one command in a write transaction, or of a question (peek, check_held) in a
  * read transaction. Made anew for each command. What fetches look at is counted by the tables:
@@ -39,28 +39,28 @@ struct hf__step {
     uint64_t generation;      /* of the store: tokens of another one are void */
     uint64_t now_boot_ms;     /* fixed for the transaction */
     uint64_t now_wall_unix_ms;
-    bool may_expire;          /* false in the grace after a stall: no deadline counts as passed */
-    bool is_read;             /* no writes in this transaction */
-    uint32_t effects;         /* enum hf_effect bits beyond those of the fold in tables->effects */
-    uint64_t first_lsn;       /* of the command's first record, 0: none yet */
-    uint64_t next_lsn;        /* that the next record gets */
+    bool may_expire;    /* false in the grace after a stall: no deadline counts as passed */
+    bool is_read;       /* no writes in this transaction */
+    uint32_t effects;   /* enum hf_effect bits beyond those of the fold in tables->effects */
+    uint64_t first_lsn; /* of the command's first record, 0: none yet */
+    uint64_t next_lsn;  /* that the next record gets */
 };
 
-/* Encodes record (the struct of that kind), appends it to the log, and folds the appended bytes into
- * the tables. The LSN is also in step->first_lsn when it is the command's first one, which becomes
- * command->lsn. Copies. out_lsn may be NULL.
- * Errors: HF_TOO_LARGE before anything is written; else as law 2. */
+/* Encodes record (the struct of that kind), appends it to the log, and folds the appended bytes
+ * into the tables. The LSN is also in step->first_lsn when it is the command's first one, which
+ * becomes command->lsn. Copies. out_lsn may be NULL. Errors: HF_TOO_LARGE before anything is
+ * written; else as law 2. */
 HF_MUST_CHECK hf_status hf__step_append(struct hf__step *step, enum hf_record_kind kind,
                                         const void *record, uint64_t *out_lsn);
 
-/* Whether a deadline of the boot clock has passed: reached, or its lease belongs to another boot. In
- * the grace after a stall nothing has passed. A missing lease row is the caller's to judge. */
+/* Whether the boot clock has reached a deadline of this boot. In the grace after a stall nothing
+ * has passed. A lease row that is missing, or of another boot, is the caller's to judge. */
 bool hf__step_has_passed(const struct hf__step *step, uint64_t deadline_boot_ms);
 
 /* Whether anything may be declared expired now: false in the grace after a stall of the store. */
 bool hf__store_may_expire(const struct hf__step *step);
 
-/* ---- the open store ---------------------------------------------------------------------------- */
+/* ---- the open store ------------------------------------------------------------------------ */
 
 /* A place in the table of open stores; its fields belong to open_table.c. */
 struct hf__open_entry {
@@ -100,7 +100,7 @@ struct hf__read_pool {
 };
 
 struct hf__store {
-    struct hf_backend backend; /* first: the contract's view of it */
+    struct hf_backend backend;         /* first: the contract's view of it */
     struct hf_backend_options options; /* defaults filled in */
     const struct hf_seams *seams;
     const hf_allocator *heap;
@@ -136,7 +136,7 @@ HF_MUST_CHECK hf_status hf__store_check(const struct hf__store *store, hf_error 
 void hf__store_log(const struct hf__store *store, hf_log_level level, const char *event,
                    const char *message);
 
-/* ---- read transactions -------------------------------------------------------------------------- */
+/* ---- read transactions --------------------------------------------------------------------- */
 
 /* A read transaction of the pool and the tables in it. */
 struct hf__reader {
@@ -146,14 +146,15 @@ struct hf__reader {
 };
 
 /* Begins to read: one consistent state of the store until hf__reader_end. Rows are read into arena
- * (Borrows). A thread must not begin a second one meanwhile. Errors: HF_FORKED, HF_STORE_FAILED, HF_BUSY (too many readers), HF_IO. */
+ * (Borrows). A thread must not begin a second one meanwhile. Errors: HF_FORKED, HF_STORE_FAILED,
+ * HF_BUSY (too many readers), HF_IO. */
 HF_MUST_CHECK hf_status hf__reader_begin(struct hf__store *store, struct hf_arena *arena,
                                          struct hf__reader *out_reader, hf_error *error);
 
 /* Ends it; only after a begin that returned HF_OK. What was Borrowed from the map is gone. */
 void hf__reader_end(struct hf__reader *reader);
 
-/* ---- defined by the commands -------------------------------------------------------------------- */
+/* ---- defined by the commands --------------------------------------------------------------- */
 
 /* Runs one command in step: checks, then appends. The answer is the status returned; hf_error in
  * step->error. Outputs go to command->arena. Errors: as the two laws above. */

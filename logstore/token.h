@@ -25,10 +25,9 @@
 #define HF__VOID_EPOCH "epoch"
 #define HF__VOID_ITEM_FINAL "item_final"
 #define HF__VOID_SUPERSEDED "superseded"
-/* Of a release alone: the session is held, and has work that runs, or (unless its worker shuts
- * down) that is queued. */
+/* Of a release alone: the session is held and has work that runs, or (unless its worker shuts down)
+ * that is queued. */
 #define HF__VOID_RUNNING "running"
-#define HF__VOID_QUEUED "queued"
 
 /* What became of an item token. */
 struct hf__item_verdict {

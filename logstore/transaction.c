@@ -30,8 +30,8 @@
 
 enum {
     IDLE_READERS_MAX = 64,
-    RESIZES_MAX = 8,          /* tries while other processes raise the map */
-    READER_CHECK_GROUPS = 256, /* commits between two looks for dead readers */
+    RESIZES_MAX = 8,              /* tries while other processes raise the map */
+    READER_CHECK_GROUPS = 256,    /* commits between two looks for dead readers */
     GROUP_SIZE_MAX = 2048 * 4096, /* what a group may add to the file */
     ZEROS_SIZE = 64 * 1024,
     RESERVE_PART = 4,
@@ -72,7 +72,7 @@ static hf_status env_resize(struct hf__store *store, hf_error *error)
     return code == 0 ? HF_OK : hf_table_error(code, "taking over a larger map", error);
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 static MDB_txn *pool_take(struct hf__read_pool *pool)
 {
@@ -164,7 +164,7 @@ void hf__reader_end(struct hf__reader *reader)
     *reader = (struct hf__reader){ 0 };
 }
 
-/* ---- growing ---------------------------------------------------------------------------------- */
+/* ---- growing ------------------------------------------------------------------------------- */
 
 /* Writes zeros from `size` to `end` of the data file. */
 static int zeros_write(int descriptor, uint64_t size, uint64_t end)
@@ -199,8 +199,8 @@ static void preallocate(struct hf__write *write, const MDB_envinfo *info, uint64
     if (code != 0) hf__store_log(store, HF_LOG_WARN, "store.preallocate", mdb_strerror(code));
 }
 
-/* Pages that LMDB can use again, as its free list tells. LMDB shows that list to readers alone; this
- * one sees the very state that the write transaction begins with. */
+/* Pages that LMDB can use again, as its free list tells. LMDB shows that list to readers alone;
+ * this one sees the very state that the write transaction begins with. */
 static int free_pages_count(MDB_env *env, uint64_t *out_count)
 {
     MDB_txn *txn = NULL;
@@ -252,7 +252,7 @@ static int write_prepare(struct hf__write *write)
     return map_look(write, &info, stat.ms_psize);
 }
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 /* Begins LMDB's transaction with env_lock held shared; on HF_OK it stays held. */
 static hf_status write_txn(struct hf__write *write, hf_error *error)
@@ -291,10 +291,9 @@ hf_status hf__write_begin(struct hf__store *store, uint64_t registration,
         return status;
     }
     hf_arena_init(&write->arena, store->heap);
-    write->tables = (struct hf_tables){ .txn = write->txn,
-                                        .dbis = store->dbis,
-                                        .seams = store->seams,
-                                        .arena = &write->arena };
+    write->tables = (struct hf_tables){
+        .txn = write->txn, .dbis = store->dbis, .seams = store->seams, .arena = &write->arena
+    };
     write->now_boot_ms = clock->boot_ms(clock->self);
     write->now_wall_unix_ms = clock->wall_unix_ms(clock->self);
     write->may_expire = !hf__writer_in_grace(store, write->now_boot_ms);
@@ -332,8 +331,8 @@ hf_status hf__write_commit(struct hf__write *write, hf_error *error)
     struct hf__store *store = write->store;
     hf_assert(write->txn);
     if (write->next_lsn != write->first_lsn) {
-        hf_status status =
-            hf_meta_put_number(&write->tables, HF__META_NEXT_LSN, write->next_lsn, error);
+        hf_status status = hf_meta_put_number(&write->tables, HF__META_NEXT_LSN, write->next_lsn,
+                                              error);
         if (status != HF_OK) {
             hf__write_abort(write);
             return status;

@@ -4,9 +4,9 @@
  *                --damage--> tell of it; fold no further
  *   then, if the log was whole: compare each hard table, both ways; the laws of the indexes
  *
- * The one place where hard rows depend on soft ones is turns_due: the row of a turn that is locked is
- * taken out. The scratch file has no locks; so a row that only it has is right when the store has a
- * lock of that instance. */
+ * The one place where hard rows depend on soft ones is turns_due: the row of a turn that is locked
+ * is taken out. The scratch file has no locks; so a row that only it has is right when the store
+ * has a lock of that instance. */
 #include <string.h>
 
 #include "engine/base/assert.h"
@@ -35,7 +35,7 @@ static void finding_tell(struct verify *verify, const struct hf_verify_finding *
     if (verify->report) verify->report(verify->self, finding);
 }
 
-/* ---- the log ---------------------------------------------------------------------------------- */
+/* ---- the log ------------------------------------------------------------------------------- */
 
 static hf_status verify_visit(void *self, const struct hf_log_visit *visit)
 {
@@ -60,7 +60,7 @@ static hf_status verify_visit(void *self, const struct hf_log_visit *visit)
     return status;
 }
 
-/* ---- the tables ------------------------------------------------------------------------------- */
+/* ---- the tables ---------------------------------------------------------------------------- */
 
 /* One table, here and in the scratch file. */
 struct comparison {
@@ -96,7 +96,8 @@ static hf_status is_locked_turn(struct verify *verify, const struct comparison *
 static bool is_folded_row(const struct comparison *pair, hf_slice key)
 {
     if (pair->table != HF_TABLE_META) return true;
-    return hf_slice_equal(key, hf_text("next_instance")) || hf_slice_equal(key, hf_text("next_tag"));
+    return hf_slice_equal(key, hf_text("next_instance")) ||
+           hf_slice_equal(key, hf_text("next_tag"));
 }
 
 static int pair_order(const struct comparison *pair)
@@ -127,10 +128,10 @@ static hf_status pair_judge(struct verify *verify, const struct comparison *pair
 static hf_status pair_walk(struct verify *verify, struct comparison *pair)
 {
     hf_error *error = verify->error;
-    pair->stored_status = hf_table_cursor_seek(&pair->stored, (hf_slice)HF_EMPTY,
-                                               &pair->stored_row, error);
-    pair->folded_status = hf_table_cursor_seek(&pair->folded, (hf_slice)HF_EMPTY,
-                                               &pair->folded_row, error);
+    pair->stored_status = hf_table_cursor_seek(&pair->stored, (hf_slice)HF_EMPTY, &pair->stored_row,
+                                               error);
+    pair->folded_status = hf_table_cursor_seek(&pair->folded, (hf_slice)HF_EMPTY, &pair->folded_row,
+                                               error);
     for (;;) {
         hf_status stored = pair->stored_status;
         hf_status folded = pair->folded_status;
@@ -152,8 +153,7 @@ static hf_status pair_walk(struct verify *verify, struct comparison *pair)
 static hf_status table_compare(struct verify *verify, enum hf_table table)
 {
     struct comparison pair = { .table = table };
-    hf_status status =
-        hf_table_cursor_init(&pair.stored, verify->tables, table, verify->error);
+    hf_status status = hf_table_cursor_init(&pair.stored, verify->tables, table, verify->error);
     if (status == HF_OK) {
         status = hf_table_cursor_init(&pair.folded, &verify->scratch->tables, table, verify->error);
     }
@@ -174,7 +174,7 @@ static hf_status tables_compare(struct verify *verify)
     return status;
 }
 
-/* ---- the whole -------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------- */
 
 static hf_status laws_check(struct verify *verify)
 {
@@ -182,8 +182,8 @@ static hf_status laws_check(struct verify *verify)
     hf_arena_reset(verify->tables->arena);
     hf_status status = hf_audit_indexes(verify->tables, &error);
     if (status == HF_CORRUPT) {
-        finding_tell(verify, &(struct hf_verify_finding){ .lsn = error.lsn,
-                                                          .message = error.message });
+        finding_tell(verify,
+                     &(struct hf_verify_finding){ .lsn = error.lsn, .message = error.message });
         return HF_OK;
     }
     if (status != HF_OK && verify->error) *verify->error = error;
@@ -193,8 +193,8 @@ static hf_status laws_check(struct verify *verify)
 static hf_status verify_log(struct verify *verify, const struct hf_store_id *id)
 {
     struct hf__log_range range = { .tables = verify->tables, .id = id };
-    hf_status status =
-        hf_meta_get_number(verify->tables, HF__META_NEXT_LSN, &range.end_lsn, verify->error);
+    hf_status status = hf_meta_get_number(verify->tables, HF__META_NEXT_LSN, &range.end_lsn,
+                                          verify->error);
     if (status == HF_NOT_FOUND) {
         row_tell(verify, HF_TABLE_META, hf_text(HF__META_NEXT_LSN), "the row is missing");
         status = HF_OK;
@@ -223,8 +223,12 @@ hf_status hf_store_verify(struct hf_backend *backend, struct hf_verify_summary *
     struct hf__scratch scratch = { 0 };
     struct hf_arena arena, scratch_arena;
     struct hf_verify_summary summary = { 0 };
-    struct verify verify = { .scratch = &scratch, .summary = &summary, .error = error,
-                             .self = self, .report = report, .is_folding = true };
+    struct verify verify = { .scratch = &scratch,
+                             .summary = &summary,
+                             .error = error,
+                             .self = self,
+                             .report = report,
+                             .is_folding = true };
     hf_arena_init(&arena, store->heap);
     hf_arena_init(&scratch_arena, store->heap);
     hf_status status = hf__reader_begin(store, &arena, &reader, error);

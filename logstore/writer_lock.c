@@ -6,12 +6,13 @@
  *                     held, stopped --> the others wait, and say so each second: a stall
  *
  * Laws:
- *  1. The file belongs to one boot and to one inode: what a power cut left locked, or what was copied
- *     while it was locked, is never waited for, but replaced. It is replaced only inside a write
+ *  1. The file belongs to one boot and to one inode: what a power cut left locked, or what was
+ * copied while it was locked, is never waited for, but replaced. It is replaced only inside a write
  *     transaction of LMDB, and only when it is of no use, so nobody can be using it.
  *  2. While it waits longer than a second for the same holder, a waiter moves the end of the grace
  *     forward, each second. So the grace stands before anybody can get the lock after the stall.
- *  3. It is measured in waits that timed out, not by a clock of ours: the seam's time may stand still.
+ *  3. It is measured in waits that timed out, not by a clock of ours: the seam's time may stand
+ * still.
  */
 #include "logstore/writer_lock.h"
 
@@ -25,6 +26,10 @@
 #include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
+
+#if HF_TSAN
+#include <sanitizer/tsan_interface.h>
+#endif
 
 #include "engine/base/assert.h"
 #include "engine/base/status.h"
@@ -63,7 +68,7 @@ static uint64_t boot_hash(const struct hf__store *store)
     return XXH3_64bits(store->seams->boot_id.data, store->seams->boot_id.size);
 }
 
-/* ---- the file --------------------------------------------------------------------------------- */
+/* ---- the file ------------------------------------------------------------------------------ */
 
 static hf_status file_map(int descriptor, struct hf__writer_file **out_file, hf_error *error)
 {
@@ -86,8 +91,8 @@ hf_status hf__writer_attach(struct hf__store *store, hf_error *error)
     struct stat found;
     struct hf__writer_file *file = NULL;
     hf_assert(!store->writer.file);
-    int descriptor =
-        openat(store->place.directory, HF__WRITER_NAME, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    int descriptor = openat(store->place.directory, HF__WRITER_NAME,
+                            O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     if (descriptor < 0 && errno == ENOENT) return HF_NOT_FOUND;
     if (descriptor < 0) return writer_error(errno, "opening the writer lock", error);
     hf_status status = HF_OK;
@@ -173,7 +178,7 @@ void hf__writer_detach(struct hf__store *store)
     store->writer.file = NULL;
 }
 
-/* ---- waiting ---------------------------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------------------------- */
 
 static bool grace_extend(struct hf__writer_file *file, uint64_t end_boot_ms)
 {
@@ -184,20 +189,32 @@ static bool grace_extend(struct hf__writer_file *file, uint64_t end_boot_ms)
     return false;
 }
 
-/* Waits up to STALL_MS. ThreadSanitizer knows only the wait by the wall clock. */
+/* Waits up to STALL_MS. */
+#if HF_TSAN
+/* ThreadSanitizer knows only the wait by the wall clock, and must be told that a mutex whose owner
+ * died is ours now. */
 static int mutex_wait(pthread_mutex_t *mutex)
 {
     struct timespec until;
-    clockid_t clock = HF_TSAN ? CLOCK_REALTIME : CLOCK_MONOTONIC;
-    int failed = clock_gettime(clock, &until);
+    int failed = clock_gettime(CLOCK_REALTIME, &until);
     hf_assert(failed == 0);
     until.tv_sec += STALL_MS / 1000;
-#if HF_TSAN
-    return pthread_mutex_timedlock(mutex, &until);
-#else
-    return pthread_mutex_clocklock(mutex, clock, &until);
-#endif
+    int code = pthread_mutex_timedlock(mutex, &until);
+    if (code != EOWNERDEAD) return code;
+    __tsan_mutex_pre_lock(mutex, 0);
+    __tsan_mutex_post_lock(mutex, 0, 0);
+    return code;
 }
+#else
+static int mutex_wait(pthread_mutex_t *mutex)
+{
+    struct timespec until;
+    int failed = clock_gettime(CLOCK_MONOTONIC, &until);
+    hf_assert(failed == 0);
+    until.tv_sec += STALL_MS / 1000;
+    return pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until);
+}
+#endif
 
 /* Says who stalls the store. */
 static void stall_report(struct hf__store *store, unsigned seconds)
@@ -205,10 +222,11 @@ static void stall_report(struct hf__store *store, unsigned seconds)
     char message[160];
     const struct hf__writer_file *file = store->writer.file;
     hf_assert(seconds > 0);
-    snprintf(message, sizeof message,
-             "process %llu (registration %llx) has held the writer lock for %u s: continue or kill it",
-             (unsigned long long)atomic_load(&file->holder_pid),
-             (unsigned long long)atomic_load(&file->holder_registration), seconds);
+    snprintf(
+        message, sizeof message,
+        "process %llu (registration %llx) has held the writer lock for %u s: continue or kill it",
+        (unsigned long long)atomic_load(&file->holder_pid),
+        (unsigned long long)atomic_load(&file->holder_registration), seconds);
     hf__store_log(store, HF_LOG_WARN, "store.stalled", message);
 }
 

@@ -1,5 +1,5 @@
-/* The lock before LMDB's own: taken before each write transaction, with a timeout, so that a process
- * that is stopped inside a commit is named instead of hanging all others silently. */
+/* The lock before LMDB's own: taken before each write transaction, with a timeout, so that a
+ * process that is stopped inside a commit is named instead of hanging all others silently. */
 #ifndef HF_LOGSTORE_WRITER_LOCK_H
 #define HF_LOGSTORE_WRITER_LOCK_H
 
@@ -21,6 +21,7 @@ void hf__writer_detach(struct hf__store *store);
  * none. The same thread must release. Errors: HF_IO. */
 HF_MUST_CHECK hf_status hf__writer_acquire(struct hf__store *store, uint64_t registration,
                                            hf_error *error);
+/* Gives it back; only after an acquire that returned HF_OK. */
 void hf__writer_release(struct hf__store *store);
 
 /* Whether a stall ended less than a renewal period ago: nothing is declared expired then. */

@@ -5,8 +5,7 @@
 #include "logstore/env.h"
 
 /* Writes that this group of our handle is the counter-th. Errors: as hf_table_put. */
-HF_MUST_CHECK hf_status hf__writers_put(struct hf__write *write, uint64_t counter,
-                                        hf_error *error);
+HF_MUST_CHECK hf_status hf__writers_put(struct hf__write *write, uint64_t counter, hf_error *error);
 
 /* The counter that stands there for our handle, 0: none. In a read transaction of its own. */
 HF_MUST_CHECK hf_status hf__writers_get(struct hf__store *store, uint64_t *out_counter,

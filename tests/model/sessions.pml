@@ -9,23 +9,23 @@
  * How to read it: each d_step (atomic where there is a choice) is one store transaction, check and
  * effect, and names the command of engine/store.h that it models. Rows come first, then how tokens
  * are judged, then who acts: orchestration, worker, knowledge (what was given and is presented),
- * housekeeping, misfortune; and `laws`, which moves only when a law is broken.
+ * housekeeping, misfortune. What must hold of all that stands in laws.pml, which includes this.
  *
- * - A stalled worker is one that acts on old knowledge. Nothing that was given is forgotten: a token
- *   or a claim may be presented at any later time, also when its registration has ended. A refusal
- *   changes nothing and so is no step: the laws judge all that was ever given, in every state.
- * - `right` and `right_claim` are no rows. They are the specification's view of who is in the right,
- *   moved by what happens and not by what a check finds. Rows may lag behind it, answers may not.
+ * - A stalled worker is one that acts on old knowledge. Nothing that was given is forgotten: a
+ *   token or a claim may be presented at any later time, also when its registration has ended. A
+ *   refusal changes nothing and so is no step: the laws judge all that was ever given, always.
+ * - `right` and `right_claim` are no rows. They are the specification's view of who is right, moved
+ *   by what happens and not by what a check finds. Rows may lag behind it, answers may not.
  * - A deadline is a bit that may be set at any time. It makes work stealable and judges no token.
  * - What an ended registration or a closed session leaves behind moves row by row, by RECLAIM, at
  *   any later time; that the record itself moves it is the order in which nothing comes between.
  * - LSNs count deliveries only. A claim comes with the delivery of its first item.
- * - No step leads back: each run ends, where nothing is left to do. That is the fairness behind the
- *   laws that say "in the end" (LTL). For them CALM is set: misfortunes and turns may cease at any
- *   time, so that no progress can depend on a further one.
+ * - No step leads back: each run ends, where nothing is left to do. That is the fairness behind
+ *   the laws that say "in the end" (LTL). For them CALM is set: misfortunes and turns may cease at
+ *   any time, and a worker may stay away, so that no progress can depend on them.
  *
  * run.sh also compiles it with BREAK set to one of the names below, which spoils that one check,
- * and proves that the law that stands on it falls (ONLY: the other laws are ignored). */
+ * and proves that the law that stands on it falls. */
 
 mtype = { NOTHING, NO_EPOCH_COMPARE, NO_TOKEN_COMPARE, NO_OWNER_COMPARE, NO_FINAL_CHECK,
           NO_INCARNATION, NO_PURGE, NO_REQUEUE, NO_RECLAIM, DEAD_MAY_ACT, CLOCK_DECIDES,
@@ -39,7 +39,7 @@ mtype = { NOTHING, NO_EPOCH_COMPARE, NO_TOKEN_COMPARE, NO_OWNER_COMPARE, NO_FINA
 #define LSN_MAX 8 /* 2 deliveries, and what troubles add to them: going beyond it is an error */
 #define EVERY_LSN(X, and) X(1) and X(2) and X(3) and X(4) and X(5) and X(6) and X(7) and X(8)
 
-/* ---- rows ------------------------------------------------------------------------------------ */
+/* ---- rows ---------------------------------------------------------------------------------- */
 
 mtype = { unborn, lives, crashed, ended };
 mtype = { unscheduled, ready, running, done, purged }; /* with the last two its row is gone */
@@ -54,7 +54,7 @@ byte item_incarnation[2], holder[2], delivery[2];
 bool inbox[2];    /* its completion waits for a turn */
 byte outcome[2];  /* events that end its future: completed, or session closed */
 
-/* ---- the log, and the specification's view ---------------------------------------------------- */
+/* ---- the log, and the specification's view ------------------------------------------------- */
 
 byte lsn;
 byte given_item[LSN_MAX + 1], given_to[LSN_MAX + 1]; /* what each delivery gave, and to whom */
@@ -65,7 +65,7 @@ byte troubles = TROUBLES;   /* that may still come */
 bool is_gone;               /* a worker never came back; the other one will */
 bool is_calm;               /* no more of them, and no more turns but to consume */
 
-/* ---- how tokens are judged -------------------------------------------------------------------- */
+/* ---- how tokens are judged ----------------------------------------------------------------- */
 
 #define MAY_ACT(r) (life[r] != ended || BREAK == DEAD_MAY_ACT)
 #define IS_PRESENT(i) \
@@ -83,7 +83,7 @@ bool is_calm;               /* no more of them, and no more turns but to consume
 #define CLAIM_HOLDS(t) \
     (claims[t] && IS_OBEYED(t) && (epoch == t || BREAK == NO_EPOCH_COMPARE))
 
-/* ---- steps that commands share ---------------------------------------------------------------- */
+/* ---- steps that commands share ------------------------------------------------------------- */
 
 #define RUNS_IN_SESSION(i) (item[i] == running && item_incarnation[i] == incarnation)
 
@@ -115,7 +115,7 @@ inline end_registration(r) /* one small record: rows stay, and all that was give
     right_claim = (given_to[right_claim] == r -> NONE : right_claim)
 }
 
-/* ---- the orchestration: COMMIT_TURN ----------------------------------------------------------- */
+/* ---- the orchestration: COMMIT_TURN -------------------------------------------------------- */
 
 inline consume(i) /* a completion for a future that has ended is dropped */
 {
@@ -132,8 +132,7 @@ inline end_future(i) /* one that is pending when its session closes ends by that
 active proctype orchestration()
 {
     byte next; /* the item to schedule */
-end:
-    do
+end: do
     :: d_step { !is_calm && !is_open && incarnation < 2 -> is_open = true; incarnation++ }
     :: d_step { !is_calm && is_open && next < 2 ->
             item[next] = ready; item_incarnation[next] = incarnation; next++ }
@@ -149,10 +148,11 @@ end:
     od
 }
 
-/* ---- a worker; r is its present registration -------------------------------------------------- */
+/* ---- a worker; r is its present registration ----------------------------------------------- */
 
 #define HAS_ROW(i) (item[i] == ready || item[i] == running)
-#define CAN_ASK(i, r) (life[r] != crashed && MAY_ACT(r) && HAS_ROW(i) && IS_PRESENT(i))
+#define CAN_ASK(i, r) (life[r] != crashed && MAY_ACT(r) && HAS_ROW(i) && IS_PRESENT(i) && \
+    (BREAK == NOTHING || lsn < LSN_MAX)) /* what is broken may go round for ever */
 
 /* FETCH_ITEMS: what is ready in an own or claimable session, and what an ended owner still holds.
  * The first claim is the first worker's: the other way round is the same with names exchanged. */
@@ -160,16 +160,15 @@ end:
     ((item[i] == ready && (owner == r || owner == NONE)) || \
      (life[owner] == ended && (item[i] == ready || holder[i] == owner))) -> deliver(i, r) }
 
-/* The same, from an owner whose deadlines have passed. When only that of items has, an item is given
- * to nobody but its owner, again, with a new token. */
+/* The same, from an owner whose deadlines have passed. When only that of items has, an item is
+ * given to nobody but its owner, again, with a new token. */
 #define STEAL(i) d_step { CAN_ASK(i, r) && troubles > 0 && \
     ((owner != r && passed[owner] == 2 && (item[i] == ready || holder[i] == owner)) || \
      (owner == r && passed[r] > 0 && holder[i] == r)) -> deliver(i, r); troubles-- }
 
 proctype worker(byte r)
 {
-end:
-    do
+end: do
     :: FETCH(0) :: FETCH(1)
     :: STEAL(0) :: STEAL(1)
     :: d_step { life[r] == lives && passed[r] > 0 -> /* RENEW */
@@ -178,13 +177,14 @@ end:
     :: d_step { r % 2 == 1 && life[r] != lives -> /* REGISTER: ends its dead former one */
             if :: life[r] == crashed -> end_registration(r) :: else fi;
             r++; life[r] = lives }
-    :: d_step { r % 2 == 1 && life[r] != lives && lsn > 0 && !is_gone -> is_gone = true } -> break
+    :: d_step { r % 2 == 1 && life[r] != lives && lsn > 0 && CALM && !is_gone ->
+            is_gone = true } -> break
     od
 }
 
 init { atomic { run worker(1); run worker(3) } }
 
-/* ---- knowledge: what was given, presented at any time by whom it was given to ----------------- */
+/* ---- knowledge: what was given, presented at any time by whom it was given to -------------- */
 
 #define PRESENTED(t) (t <= lsn && life[given_to[t]] != crashed)
 #define COMPLETE(t) /* COMPLETE_ITEM: its row goes, a message comes */ \
@@ -200,17 +200,17 @@ init { atomic { run worker(1); run worker(3) } }
 
 active proctype knowledge()
 {
-end:
-    do
+end: do
     EVERY_LSN(COMPLETE,)
     EVERY_LSN(ABANDON,)
     EVERY_LSN(RELEASE,)
     od
 }
 
-/* ---- housekeeping, by whatever process -------------------------------------------------------- */
+/* ---- housekeeping, by whatever process ----------------------------------------------------- */
 
-#define IS_ORPHAN(i) (HAS_ROW(i) && !(is_open && item_incarnation[i] == incarnation))
+#define IS_OPEN_FOR(i) (is_open && item_incarnation[i] == incarnation)
+#define IS_ORPHAN(i) (HAS_ROW(i) && !IS_OPEN_FOR(i))
 #define IS_LEFT(i) (item[i] == running && !IS_ORPHAN(i) && life[holder[i]] == ended)
 #define IS_SESSION_LEFT (is_open && life[owner] == ended)
 
@@ -221,8 +221,7 @@ end:
 
 active proctype housekeeping()
 {
-end:
-    do
+end: do
     :: DECLARE_DEAD(1) :: DECLARE_DEAD(3) /* END_REGISTRATION: proved dead */
     :: PURGE(0) :: PURGE(1)               /* RECLAIM of a closed session */
     :: GIVE_BACK(0) :: GIVE_BACK(1)       /* RECLAIM of an ended registration: its items, */
@@ -239,8 +238,7 @@ end:
 
 active proctype misfortune() /* spares a worker's last registration, else nobody were left */
 {
-end:
-    do
+end: do
     :: CRASH(1) :: CRASH(3)
     :: SHUT_DOWN(1) :: SHUT_DOWN(3) /* END_REGISTRATION */
     :: PASS(1, 1) :: PASS(2, 1) :: PASS(3, 1) :: PASS(4, 1)
@@ -248,51 +246,3 @@ end:
     :: d_step { CALM && !is_calm -> is_calm = true; troubles = 0 }
     od
 }
-
-/* ---- the laws --------------------------------------------------------------------------------- */
-
-#define OBEYS_OWNER_ONLY(t) ((!TOKEN_HOLDS(t) && !CLAIM_HOLDS(t)) || \
-    (given_to[t] == given_to[right_claim] && life[given_to[t]] != ended))
-#define REFUSES_OLD(t) ((!TOKEN_HOLDS(t) || right[given_item[t]] == t) && \
-    (!CLAIM_HOLDS(t) || right_claim == t))
-#define REVIVES(i) (right[i] == NONE || TOKEN_HOLDS(right[i]))
-#define IS_FOUND(i) ((item[i] != running || IS_ORPHAN(i) || holder[i] == owner) && \
-    (item[i] != done || acknowledged[i] > 0) && \
-    (item[i] != purged || !is_open || item_incarnation[i] != incarnation))
-#define IS_IN_OPEN_SESSION(i) (right[i] == NONE || (is_open && item_incarnation[i] == incarnation))
-
-#ifdef ONLY
-#define IS_IGNORED true
-#else
-#define IS_IGNORED false
-#endif
-#define LAW(name, holds) :: !name && !(holds) -> assert(name)
-
-active proctype laws()
-{
-    bool event_at_most_once = IS_IGNORED, none_acknowledged_twice = IS_IGNORED,
-         one_live_owner = IS_IGNORED, old_owner_never_passes = IS_IGNORED,
-         unowned_lease_revives = IS_IGNORED, no_item_lost = IS_IGNORED,
-         purge_leaves_no_orphan = IS_IGNORED;
-#ifdef ONLY
-    ONLY = false;
-#endif
-end:
-    do
-    LAW(event_at_most_once, outcome[0] <= 1 && outcome[1] <= 1)
-    LAW(none_acknowledged_twice, acknowledged[0] <= 1 && acknowledged[1] <= 1)
-    LAW(one_live_owner, EVERY_LSN(OBEYS_OWNER_ONLY, &&))
-    LAW(old_owner_never_passes, EVERY_LSN(REFUSES_OLD, &&))
-    LAW(unowned_lease_revives,
-        REVIVES(0) && REVIVES(1) && (right_claim == NONE || CLAIM_HOLDS(right_claim)))
-    LAW(no_item_lost, IS_FOUND(0) && IS_FOUND(1))
-    LAW(purge_leaves_no_orphan, IS_IN_OPEN_SESSION(0) && IS_IN_OPEN_SESSION(1))
-    od
-}
-
-#define IS_SETTLED(i) (item[i] == unscheduled || \
-    ((item[i] == done || item[i] == purged) && outcome[i] == 1))
-
-ltl no_item_lost { []<> (IS_SETTLED(0) && IS_SETTLED(1)) }
-ltl purge_leaves_no_orphan {
-    []<> !(IS_ORPHAN(0) || IS_ORPHAN(1) || IS_LEFT(0) || IS_LEFT(1) || IS_SESSION_LEFT) }

@@ -229,6 +229,7 @@ static hf_status fake_instance(struct hf_backend *backend, hf_slice id, struct h
         }
     }
     pthread_mutex_unlock(&self->table->mutex);
+    if (self->on_read) self->on_read(self->user);
     if (!is_there) {
         return hf_error_set(error, HF_NOT_FOUND, "no instance \"" HF_FMT "\"", HF_ARG(id));
     }

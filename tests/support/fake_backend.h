@@ -33,6 +33,9 @@ struct hf_fake_backend {
     hf_status fails_with; /* knob: each commit fails; HF_OK: none */
     const char *unknown;  /* knob: the answer to a start of this id is HF_UNKNOWN, though it is done
                            */
+    void (*on_read)(void *user); /* knob: runs behind each reading of an instance, before its answer
+                                  */
+    void *user;                  /* of on_read */
     struct hf_fake_group groups[HF_FAKE_GROUPS_MAX];
     size_t groups_count;
     size_t more_count; /* calls of hf_batch.more */

@@ -9,7 +9,8 @@
 #include "engine/event.h"
 #include "engine/execution_internal.h"
 
-/* ---- the heap ----------------------------------------------------------------------------------- */
+/* ---- the heap -----------------------------------------------------------------------------------
+ */
 
 static void *heap_resize(void *context, void *block, size_t old_size, size_t new_size)
 {
@@ -38,7 +39,8 @@ static void *grown(void *array, size_t count, size_t *capacity, size_t element_s
     return array;
 }
 
-/* ---- life --------------------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------------------------------
+ */
 
 static void add_event(struct hf_script *self, uint64_t event_id, hf_slice body)
 {
@@ -93,7 +95,8 @@ void hf_script_release(struct hf_script *self)
     hf_heap_free(heap, self->decisions, self->decisions_size);
 }
 
-/* ---- committing --------------------------------------------------------------------------------- */
+/* ---- committing ---------------------------------------------------------------------------------
+ */
 
 static struct hf_script_work *work_find(struct hf_script *self, uint64_t event_id)
 {
@@ -207,11 +210,10 @@ static void remember_decision(struct hf_script *self)
 {
     struct hf_turn_committed turn = self->turn;
     turn.instance = turn.head = turn.registration = 1;
-    hf_slice bytes =
-        hf_encode(hf_record_layout(HF_RECORD_TURN_COMMITTED), &turn, &self->memory);
+    hf_slice bytes = hf_encode(hf_record_layout(HF_RECORD_TURN_COMMITTED), &turn, &self->memory);
     size_t size = self->decisions_size + bytes.size;
-    self->decisions =
-        hf_heap_resize(hf_heap_default(), self->decisions, self->decisions_size, size);
+    self->decisions = hf_heap_resize(hf_heap_default(), self->decisions, self->decisions_size,
+                                     size);
     hf_assert(self->decisions && bytes.data);
     memcpy(self->decisions + self->decisions_size, bytes.data, bytes.size);
     self->decisions_size = size;
@@ -245,7 +247,8 @@ static void commit(struct hf_script *self)
     }
 }
 
-/* ---- turns -------------------------------------------------------------------------------------- */
+/* ---- turns --------------------------------------------------------------------------------------
+ */
 
 static hf_status run(struct hf_script *self, const struct hf_turn_view *whole)
 {
@@ -316,7 +319,8 @@ bool hf_script_answer(struct hf_script *self, uint64_t event_id, hf_slice payloa
     return true;
 }
 
-/* ---- playing ------------------------------------------------------------------------------------ */
+/* ---- playing ------------------------------------------------------------------------------------
+ */
 
 static void play_word(struct hf_script *self, char *word)
 {
@@ -334,8 +338,7 @@ static void play_word(struct hf_script *self, char *word)
     case 'C':
     case 'T':
         if (work_find(self, id)) work_remove(self, work_find(self, id));
-        hf_script_post(self, self->execution,
-                       answer_body(self, id, word[0] == 'T', payload, NULL));
+        hf_script_post(self, self->execution, answer_body(self, id, word[0] == 'T', payload, NULL));
         break;
     case 'O':
         hf_script_post(self, self->execution - 1, answer_body(self, id, false, payload, NULL));
@@ -366,14 +369,15 @@ hf_status hf_script_play(struct hf_script *self, const char *words)
     return status;
 }
 
-/* ---- looking ------------------------------------------------------------------------------------ */
+/* ---- looking ------------------------------------------------------------------------------------
+ */
 
 struct hf_event hf_script_event(struct hf_script *self, size_t index)
 {
     struct hf_event event;
     hf_assert(index < self->events_count);
-    hf_status status =
-        hf_event_decode(self->events[index].body, &self->memory, &event, &self->error);
+    hf_status status = hf_event_decode(self->events[index].body, &self->memory, &event,
+                                       &self->error);
     hf_assert(status == HF_OK);
     return event;
 }

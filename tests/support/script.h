@@ -1,6 +1,7 @@
-/* script.h: an orchestration driven by hand, on a store that is a few arrays. It keeps one instance: history, inbox, pending items and
- * timers, and commits decisions the way a store must, asserting what a store relies on. No disk, no clock, no threads; no assertions
- * of the test library, so that fuzzers can use it too.
+/* script.h: an orchestration driven by hand, on a store that is a few arrays. It keeps one
+ * instance: history, inbox, pending items and timers, and commits decisions the way a store must,
+ * asserting what a store relies on. No disk, no clock, no threads; no assertions of the test
+ * library, so that fuzzers can use it too.
  *
  * Every turn is also run a second time from history alone (hf_execution_check). */
 #ifndef HF_SCRIPT_H
@@ -50,29 +51,30 @@ struct hf_script {
     uint64_t outcome; /* enum hf_outcome */
     hf_slice status_body;
 
-    struct hf_arena turn_arena;    /* of `turn` */
-    struct hf_turn_committed turn; /* the latest decision */
-    hf_error error;                /* of the latest turn that failed */
+    struct hf_arena turn_arena;                      /* of `turn` */
+    struct hf_turn_committed turn;                   /* the latest decision */
+    hf_error error;                                  /* of the latest turn that failed */
     void (*before_commit)(struct hf_script *script); /* may post messages; NULL: nothing */
 
     char *decisions; /* all committed ones, encoded one behind the other */
     size_t decisions_size;
 };
 
-/* Makes the script of an instance of `run`, registered as "t" with user, that was started with input "in"; no turn is run.
- * Borrows user. The caller may change options and input afterwards. */
+/* Makes the script of an instance of `run`, registered as "t" with user, that was started with
+ * input "in"; no turn is run. Borrows user. The caller may change options and input afterwards. */
 void hf_script_init(struct hf_script *self, hf_orchestration_fn run, const void *user);
 /* Evicts and frees all. Afterwards the heap holds nothing (asserted). */
 void hf_script_release(struct hf_script *self);
 
-/* Runs one turn over what is in the inbox, checks it, and commits it. Errors: of the engine; nothing is committed, and the execution
- * is evicted. */
+/* Runs one turn over what is in the inbox, checks it, and commits it. Errors: of the engine;
+ * nothing is committed, and the execution is evicted. */
 hf_status hf_script_turn(struct hf_script *self);
 /* Frees the live execution. */
 void hf_script_evict(struct hf_script *self);
 /* Puts a body into the inbox. Copies. execution: of the item or timer it answers, 0: none. */
 void hf_script_post(struct hf_script *self, uint64_t execution, hf_slice body);
-/* Ends pending work as a store does, and puts its message into the inbox. False: nothing of that event id is pending. */
+/* Ends pending work as a store does, and puts its message into the inbox. False: nothing of that
+ * event id is pending. */
 bool hf_script_answer(struct hf_script *self, uint64_t event_id, hf_slice payload,
                       const hf_error *error);
 
@@ -88,11 +90,13 @@ bool hf_script_answer(struct hf_script *self, uint64_t event_id, hf_slice payloa
  * Returns the status of the latest turn. A word that a store would refuse does nothing. */
 hf_status hf_script_play(struct hf_script *self, const char *words);
 
-/* The history as text, one event a line: `2 activity_scheduled "a" (2 bytes)`. Valid until: release. */
+/* The history as text, one event a line: `2 activity_scheduled "a" (2 bytes)`. Valid until:
+ * release. */
 const char *hf_script_history(struct hf_script *self);
 /* The event at index, decoded. Valid until: release. */
 struct hf_event hf_script_event(struct hf_script *self, size_t index);
-/* The output of the ended instance as text; *out_error is filled for one that did not complete. Valid until: release. */
+/* The output of the ended instance as text; *out_error is filled for one that did not complete.
+ * Valid until: release. */
 const char *hf_script_output(struct hf_script *self, hf_error *out_error);
 
 #endif

@@ -1,7 +1,7 @@
 /* Ordinary items: who gets them and when, what their tokens are worth, how attempts are counted. */
 #include "tests/unit/commands/world.h"
 
-/* ---- queue -------------------------------------------------------------------------------------- */
+/* ---- queue ----------------------------------------------------------------------------------- */
 
 /* Items come in the order in which they were scheduled; fetching one does not remove it. */
 static void case_queue_1_2_and_6_items_come_oldest_first_and_stay_until_acknowledged(void **state)
@@ -73,7 +73,7 @@ static void case_queue_7_and_expiry_11_delayed_item_is_skipped_until_its_time(vo
     assert_int_equal(item_take(world, registration).token.item.instance, 2);
 }
 
-/* ---- tags --------------------------------------------------------------------------------------- */
+/* ---- tags ------------------------------------------------------------------------------------ */
 
 static size_t fetch_tagged(struct world *world, uint64_t registration, const hf_slice *tags,
                            size_t tags_count)
@@ -117,10 +117,10 @@ static void case_tag_1_3_5_6_and_8_items_go_to_those_who_serve_their_tag(void **
     assert_int_equal(fetch_tagged(world, registration, tags, 3), 1);
 }
 
-/* ---- leases ------------------------------------------------------------------------------------- */
+/* ---- leases ---------------------------------------------------------------------------------- */
 
-/* Work of a registration that renews no more is delivered again, as one more attempt, and the former
- * token is refused; until the deadline it is nobody else's. */
+/* Work of a registration that renews no more is delivered again, as one more attempt, and the
+ * former token is refused; until the deadline it is nobody else's. */
 static void case_queue_5_and_poison_4_passed_item_is_delivered_again(void **state)
 {
     struct world *world = *state;
@@ -270,7 +270,7 @@ static void test_work_of_another_boot_can_be_taken(void **state)
     item_take(world, b);
 }
 
-/* ---- attempts ----------------------------------------------------------------------------------- */
+/* ---- attempts -------------------------------------------------------------------------------- */
 
 /* Hands the item back and takes it again; returns the attempt it then has. */
 static struct hf_item_grant retake(struct world *world, uint64_t registration,
@@ -312,7 +312,7 @@ static void case_poison_5_attempts_are_counted_per_item(void **state)
     assert_int_equal(item_take(world, registration).attempt, 1);
 }
 
-/* ---- cancel ------------------------------------------------------------------------------------- */
+/* ---- cancel ---------------------------------------------------------------------------------- */
 
 /* Named items go, in whatever state they are, and only those; unknown ids have no effect. */
 static void case_cancel_1_10_12_13_and_14_named_items_go(void **state)
@@ -379,7 +379,7 @@ static void case_cancel_6_and_8_tokens_hold_until_the_instance_ends(void **state
     assert_refused(world, &complete, HF_STALE, "instance_ended");
 }
 
-/* ---- form --------------------------------------------------------------------------------------- */
+/* ---- form ------------------------------------------------------------------------------------ */
 
 /* A completion without bytes is refused; a fetch for nothing gives nothing and writes nothing. */
 static void test_malformed_and_empty_item_commands(void **state)

@@ -36,6 +36,7 @@ static struct hf_session_claim session_own(struct world *world, uint64_t registr
     scene_session(world, registration, id, 1);
     struct hf_item_grant grant = item_take(world, registration);
     item_complete(world, registration, &grant.token);
+    plan_commit(scene_turn(world, registration)); /* consumes the result: nothing is due then */
     return claim_of(&grant);
 }
 
@@ -57,7 +58,7 @@ static struct plan *session_close_plan(struct world *world, uint64_t registratio
     return plan;
 }
 
-/* ---- 14: fetch and claim ------------------------------------------------------------------------ */
+/* ---- 14: fetch and claim --------------------------------------------------------------------- */
 
 /* The plain fetch gives items without a session alone, also of sessions that it owns. */
 static void case_14_1_plain_fetch_gives_no_session_items(void **state)
@@ -74,7 +75,16 @@ static void case_14_1_plain_fetch_gives_no_session_items(void **state)
     assert_ok(world_run(world, &fetch), &world->error);
     assert_int_equal(fetch.fetch_items.out_items_count, 1);
     assert_int_equal(fetch.fetch_items.out_items[0].incarnation, 0);
-    struct hf_peek peek = { .registration = registration, .no_sessions = true };
+    struct hf_item_grant session_item = item_take(world, registration);
+    uint64_t other = worker_register(world, "b");
+    world->boot_ms += WORLD_SESSIONS_MS;
+    worker_renew(world, other);
+    fetch.fetch_items.registration = other; /* both deadlines of that item have passed by now */
+    assert_ok(world_run(world, &fetch), &world->error);
+    assert_int_equal(fetch.fetch_items.out_items_count, 1);
+    assert_int_equal(fetch.fetch_items.out_items[0].incarnation, 0);
+    assert_int_equal(session_item.incarnation, 1);
+    struct hf_peek peek = { .registration = other, .no_sessions = true };
     assert_ok(world->backend->ops->peek(world->backend, &peek, &world->error), &world->error);
     assert_false(peek.out_items_ready);
 }
@@ -169,6 +179,29 @@ static void case_14_5_passed_session_is_taken_over(void **state)
     assert_no_item(world, a);
 }
 
+/* The same with nothing running: queued work of an owner that renews no more is taken over too. */
+static void case_14_5_queued_work_of_a_passed_owner_is_taken_over(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    uint64_t b = worker_register(world, "b");
+    struct hf_session_claim claim = session_own(world, a, "one");
+    session_add(world, a, "one", 2);
+    world->boot_ms += WORLD_SESSIONS_MS;
+    worker_renew(world, b);
+    assert_true(world_peek(world, b).out_items_ready);
+    struct hf_store_command full = fetch_items_command(world, b);
+    full.fetch_items.sessions_max = 0;
+    assert_ok(world_run(world, &full), &world->error);
+    assert_int_equal(full.fetch_items.out_items_count, 0);
+    size_t count;
+    struct hf_item_grant *grants = items_fetch(world, b, 10, &count);
+    assert_int_equal(count, 2);
+    assert_true(grants[0].first_in_claim && grants[0].epoch > claim.epoch);
+    assert_int_equal(grants[0].attempt, 1);
+    assert_string_equal(held_code(world, a, NULL, &claim), "epoch");
+}
+
 /* A fetch that may claim nothing, or has no room, takes no session, and goes on with the rest. */
 static void case_3_3_to_3_5_full_worker_goes_on_with_what_it_owns(void **state)
 {
@@ -220,7 +253,7 @@ static void test_orphaned_sessions_are_claimed_first(void **state)
     assert_int_equal(grants[2].token.item.instance, 2);
 }
 
-/* ---- 14: renewal -------------------------------------------------------------------------------- */
+/* ---- 14: renewal ----------------------------------------------------------------------------- */
 
 /* One renewal moves the deadline of everything that the registration holds, by one row. */
 static void case_14_6_and_19_10_renewal_moves_all_deadlines_at_once(void **state)
@@ -322,7 +355,7 @@ static void case_14_14_session_deadline_is_never_before_that_of_items(void **sta
     assert_int_equal(rows[2].sessions_left_ms, WORLD_ITEMS_MS);
 }
 
-/* ---- 14: release -------------------------------------------------------------------------------- */
+/* ---- 14: release ----------------------------------------------------------------------------- */
 
 /* A released session has no owner and shows no deadline. */
 static void case_14_9_released_session_has_no_owner(void **state)
@@ -412,7 +445,7 @@ static void case_19_14_and_15_6_release_is_refused_while_work_is_there(void **st
     assert_ok(commit.status, &commit.error);
     assert_ok(release.status, &release.error);
     assert_int_equal(release.release_sessions.out_voids_count, 1);
-    assert_string_equal(release.release_sessions.out_voids[0].code, "queued");
+    assert_string_equal(release.release_sessions.out_voids[0].code, "running");
     assert_no_item(world, b);
     struct hf_item_grant grant = item_take(world, a);
     assert_true(grant.epoch == claim.epoch && !grant.first_in_claim);
@@ -425,12 +458,12 @@ static void case_19_14_and_15_6_release_is_refused_while_work_is_there(void **st
     assert_true(grant.epoch > claim.epoch && grant.first_in_claim);
     item_complete(world, a, &grant.token);
     claim = claim_of(&grant);
-    assert_string_equal(release_code(world, a, &claim, HF_REASON_RELEASED), "queued");
+    assert_string_equal(release_code(world, a, &claim, HF_REASON_RELEASED), "running");
     assert_null(release_code(world, a, &claim, HF_REASON_SHUTDOWN));
     assert_true(item_take(world, b).first_in_claim);
 }
 
-/* ---- 14: turns ---------------------------------------------------------------------------------- */
+/* ---- 14: turns ------------------------------------------------------------------------------- */
 
 /* Opening makes an unclaimed row, closing takes it away, both with the commit itself. */
 static void case_14_11_and_12_rows_come_and_go_with_the_turn(void **state)
@@ -467,7 +500,7 @@ static void case_14_15_sessions_are_a_capability(void **state)
     assert_true(world->backend->ops->capabilities.sessions);
 }
 
-/* ---- 15 ----------------------------------------------------------------------------------------- */
+/* ---- 15 -------------------------------------------------------------------------------------- */
 
 /* Of two fetches at one moment exactly one gets the item and its session. */
 static void case_15_1_one_of_two_fetches_gets_the_session(void **state)
@@ -488,8 +521,8 @@ static void case_15_1_one_of_two_fetches_gets_the_session(void **state)
     assert_true(session_row(world, instance, 1).owner == a);
 }
 
-/* A close while an activity runs: everything that its holder then presents is refused as closed, and
- * nothing reaches the inbox. */
+/* A close while an activity runs: everything that its holder then presents is refused as closed,
+ * and nothing reaches the inbox. */
 static void case_15_2_and_15_4_close_voids_what_runs(void **state)
 {
     struct world *world = *state;
@@ -562,7 +595,7 @@ static void case_15_5_and_10_6_session_survives_continue_as_new(void **state)
     assert_false(next.first_in_claim);
 }
 
-/* ---- 19 ----------------------------------------------------------------------------------------- */
+/* ---- 19 -------------------------------------------------------------------------------------- */
 
 /* Close X, open X, schedule on X in one turn: the new work is kept, the former is purged. */
 static void case_19_3_work_on_the_reopened_session_is_kept(void **state)
@@ -663,6 +696,44 @@ static void case_19_6_and_affinity_27_and_32_stalled_owner_without_a_takeover(vo
     assert_int_equal(row.lease_left_ms, WORLD_SESSIONS_MS);
 }
 
+/* A session that went to another and came back is another claim: what was delivered under the first
+ * is fenced by the epoch, although the owner is the same registration. */
+static void case_19_19_token_of_a_former_claim_of_the_same_owner_is_fenced(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    uint64_t b = worker_register(world, "b");
+    uint64_t instance = scene_session(world, a, "one", 1);
+    struct hf_item_grant first = item_take(world, a);
+    world->boot_ms += WORLD_SESSIONS_MS;
+    struct hf_item_grant taken = item_take(world, b);
+    world->boot_ms += WORLD_SESSIONS_MS;
+    struct hf_item_grant again = item_take(world, a);
+    assert_int_equal(again.attempt, 3);
+    assert_true(again.first_in_claim && session_row(world, instance, 1).owner == a);
+    struct hf_session_claim claim = claim_of(&first);
+    assert_string_equal(held_code(world, a, &first.token, NULL), "epoch");
+    assert_string_equal(held_code(world, a, NULL, &claim), "epoch");
+    assert_string_equal(held_code(world, b, &taken.token, NULL), "epoch");
+    item_complete(world, a, &again.token);
+}
+
+/* The same when the session was given up: work handed back before is no more than superseded while
+ * it is held, and of a former claim afterwards. */
+static void test_token_of_a_released_session_is_fenced(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    scene_session(world, registration, "one", 1);
+    struct hf_item_grant grant = item_take(world, registration);
+    struct hf_session_claim claim = claim_of(&grant);
+    struct hf_store_command back = abandon_command(registration, &grant.token);
+    assert_ok(world_run(world, &back), &world->error);
+    assert_string_equal(held_code(world, registration, &grant.token, NULL), "superseded");
+    assert_null(release_code(world, registration, &claim, HF_REASON_SHUTDOWN));
+    assert_string_equal(held_code(world, registration, &grant.token, NULL), "epoch");
+}
+
 /* A session with a tag is claimed only by those who serve it. */
 static void case_19_15_tagged_session_is_claimed_by_those_who_serve_it(void **state)
 {
@@ -727,7 +798,7 @@ static void case_15_7_many_incarnations_leave_no_row(void **state)
     assert_int_equal(world_reclaim(world), 0);
 }
 
-/* ---- 11: ends ----------------------------------------------------------------------------------- */
+/* ---- 11: ends -------------------------------------------------------------------------------- */
 
 /* However an instance ends, its sessions go with it, and their holder is told. */
 static void case_11_1_to_11_4_ended_instance_leaves_no_session(void **state)
@@ -755,7 +826,7 @@ static void case_11_1_to_11_4_ended_instance_leaves_no_session(void **state)
     }
 }
 
-/* ---- affinity ----------------------------------------------------------------------------------- */
+/* ---- affinity -------------------------------------------------------------------------------- */
 
 /* The owner gets the session's next items, oldest first, and two sessions may have two owners. */
 static void case_affinity_3_5_and_18_each_session_has_its_owner(void **state)
@@ -854,7 +925,7 @@ static void case_affinity_29_passed_session_moves_with_its_running_item(void **s
     world->boot_ms += WORLD_SESSIONS_MS;
     worker_renew(world, b);
     struct hf_item_grant new = item_take(world, b);
-    assert_true(new.first_in_claim && new.epoch == new.token.delivery_lsn);
+    assert_true(new.first_in_claim &&new.epoch == new.token.delivery_lsn);
     assert_int_equal(new.attempt, 2);
     worker_renew(world, a);
     assert_no_item(world, a);
@@ -888,6 +959,7 @@ int main(void)
         CASE(case_14_3_claim_and_delivery_are_one_step),
         CASE(case_14_4_sessions_of_others_are_not_given),
         CASE(case_14_5_passed_session_is_taken_over),
+        CASE(case_14_5_queued_work_of_a_passed_owner_is_taken_over),
         CASE(case_3_3_to_3_5_full_worker_goes_on_with_what_it_owns),
         CASE(test_orphaned_sessions_are_claimed_first),
         CASE(case_14_6_and_19_10_renewal_moves_all_deadlines_at_once),
@@ -910,6 +982,8 @@ int main(void)
         CASE(case_19_4_former_incarnation_is_fenced),
         CASE(case_19_6_stalled_owner_after_a_takeover),
         CASE(case_19_6_and_affinity_27_and_32_stalled_owner_without_a_takeover),
+        CASE(case_19_19_token_of_a_former_claim_of_the_same_owner_is_fenced),
+        CASE(test_token_of_a_released_session_is_fenced),
         CASE(case_19_15_tagged_session_is_claimed_by_those_who_serve_it),
         CASE(case_19_17_wall_clock_jumps_move_no_session),
         CASE(case_15_7_many_incarnations_leave_no_row),

@@ -37,7 +37,7 @@ static void instance_of_version(struct world *world, uint64_t registration, cons
     instance_message(world, id, "go on");
 }
 
-/* ---- commit: whole or not at all ---------------------------------------------------------------- */
+/* ---- commit: whole or not at all ------------------------------------------------------------- */
 
 /* A turn brings history, items, timers, sessions and status in one step. */
 static void case_atomicity_2_commit_lands_whole(void **state)
@@ -100,6 +100,35 @@ static void case_atomicity_1_and_3_refused_commit_writes_nothing_and_keeps_the_l
     plan_commit(plan);
     assert_false(turn_fetch(world, b, &other));
     assert_int_equal(instance_info(world, "one").events_count, 3);
+}
+
+/* What would open a session twice, or carry what is not there, is refused as it is looked at. */
+static void test_turns_that_do_not_fit_are_refused(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    scene_session(world, registration, "one", 0);
+    instance_message(world, "one", "go on");
+    struct plan *plan = scene_turn(world, registration);
+    plan_open(plan, 1, "again", "");
+    struct hf_store_command commit = plan_command(plan);
+    assert_refused(world, &commit, HF_CORRUPT, "");
+    plan->opened[0].incarnation = 2;
+    plan_end(plan, HF_OUTCOME_CONTINUED);
+    plan->record.carried.count = 1;
+    plan->carried[0].event_id = 99;
+    assert_refused(world, &commit, HF_CORRUPT, "");
+    plan->carried[0].event_id = 0;
+    assert_refused(world, &commit, HF_INVALID, "");
+    plan->record.carried.count = 2;
+    plan->carried[0].event_id = 1;                        /* of an earlier turn */
+    plan->carried[1].event_id = plan->events[0].event_id; /* of this one */
+    plan_commit(plan);
+    struct hf_turn_view view = turn_view(world, 1, 2);
+    assert_int_equal(view.events_count, 3);
+    assert_true(hf_slice_equal(view.events[0].body, hf_text("next input")));
+    assert_true(hf_slice_equal(view.events[1].body, hf_text("input")));
+    assert_true(hf_slice_equal(view.events[2].body, hf_text("opened")));
 }
 
 /* The event with an id that history has already is refused, and history stays as it was. */
@@ -184,7 +213,7 @@ static void case_atomicity_4_second_commit_with_one_token_is_refused(void **stat
     assert_refused(world, &again, HF_STALE, "superseded");
 }
 
-/* ---- locks -------------------------------------------------------------------------------------- */
+/* ---- locks ----------------------------------------------------------------------------------- */
 
 /* A locked turn is nobody else's; other instances are not held up by it. */
 static void case_lock_1_and_6_lock_is_exclusive_and_of_one_instance(void **state)
@@ -246,8 +275,7 @@ static void case_lock_3_wrong_tokens_are_refused(void **state)
         commit.commit_turn.token = wrong[i].token;
         commit.commit_turn.registration = wrong[i].registration;
         assert_refused(world, &commit, HF_STALE, wrong[i].code);
-        struct hf_store_command back =
-            abandon_turn_command(wrong[i].registration, &wrong[i].token);
+        struct hf_store_command back = abandon_turn_command(wrong[i].registration, &wrong[i].token);
         assert_refused(world, &back, HF_STALE, wrong[i].code);
     }
     plan_commit(plan);
@@ -301,10 +329,10 @@ static void test_turns_come_oldest_first(void **state)
     assert_int_equal(grants[0].token.instance, 3);
 }
 
-/* ---- leases ------------------------------------------------------------------------------------- */
+/* ---- leases ---------------------------------------------------------------------------------- */
 
-/* A turn whose holder does not renew can be taken when the deadline for items has passed; until then
- * by nobody. The old token is refused once it was taken. */
+/* A turn whose holder does not renew can be taken when the deadline for items has passed; until
+ * then by nobody. The old token is refused once it was taken. */
 static void case_expiry_1_and_4_passed_lock_can_be_taken(void **state)
 {
     struct world *world = *state;
@@ -412,7 +440,7 @@ static void test_ended_registration_gets_no_turn(void **state)
     assert_false(world_peek(world, a).out_turns_due);
 }
 
-/* ---- versions ----------------------------------------------------------------------------------- */
+/* ---- versions -------------------------------------------------------------------------------- */
 
 /* A range gives what stands in it, ends included, and nothing beyond. */
 static void case_version_2_3_and_6_range_is_inclusive(void **state)
@@ -500,7 +528,7 @@ static void case_version_10_continued_execution_has_its_own_version(void **state
     assert_int_equal(instance_info(world, "one").execution, 2);
 }
 
-/* ---- attempts ----------------------------------------------------------------------------------- */
+/* ---- attempts -------------------------------------------------------------------------------- */
 
 /* Hands the turn back and takes it again; returns the attempt it then has. */
 static uint64_t attempt_after(struct world *world, uint64_t registration, bool counted)
@@ -562,6 +590,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(case_atomicity_2_commit_lands_whole),
         CASE(case_atomicity_1_and_3_refused_commit_writes_nothing_and_keeps_the_lock),
+        CASE(test_turns_that_do_not_fit_are_refused),
         CASE(case_error_2_duplicate_event_id_is_refused),
         CASE(test_malformed_turns_are_refused),
         CASE(case_atomicity_4_second_commit_with_one_token_is_refused),

@@ -43,7 +43,11 @@ struct world {
 
 /* cmocka's: *state becomes a struct world with an empty store; teardown verifies and removes it. */
 int world_setup(void **state);
+/* As above. */
 int world_teardown(void **state);
+
+/* Opens the store in world->directory. */
+void world_open(struct world *world);
 
 /* Closes the store and opens it again; boot_id: NULL for the same boot. */
 void world_reopen(struct world *world, const char *boot_id);
@@ -55,9 +59,10 @@ void world_verify(struct world *world);
 uint64_t world_fingerprint(struct world *world);
 /* The LSN of the next record. */
 uint64_t world_next_lsn(struct world *world);
+/* Its counters. */
 struct hf_store_counters world_counters(struct world *world);
 
-/* ---- commands --------------------------------------------------------------------------------- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 /* Runs one command in a batch of its own; world->error is its error. */
 hf_status world_run(struct world *world, struct hf_store_command *command);
@@ -68,6 +73,7 @@ void world_group(struct world *world, struct hf_store_command **commands, size_t
  * has left no trace: no record, no row. */
 #define assert_refused(world, command, status, code)                                               \
     world_assert_refused((world), (command), (status), (code), __FILE__, __LINE__)
+/* The body of the macro above. */
 void world_assert_refused(struct world *world, struct hf_store_command *command, hf_status status,
                           const char *code, const char *file, int line);
 
@@ -76,6 +82,7 @@ void world_kill(struct world *world, const char *worker_id);
 
 /* Registers a worker under a life of the same name. */
 uint64_t worker_register(struct world *world, const char *worker_id);
+/* The command of it. */
 struct hf_store_command register_command(struct world *world, const char *worker_id);
 /* Moves its lease to the usual distance from now. */
 void worker_renew(struct world *world, uint64_t registration);
@@ -84,19 +91,26 @@ hf_status worker_end(struct world *world, uint64_t registration, enum hf_reason 
 /* Reclaims until nothing more is to be done; returns in how many steps. */
 size_t world_reclaim(struct world *world);
 
+/* A start of orchestration "demo". */
 struct hf_store_command start_command(const char *id);
 /* Starts an instance of orchestration "demo"; returns its number. */
 uint64_t instance_start(struct world *world, const char *id);
+/* A message. */
 struct hf_store_command message_command(const char *id, const char *body);
+/* Sends it. */
 void instance_message(struct world *world, const char *id, const char *body);
 
+/* A fetch of one turn of WORLD_VERSION. */
 struct hf_store_command fetch_turns_command(struct world *world, uint64_t registration);
 /* Locks one turn if there is one; false: none was due. */
 bool turn_fetch(struct world *world, uint64_t registration, struct hf_turn_grant *out_grant);
 /* Locks the turn that must be due. */
 struct hf_turn_grant turn_take(struct world *world, uint64_t registration);
-struct hf_store_command abandon_turn_command(uint64_t registration, const struct hf_turn_token *token);
+/* Hands a turn back, uncounted and at once. */
+struct hf_store_command abandon_turn_command(uint64_t registration,
+                                             const struct hf_turn_token *token);
 
+/* A fetch of one item of any kind, without tags. */
 struct hf_store_command fetch_items_command(struct world *world, uint64_t registration);
 /* Fetches up to count items with the usual options; NULL when there was none. */
 struct hf_item_grant *items_fetch(struct world *world, uint64_t registration, size_t count,
@@ -106,19 +120,25 @@ struct hf_item_grant item_take(struct world *world, uint64_t registration);
 /* Fails the test if an item can be fetched. */
 void assert_no_item(struct world *world, uint64_t registration);
 
+/* A completion with some result. */
 struct hf_store_command complete_command(uint64_t registration, const struct hf_item_token *token);
+/* Hands an item back as failed, counted and at once. */
 struct hf_store_command abandon_command(uint64_t registration, const struct hf_item_token *token);
+/* Completes it. */
 void item_complete(struct world *world, uint64_t registration, const struct hf_item_token *token);
+/* The release of one session, as idle. */
 struct hf_store_command release_command(struct world *world, uint64_t registration,
                                         const struct hf_session_claim *claim);
+/* A renewal to the usual distance from now that presents nothing. */
 struct hf_store_command renew_command(struct world *world, uint64_t registration);
+/* Fires up to 100 timers; returns how many there were. */
 size_t timers_fire(struct world *world);
 
 /* The code with which a renewal names a token or claim; NULL: it holds. */
 const char *held_code(struct world *world, uint64_t registration, const struct hf_item_token *item,
                       const struct hf_session_claim *claim);
 
-/* ---- turns ------------------------------------------------------------------------------------ */
+/* ---- turns ----------------------------------------------------------------------------------- */
 
 enum { PLAN_LIST_MAX = 64, PLAN_EVENTS_MAX = 4096 };
 
@@ -139,39 +159,51 @@ struct plan {
     struct hf_turn_carried carried[PLAN_LIST_MAX];
 };
 
-/* Begins a turn for a grant: consumes all messages that are in the inbox now. Free with the world. */
-struct plan *plan_new(struct world *world, uint64_t registration, const struct hf_turn_grant *grant);
+/* Begins a turn for a grant: consumes all messages that are in the inbox now. In world->arena. */
+struct plan *plan_new(struct world *world, uint64_t registration,
+                      const struct hf_turn_grant *grant);
 /* An event; returns its id. */
 uint64_t plan_event(struct plan *plan, const char *body);
 /* An activity, on a session or on none (0), with a tag or none (""); returns its event id. */
 uint64_t plan_item(struct plan *plan, uint64_t incarnation, const char *tag);
+/* A timer; returns its event id. */
 uint64_t plan_timer(struct plan *plan, uint64_t due_unix_ms);
+/* Opens a session, with a tag or none (""). */
 void plan_open(struct plan *plan, uint64_t incarnation, const char *id, const char *tag);
+/* Closes one. */
 void plan_close(struct plan *plan, uint64_t incarnation);
+/* Cancels what that event scheduled. */
 void plan_cancel(struct plan *plan, uint64_t event_id);
+/* Ends the execution, with an event of its own. */
 void plan_end(struct plan *plan, enum hf_outcome outcome);
+/* The commit of the turn. */
 struct hf_store_command plan_command(struct plan *plan);
 /* Commits; returns the new head. */
 uint64_t plan_commit(struct plan *plan);
 
-/* ---- reads ------------------------------------------------------------------------------------ */
+/* ---- reads ----------------------------------------------------------------------------------- */
 
+/* The instance of that id, which must be there. */
 struct hf_instance_info instance_info(struct world *world, const char *id);
+/* History from its first event on, and inbox. */
 struct hf_turn_view turn_view(struct world *world, uint64_t instance, uint64_t execution);
+/* How many messages wait for the instance. */
 size_t inbox_count(struct world *world, uint64_t instance);
 /* False: there is no such session row. */
 bool session_find(struct world *world, uint64_t instance, uint64_t incarnation,
                   struct hf_session_row *out_row);
+/* The session row, which must be there. */
 struct hf_session_row session_row(struct world *world, uint64_t instance, uint64_t incarnation);
+/* What waits for a registration that asks for everything without tags. */
 struct hf_peek world_peek(struct world *world, uint64_t registration);
 
-/* ---- scenes that many cases begin with ---------------------------------------------------------- */
+/* ---- scenes that many cases begin with ------------------------------------------------------- */
 
 /* A started instance whose first turn schedules `count` ordinary activities. Returns its number. */
 uint64_t scene_items(struct world *world, uint64_t registration, const char *id, size_t count);
 /* The same on a session, incarnation 1 of id "s". */
 uint64_t scene_session(struct world *world, uint64_t registration, const char *id, size_t count);
-/* Runs a turn of an instance that must be due, with nothing but its messages; for changes by hand. */
+/* Begins the turn that must be due, with nothing but its messages; for changes by hand. */
 struct plan *scene_turn(struct world *world, uint64_t registration);
 
 #endif

@@ -1,5 +1,5 @@
-/* Scenarios: each ends its instance, and together they reach every public call. The user pointer is an int that counts the blocks
- * which deferred clean-ups have to free. */
+/* Scenarios: each ends its instance, and together they reach every public call. The user pointer is
+ * an int that counts the blocks which deferred clean-ups have to free. */
 #include "tests/unit/engine/scenarios.h"
 
 #include <stdint.h>

@@ -1,4 +1,5 @@
-/* Cancellation: a request asks, the code may compensate, the instance ends as cancelled; deadlines cancel the loser alone. */
+/* Cancellation: a request asks, the code may compensate, the instance ends as cancelled; deadlines
+ * cancel the loser alone. */
 #include "tests/unit/engine/play.h"
 
 #include <string.h>
@@ -19,7 +20,8 @@ static hf_status saga(hf_orchestration *o, hf_slice input)
     return hf_complete(o, hf_text("undone"));
 }
 
-/* A request ends what is pending; work scheduled after it runs; the end is cancelled, with the reason. */
+/* A request ends what is pending; work scheduled after it runs; the end is cancelled, with the
+ * reason. */
 static void test_request_lets_the_code_compensate(void **state)
 {
     (void)state;
@@ -111,7 +113,8 @@ static void test_cancelled_whatever_is_returned(void **state)
     hf_script_release(&script);
 }
 
-/* ---- deadlines ------------------------------------------------------------------------------------ */
+/* ---- deadlines
+ * ------------------------------------------------------------------------------------ */
 
 static hf_status within(hf_orchestration *o, hf_slice input)
 {

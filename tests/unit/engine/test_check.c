@@ -1,5 +1,5 @@
-/* The checking mode: a turn that was decided live is decided again from history, and every difference is told. Also the bodies that
- * others make and read. */
+/* The checking mode: a turn that was decided live is decided again from history, and every
+ * difference is told. Also the bodies that others make and read. */
 #include "tests/unit/engine/play.h"
 
 #include <stdio.h>
@@ -24,8 +24,8 @@ static void check_differs(struct hf_script *script, const struct hf_turn_view *v
                           const struct hf_turn_committed *turn, const char *part)
 {
     hf_error error = { 0 };
-    hf_status status =
-        hf_execution_check(&script->options, view, script->now_unix_ms, turn, &error);
+    hf_status status = hf_execution_check(&script->options, view, script->now_unix_ms, turn,
+                                          &error);
     if (status != HF_NONDETERMINISM || !strstr(error.message, part)) {
         fail_msg("\"%s\" is not in: %s", part, error.message);
     }
@@ -93,7 +93,8 @@ static void test_check_finds_code_that_differs(void **state)
     hf_script_release(&script);
 }
 
-/* ---- bodies --------------------------------------------------------------------------------------- */
+/* ---- bodies
+ * --------------------------------------------------------------------------------------- */
 
 /* What is made for the engine is read back by it; text that is none becomes text. */
 static void test_bodies_read_back(void **state)

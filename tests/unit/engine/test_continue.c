@@ -1,4 +1,5 @@
-/* Continue-as-new: a new execution with a short history, the open sessions and the messages that nobody took. */
+/* Continue-as-new: a new execution with a short history, the open sessions and the messages that
+ * nobody took. */
 #include "tests/unit/engine/play.h"
 
 #include <string.h>
@@ -16,7 +17,8 @@ static hf_status one_each(hf_orchestration *o, hf_slice input)
     return hf_continue_as_new(o, all);
 }
 
-/* The execution ends with its event, the next one begins with the new input and the messages left over, in their order. */
+/* The execution ends with its event, the next one begins with the new input and the messages left
+ * over, in their order. */
 static void test_continue_carries_messages_not_taken(void **state)
 {
     (void)state;
@@ -58,7 +60,8 @@ static void completion_between_view_and_commit(struct hf_script *script)
     hf_script_post(script, 1, hf_body_activity_outcome(2, hf_text("old"), NULL, &script->memory));
 }
 
-/* A completion of the former execution names an event id that the new one has, too: it is dropped all the same. */
+/* A completion of the former execution names an event id that the new one has, too: it is dropped
+ * all the same. */
 static void test_completion_of_former_execution_is_dropped(void **state)
 {
     (void)state;
@@ -74,12 +77,17 @@ static void test_completion_of_former_execution_is_dropped(void **state)
     const struct hf_consumed_message *consumed = script.turn.messages.items;
     assert_int_equal(script.turn.messages.count, 1);
     assert_int_equal(consumed[0].event_id, 0);
+    completion_between_view_and_commit(&script);
+    play(&script, ".");
+    consumed = script.turn.messages.items;
+    assert_int_equal(consumed[0].event_id, 0);
     play(&script, "e mq=end .");
     assert_completed(&script, "in1end");
     hf_script_release(&script);
 }
 
-/* A request, also one behind the message on which the code continued, ends the instance instead: it would be lost else. */
+/* A request, also one behind the message on which the code continued, ends the instance instead: it
+ * would be lost else. */
 static void test_continue_under_a_request_is_cancelled(void **state)
 {
     (void)state;
@@ -140,8 +148,9 @@ static void test_case_9_6_carried_sessions_are_those_that_were_open(void **state
     hf_script_release(&script);
 }
 
-/* Case 19.1: a generated id is unique in its instance for good: not repeated after continue-as-new with a carried session. Carried
- * ones need no opening, can be used and closed, and a new incarnation goes on counting. */
+/* Case 19.1: a generated id is unique in its instance for good: not repeated after continue-as-new
+ * with a carried session. Carried ones need no opening, can be used and closed, and a new
+ * incarnation goes on counting. */
 static void test_case_19_1_generated_id_is_not_repeated(void **state)
 {
     (void)state;
@@ -159,6 +168,27 @@ static void test_case_19_1_generated_id_is_not_repeated(void **state)
     hf_script_release(&script);
 }
 
+static hf_status closed_before(hf_orchestration *o, hf_slice input)
+{
+    hf_session a = hf_session_open(o);
+    hf_session_close(o, a);
+    hf_session b = hf_session_open(o);
+    hf_session_close(o, b);
+    if (hf_slice_equal(input, hf_text("in"))) return hf_continue_as_new(o, hf_text("second"));
+    return hf_complete(o, hf_format(o, "%s %s", hf_session_id(o, a), hf_session_id(o, b)));
+}
+
+/* Case 19.1 again: nor is a generated id repeated when its session was closed before. */
+static void test_case_19_1_generated_id_of_closed_session_is_not_repeated(void **state)
+{
+    (void)state;
+    struct hf_script script;
+    hf_script_init(&script, closed_before, NULL);
+    play(&script, ". .");
+    assert_completed(&script, "session-3 session-4");
+    hf_script_release(&script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +199,7 @@ int main(void)
         cmocka_unit_test(test_carried_messages_replay),
         cmocka_unit_test(test_case_9_6_carried_sessions_are_those_that_were_open),
         cmocka_unit_test(test_case_19_1_generated_id_is_not_repeated),
+        cmocka_unit_test(test_case_19_1_generated_id_of_closed_session_is_not_repeated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Executions: what each public call records and gives back, how the code ends, what is refused before any code runs. */
+/* Executions: what each public call records and gives back, how the code ends, what is refused
+ * before any code runs. */
 #include "tests/unit/engine/play.h"
 
 #include <stdio.h>
@@ -182,7 +183,8 @@ static void test_log_is_silent_at_replay(void **state)
     hf_script_release(&script);
 }
 
-/* ---- ending ------------------------------------------------------------------------------------- */
+/* ---- ending -------------------------------------------------------------------------------------
+ */
 
 static hf_status fail_on_purpose(hf_orchestration *o, hf_slice input)
 {
@@ -272,7 +274,8 @@ static void test_end_cancels_pending_work(void **state)
     hf_script_release(&script);
 }
 
-/* ---- limits ------------------------------------------------------------------------------------- */
+/* ---- limits -------------------------------------------------------------------------------------
+ */
 
 enum { LIMIT = 100 };
 
@@ -393,7 +396,8 @@ static void test_history_is_long_is_the_same_at_replay(void **state)
     }
 }
 
-/* ---- messages ----------------------------------------------------------------------------------- */
+/* ---- messages -----------------------------------------------------------------------------------
+ */
 
 static hf_status two_calls(hf_orchestration *o, hf_slice input)
 {
@@ -403,8 +407,8 @@ static hf_status two_calls(hf_orchestration *o, hf_slice input)
     HF_TRY(hf_call(o, "c", input, NULL));
     HF_TRY(hf_await(o, a, &first));
     HF_TRY(hf_await(o, a, &again));
-    return hf_complete(o, hf_format(o, HF_FMT HF_FMT HF_FMT, HF_ARG(first), HF_ARG(second),
-                                    HF_ARG(again)));
+    return hf_complete(
+        o, hf_format(o, HF_FMT HF_FMT HF_FMT, HF_ARG(first), HF_ARG(second), HF_ARG(again)));
 }
 
 /* Messages of a batch are recorded first; awaiting a finished future again gives the same. */
@@ -426,7 +430,8 @@ static void test_batch_is_recorded_before_its_commands(void **state)
     hf_script_release(&script);
 }
 
-/* A completion that comes twice, in one batch, late or after eviction, is consumed without an event. */
+/* A completion that comes twice, in one batch, late or after eviction, is consumed without an
+ * event. */
 static void test_second_completion_is_dropped(void **state)
 {
     (void)state;
@@ -444,7 +449,8 @@ static void test_second_completion_is_dropped(void **state)
     hf_script_release(&script);
 }
 
-/* A completion of a timer by an activity's outcome, or the other way round, is damage that names the record. */
+/* A completion of a timer by an activity's outcome, or the other way round, is damage that names
+ * the record. */
 static void test_completion_of_another_kind_is_damage(void **state)
 {
     (void)state;
@@ -471,7 +477,8 @@ static void test_damaged_message_names_its_record(void **state)
     }
 }
 
-/* ---- before any code runs ------------------------------------------------------------------------ */
+/* ---- before any code runs
+ * ------------------------------------------------------------------------ */
 
 /* An orchestration that this process does not know is told by name. */
 static void test_new_unregistered_orchestration_is_not_found(void **state)

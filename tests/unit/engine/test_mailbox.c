@@ -1,4 +1,5 @@
-/* Mailboxes: the nth take that was not cancelled gets the nth message, in whatever turns they come. */
+/* Mailboxes: the nth take that was not cancelled gets the nth message, in whatever turns they come.
+ */
 #include "tests/unit/engine/play.h"
 
 #include <stdio.h>
@@ -29,6 +30,36 @@ static void test_nth_take_gets_nth_message(void **state)
     }
 }
 
+static hf_status sleep_then_take_three(hf_orchestration *o, hf_slice input)
+{
+    hf_slice a, b, c;
+    (void)input;
+    HF_TRY(hf_sleep(o, 5));
+    HF_TRY(hf_dequeue(o, "q", &a));
+    HF_TRY(hf_dequeue(o, "q", &b));
+    HF_TRY(hf_sleep(o, 5));
+    HF_TRY(hf_dequeue(o, "q", &c));
+    return hf_complete(o, hf_format(o, HF_FMT HF_FMT HF_FMT, HF_ARG(a), HF_ARG(b), HF_ARG(c)));
+}
+
+/* Messages that nobody waits for yet are kept in their order, over turns and evictions. */
+static void test_messages_wait_in_order(void **state)
+{
+    (void)state;
+    const char *const words[] = { ". mq=1 mq=2 mq=3 t2 .", ". mq=1 . mq=2 . e t2 . mq=3 ." };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        struct hf_script script;
+        hf_script_init(&script, sleep_then_take_three, NULL);
+        play(&script, words[i]);
+        while (script.works_count > 0) {
+            hf_script_answer(&script, script.works[0].event_id, hf_text(""), NULL);
+            play(&script, ".");
+        }
+        assert_completed(&script, "123");
+        hf_script_release(&script);
+    }
+}
+
 static hf_status cancel_the_first_take(hf_orchestration *o, hf_slice input)
 {
     hf_slice got;
@@ -39,7 +70,8 @@ static hf_status cancel_the_first_take(hf_orchestration *o, hf_slice input)
     return hf_complete(o, got);
 }
 
-/* A cancelled take consumes nothing: the message goes to the next one, also when it came in the same batch. */
+/* A cancelled take consumes nothing: the message goes to the next one, also when it came in the
+ * same batch. */
 static void test_cancelled_take_consumes_nothing(void **state)
 {
     (void)state;
@@ -110,6 +142,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nth_take_gets_nth_message),
+        cmocka_unit_test(test_messages_wait_in_order),
         cmocka_unit_test(test_cancelled_take_consumes_nothing),
         cmocka_unit_test(test_message_before_the_deadline_wins),
         cmocka_unit_test(test_queues_are_apart),

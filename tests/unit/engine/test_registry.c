@@ -40,10 +40,10 @@ static void test_registered_names_are_found(void **state)
     for (int i = 0; i < 100; i++) {
         char name[8];
         snprintf(name, sizeof name, "n%d", i * 37 % 100);
-        const struct hf_registered_orchestration *orchestration =
-            hf_registry_orchestration(registry, hf_text(name));
-        const struct hf_registered_activity *activity =
-            hf_registry_activity(registry, hf_text(name));
+        const struct hf_registered_orchestration *orchestration = hf_registry_orchestration(
+            registry, hf_text(name));
+        const struct hf_registered_activity *activity = hf_registry_activity(registry,
+                                                                             hf_text(name));
         assert_non_null(orchestration);
         assert_non_null(activity);
         assert_string_equal(orchestration->name, name);
@@ -56,7 +56,8 @@ static void test_registered_names_are_found(void **state)
     hf_registry_free(registry);
 }
 
-/* A name that nobody registered is not found: not a prefix, not a longer one, not one of the other kind. */
+/* A name that nobody registered is not found: not a prefix, not a longer one, not one of the other
+ * kind. */
 static void test_other_names_are_not_found(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Replay: live and replayed turns decide alike, code that does otherwise is told what and where, damaged histories run no code, and
- * no failed allocation leaves anything behind. */
+/* Replay: live and replayed turns decide alike, code that does otherwise is told what and where,
+ * damaged histories run no code, and no failed allocation leaves anything behind. */
 #include "tests/unit/engine/play.h"
 
 #include <string.h>
@@ -7,7 +7,8 @@
 #include "engine/event.h"
 #include "tests/unit/engine/scenarios.h"
 
-/* ---- live equals replay --------------------------------------------------------------------------- */
+/* ---- live equals replay
+ * --------------------------------------------------------------------------- */
 
 static void play_scenario(struct hf_script *script, const struct scenario *scenario)
 {
@@ -39,7 +40,8 @@ static void test_scenarios_decide_alike_live_and_replayed(void **state)
     }
 }
 
-/* Messages that come all in one turn, or each in a turn of its own, reach the code in the same order: it ends alike. */
+/* Messages that come all in one turn, or each in a turn of its own, reach the code in the same
+ * order: it ends alike. */
 static void test_bundling_of_messages_does_not_change_the_end(void **state)
 {
     (void)state;
@@ -57,7 +59,8 @@ static void test_bundling_of_messages_does_not_change_the_end(void **state)
     }
 }
 
-/* Whatever allocation fails: HF_NO_MEMORY, nothing leaks, nothing is committed, and the turn succeeds when there is memory again. */
+/* Whatever allocation fails: HF_NO_MEMORY, nothing leaks, nothing is committed, and the turn
+ * succeeds when there is memory again. */
 static void test_scenarios_survive_every_failed_allocation(void **state)
 {
     (void)state;
@@ -88,7 +91,8 @@ static void test_scenarios_survive_every_failed_allocation(void **state)
     }
 }
 
-/* An allocation that fails once costs one turn: repeated with memory, it decides as if nothing had been. */
+/* An allocation that fails once costs one turn: repeated with memory, it decides as if nothing had
+ * been. */
 static void test_turn_repeated_after_no_memory_decides_alike(void **state)
 {
     (void)state;
@@ -112,7 +116,8 @@ static void test_turn_repeated_after_no_memory_decides_alike(void **state)
     }
 }
 
-/* ---- eviction ------------------------------------------------------------------------------------- */
+/* ---- eviction
+ * ------------------------------------------------------------------------------------- */
 
 struct life {
     int made, freed[3];
@@ -174,13 +179,14 @@ static hf_status wait_within(hf_orchestration *o, hf_slice input)
     return hf_await_within(o, hf_schedule(o, "a", input), 5, NULL);
 }
 
-/* Eviction in the middle of any await frees everything; clean-ups run once a life, the latest first. */
+/* Eviction in the middle of any await frees everything; clean-ups run once a life, the latest
+ * first. */
 static void test_eviction_in_every_await_frees_everything(void **state)
 {
     (void)state;
-    hf_status (*const waits[])(hf_orchestration *, hf_slice) = {
-        wait_activity, wait_session_activity, wait_timer, wait_mailbox, wait_within
-    };
+    hf_status (*const waits[])(hf_orchestration *, hf_slice) = { wait_activity,
+                                                                 wait_session_activity, wait_timer,
+                                                                 wait_mailbox, wait_within };
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
         struct life life = { .wait = waits[i] };
         struct hf_script script;
@@ -233,11 +239,12 @@ static void test_free_before_the_first_turn(void **state)
     hf_script_release(&script);
 }
 
-/* ---- code that changed ---------------------------------------------------------------------------- */
+/* ---- code that changed
+ * ---------------------------------------------------------------------------- */
 
-/* One step of a program that is told what to do: `aX` schedules X, `oX` opens X, `cX` closes X, `sX` schedules on X, `t` a timer, `mX`
- * takes from X, `v` sets the status to the input, `w` awaits the latest future, `W` within 5 ms, `i` changes the input.
- * Behind the last step it returns. */
+/* One step of a program that is told what to do: `aX` schedules X, `oX` opens X, `cX` closes X,
+ * `sX` schedules on X, `t` a timer, `mX` takes from X, `v` sets the status to the input, `w` awaits
+ * the latest future, `W` within 5 ms, `i` changes the input. Behind the last step it returns. */
 struct program {
     const char *steps;
 };
@@ -246,6 +253,7 @@ static hf_status interpret(hf_orchestration *o, hf_slice input)
 {
     const struct program *program = hf_orchestration_user(o);
     hf_future latest = { 0 };
+    hf_session opened = { 0 };
     for (const char *at = program->steps; *at; at++) {
         char step = *at;
         if (strchr("asocmi", step)) at++;
@@ -254,7 +262,11 @@ static hf_status interpret(hf_orchestration *o, hf_slice input)
         switch (step) {
         case 'a': made = hf_schedule(o, name, input); break;
         case 's': made = hf_schedule_on(o, hf_session_named(o, name), "on", input); break;
-        case 'o': hf_session_open_id(o, name); break;
+        case 'o':
+            if (opened.id == 0) opened = hf_session_open_id(o, name);
+            hf_session_open_id(o, name);
+            break;
+        case 'k': hf_session_close(o, opened); break;
         case 'c': hf_session_close(o, hf_session_named(o, name)); break;
         case 't': made = hf_timer(o, 5); break;
         case 'm': made = hf_mailbox_take(o, name); break;
@@ -296,12 +308,14 @@ static void check_change(const struct change *change)
     hf_script_release(&script);
 }
 
-/* Each way in which code can leave its history is refused; the message shows both sides and the event. */
+/* Each way in which code can leave its history is refused; the message shows both sides and the
+ * event. */
 static void test_changed_code_is_nondeterminism(void **state)
 {
     (void)state;
     const struct change changes[] = {
-        { "missing", "aAaBw", ".", "aAw", "activity_scheduled \"B\" (2 bytes) at event 3", "waits" },
+        { "missing", "aAaBw", ".", "aAw", "activity_scheduled \"B\" (2 bytes) at event 3",
+          "waits" },
         { "missing at the end", "aAaBw", ".", "aA", "\"B\" (2 bytes) at event 3", "ended" },
         { "surplus in the last segment", "aAw", ".", "aAaBw", "history ends at event 2",
           "the code issued activity_scheduled \"B\"" },
@@ -320,6 +334,8 @@ static void test_changed_code_is_nondeterminism(void **state)
         { "no session", "oAsAw", ".", "oAaow", "on session \"A\" #1", "\"o\"" },
         { "another incarnation", "oAcAoAsAw", ".", "oAcAoBsBw", "session_opened \"A\" #2",
           "session_opened \"B\" #2" },
+        { "close of another incarnation", "oAcAoAkaBw", ".", "oAcAoAcAaBw",
+          "session_closed \"A\" at event 5", "another incarnation" },
         { "ends early", "aAwtw", ". c2=x .", "aA", "at event 3", "issued completed" },
         { "misuse instead", "aAaBw", ".", "aAsXw", "at event 3", "\"X\" is not open" },
         { "not cancelled", "aAWtw", ". t3 .", "aAw", "timer_created at event 3", "waits" },
@@ -331,7 +347,11 @@ static void test_changed_code_is_nondeterminism(void **state)
 static void test_case_9_3_open_that_is_missing_is_nondeterminism(void **state)
 {
     (void)state;
-    const struct change change = { "9.3", "oAaAw", ".", "aAw", "session_opened \"A\" #1 at event 2",
+    const struct change change = { "9.3",
+                                   "oAaAw",
+                                   ".",
+                                   "aAw",
+                                   "session_opened \"A\" #1 at event 2",
                                    "the code issued activity_scheduled \"A\"" };
     check_change(&change);
 }
@@ -340,7 +360,11 @@ static void test_case_9_3_open_that_is_missing_is_nondeterminism(void **state)
 static void test_case_9_4_open_instead_of_a_command_is_nondeterminism(void **state)
 {
     (void)state;
-    const struct change change = { "9.4", "aAw", ".", "oAaAw", "activity_scheduled \"A\"",
+    const struct change change = { "9.4",
+                                   "aAw",
+                                   ".",
+                                   "oAaAw",
+                                   "activity_scheduled \"A\"",
                                    "the code issued session_opened \"A\" #1" };
     check_change(&change);
 }
@@ -349,8 +373,12 @@ static void test_case_9_4_open_instead_of_a_command_is_nondeterminism(void **sta
 static void test_case_9_5_swapped_opens_are_nondeterminism(void **state)
 {
     (void)state;
-    const struct change change = { "9.5", "oAoBaAw", ".", "oBoAaAw",
-                                   "session_opened \"A\" #1 at event 2", "session_opened \"B\" #1" };
+    const struct change change = { "9.5",
+                                   "oAoBaAw",
+                                   ".",
+                                   "oBoAaAw",
+                                   "session_opened \"A\" #1 at event 2",
+                                   "session_opened \"B\" #1" };
     check_change(&change);
 }
 
@@ -376,7 +404,33 @@ static void test_changed_outcome_is_nondeterminism(void **state)
     }
 }
 
-/* ---- histories that cannot be ----------------------------------------------------------------------- */
+/* What a command cancels is compared; and so is how an ended instance failed. */
+static void test_changed_source_and_status_are_nondeterminism(void **state)
+{
+    (void)state;
+    struct program program = { "aAaBWtw" };
+    struct hf_script script;
+    hf_script_init(&script, interpret, &program);
+    play(&script, ". t4 .");
+    struct hf_event event = hf_script_event(&script, 5);
+    assert_int_equal(event.source, 3);
+    event.source = 2;
+    script.events[5].body = hf_event_encode(&event, &script.memory);
+    play_fails(&script, "e .", HF_NONDETERMINISM, "of event 3: another source");
+    hf_script_release(&script);
+    program.steps = "sX";
+    hf_script_init(&script, interpret, &program);
+    play(&script, ".");
+    event = hf_script_event(&script, 1);
+    event.code = hf_text("other_code");
+    script.events[1].body = hf_event_encode(&event, &script.memory);
+    script.outcome = HF_OUTCOME_RUNNING;
+    play_fails(&script, ".", HF_NONDETERMINISM, "history has failed other_code");
+    hf_script_release(&script);
+}
+
+/* ---- histories that cannot be
+ * ----------------------------------------------------------------------- */
 
 static void check_damage(struct hf_script *script, const char *part)
 {
@@ -384,7 +438,8 @@ static void check_damage(struct hf_script *script, const char *part)
     assert_true(script->error.lsn > 0);
 }
 
-/* Puts event over the one at index of a good history, and sees the history refused before any code runs. */
+/* Puts event over the one at index of a good history, and sees the history refused before any code
+ * runs. */
 static void check_damaged_event(size_t index, struct hf_event event, const char *part)
 {
     struct program program = { "aAtw" };
@@ -433,7 +488,8 @@ static void test_gap_in_event_ids_is_damage(void **state)
     hf_script_release(&script);
 }
 
-/* A completion for work that a cancel has ended is legal at replay, too: it was in the same batch. */
+/* A completion for work that a cancel has ended is legal at replay, too: it was in the same batch.
+ */
 static void test_completion_of_cancelled_work_is_ignored(void **state)
 {
     (void)state;
@@ -463,6 +519,7 @@ int main(void)
         cmocka_unit_test(test_case_9_4_open_instead_of_a_command_is_nondeterminism),
         cmocka_unit_test(test_case_9_5_swapped_opens_are_nondeterminism),
         cmocka_unit_test(test_changed_outcome_is_nondeterminism),
+        cmocka_unit_test(test_changed_source_and_status_are_nondeterminism),
         cmocka_unit_test(test_damaged_history_runs_no_code),
         cmocka_unit_test(test_gap_in_event_ids_is_damage),
         cmocka_unit_test(test_completion_of_cancelled_work_is_ignored),

@@ -17,7 +17,8 @@ static hf_status reset_with_pending(hf_orchestration *o, hf_slice input)
     return HF_OK;
 }
 
-/* A reset cancels the pending futures of its scope and of those inside, by events, and leaves others alone. */
+/* A reset cancels the pending futures of its scope and of those inside, by events, and leaves
+ * others alone. */
 static void test_reset_cancels_pending_futures_of_the_scope(void **state)
 {
     (void)state;
@@ -66,7 +67,8 @@ static hf_status endless(hf_orchestration *o, hf_slice input)
     return HF_INVALID;
 }
 
-/* An endless loop that resets a scope at its top holds no more memory after 200 rounds than after ten. */
+/* An endless loop that resets a scope at its top holds no more memory after 200 rounds than after
+ * ten. */
 static void test_reset_frees_the_memory_of_a_round(void **state)
 {
     (void)state;
@@ -180,7 +182,8 @@ static void test_alloc_too_much_is_no_memory(void **state)
     hf_script_release(&script);
 }
 
-/* ---- stale values --------------------------------------------------------------------------------- */
+/* ---- stale values
+ * --------------------------------------------------------------------------------- */
 
 static hf_status stale_future(hf_orchestration *o, hf_slice input)
 {

@@ -1,4 +1,5 @@
-/* Sessions as the code of an orchestration sees them. What workers and stores do with them is shown elsewhere. */
+/* Sessions as the code of an orchestration sees them. What workers and stores do with them is shown
+ * elsewhere. */
 #include "tests/unit/engine/play.h"
 
 #include <string.h>
@@ -97,7 +98,8 @@ static hf_status close_unknown(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
-/* Cases 1.6 and 8.1: closing a session that was never opened is recorded, touches no row, and the id can be opened later. */
+/* Cases 1.6 and 8.1: closing a session that was never opened is recorded, touches no row, and the
+ * id can be opened later. */
 static void test_case_1_6_case_8_1_close_of_unknown_is_recorded(void **state)
 {
     (void)state;
@@ -126,7 +128,8 @@ static hf_status open_close_open(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
-/* Cases 1.7 and 19.3: open X, close X, open X: the second is an incarnation of its own that takes activities, also in one turn. */
+/* Cases 1.7 and 19.3: open X, close X, open X: the second is an incarnation of its own that takes
+ * activities, also in one turn. */
 static void test_case_1_7_case_19_3_second_opening_takes_activities(void **state)
 {
     (void)state;
@@ -168,7 +171,8 @@ static void test_case_1_8_three_sessions_at_once(void **state)
     hf_script_release(&script);
 }
 
-/* ---- misuse and limits ---------------------------------------------------------------------------- */
+/* ---- misuse and limits
+ * ---------------------------------------------------------------------------- */
 
 static hf_status never_opened(hf_orchestration *o, hf_slice input)
 {
@@ -201,14 +205,16 @@ static void check_not_open(hf_orchestration_fn run)
     hf_script_release(&script);
 }
 
-/* Case 8.2: an activity on a session that was never opened fails the orchestration; the error names the session. */
+/* Case 8.2: an activity on a session that was never opened fails the orchestration; the error names
+ * the session. */
 static void test_case_8_2_activity_on_unknown_session_fails(void **state)
 {
     (void)state;
     check_not_open(never_opened);
 }
 
-/* Case 8.3: the same on one that was closed, also when its id is open again in another incarnation. */
+/* Case 8.3: the same on one that was closed, also when its id is open again in another incarnation.
+ */
 static void test_case_8_3_activity_on_closed_session_fails(void **state)
 {
     (void)state;
@@ -223,7 +229,8 @@ static hf_status third_open(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
-/* Case 8.4: the limit of open sessions fails the orchestration; the message gives limit and count. Not at replay. */
+/* Case 8.4: the limit of open sessions fails the orchestration; the message gives limit and count.
+ * Not at replay. */
 static void test_case_8_4_limit_of_open_sessions(void **state)
 {
     (void)state;
@@ -263,7 +270,8 @@ static void test_case_8_5_close_makes_room(void **state)
     hf_script_release(&script);
 }
 
-/* Case 8.6: on a store without sessions, open fails the orchestration with "does not support sessions". */
+/* Case 8.6: on a store without sessions, open fails the orchestration with "does not support
+ * sessions". */
 static void test_case_8_6_store_without_sessions(void **state)
 {
     (void)state;
@@ -289,7 +297,8 @@ static hf_status long_id(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
-/* Cases 15.11 and 15.12: an empty id, and one of 1,000 bytes, fail the orchestration; the error gives the limit. */
+/* Cases 15.11 and 15.12: an empty id, and one of 1,000 bytes, fail the orchestration; the error
+ * gives the limit. */
 static void test_case_15_11_case_15_12_bad_ids(void **state)
 {
     (void)state;
@@ -302,7 +311,8 @@ static void test_case_15_11_case_15_12_bad_ids(void **state)
     hf_script_release(&script);
 }
 
-/* ---- replay --------------------------------------------------------------------------------------- */
+/* ---- replay
+ * --------------------------------------------------------------------------------------- */
 
 static hf_status open_and_use(hf_orchestration *o, hf_slice input)
 {
@@ -354,15 +364,17 @@ static hf_status close_while_pending(hf_orchestration *o, hf_slice input)
     hf_session_close(o, x);
     hf_status status = hf_await(o, on_x, NULL);
     const hf_error *error = hf_orchestration_error(o);
-    if (status != HF_SESSION_CLOSED || strcmp(error->code, "session_closed") != 0) return HF_INVALID;
+    if (status != HF_SESSION_CLOSED) return HF_INVALID;
+    if (strcmp(error->code, "session_closed") != 0) return HF_INVALID;
     if (!strstr(error->message, "session \"x\"")) return HF_INVALID;
     if (hf_await_within(o, on_x, 5, NULL) != HF_SESSION_CLOSED) return HF_INVALID;
     HF_TRY(hf_await(o, on_y, NULL));
     return status;
 }
 
-/* Cases 19.2 and 7.4, the engine's side: a future whose session is closed completes at once with "session closed"; a completion that
- * comes later, or in the same batch, is dropped or ignored; other sessions go on. The error can be passed on. */
+/* Cases 19.2 and 7.4, the engine's side: a future whose session is closed completes at once with
+ * "session closed"; a completion that comes later, or in the same batch, is dropped or ignored;
+ * other sessions go on. The error can be passed on. */
 static void test_case_19_2_pending_future_of_closed_session_ends(void **state)
 {
     (void)state;

@@ -133,12 +133,66 @@ static void test_owned_session_is_released_when_its_work_is_queued(void **state)
     world_end_registration(&world, registration, HF_REASON_DEAD);
     assert_int_equal(world_session(&world, 1).owner, registration);
     assert_int_equal(world_session(&world, 1).running_count, MANY - HF_PURGE_MAX);
-    struct hf_reclaimed step = { .registration = registration, .rows_max = 1000 };
+    struct hf_reclaimed step = { .registration = registration,
+                                 .rows_max = MANY - HF_PURGE_MAX + 1 };
     world_fold(&world, HF_RECORD_RECLAIMED, &step);
+    assert_int_equal(waiting(&world).kind, 0);
     assert_int_equal(world_session(&world, 1).owner, 0);
     assert_int_equal(world_session(&world, 1).orphaned, 1);
     assert_int_equal(world_session(&world, 1).ready_count, MANY);
     assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 0);
+    world_release(&world);
+}
+
+/* A claim that takes the last session of an ended registration takes what runs in it too, and the
+ * registration goes. */
+static void test_claiming_the_last_session_settles_the_registration(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    struct many *many = many_new(&world);
+    world_start(&world, 1, "talk");
+    struct world_turn turn = turn_begin(&world);
+    turn_open(&turn, 1, "chat");
+    world_turn(&world, &turn);
+    uint64_t first = schedule_many(&world, many, 1);
+    uint64_t dead = world_register(&world, "worker"), other = world_register(&world, "other");
+    struct hf_claimed_session claim = { .instance = 1, .incarnation = 1 };
+    struct hf_delivered delivered = { .registration = dead, .claims = { &claim, 1 } };
+    deliver_many(&world, many, &delivered, first);
+    world_end_registration(&world, dead, HF_REASON_DEAD);
+    world_deliver(&world, other, first, 1);
+    assert_int_equal(world_session(&world, 1).owner, other);
+    assert_int_equal(world_session(&world, 1).running_count, 1);
+    assert_int_equal(world_session(&world, 1).ready_count, MANY - 1);
+    assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 1);
+    assert_int_equal(waiting(&world).kind, 0);
+    world_release(&world);
+}
+
+/* When an instance ends, the purge of its last item under an ended registration ends that
+ * registration's reclaiming. */
+static void test_purging_the_last_item_settles_the_registration(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    struct many *many = many_new(&world);
+    world_start(&world, 1, "talk");
+    uint64_t first = schedule_many(&world, many, 0);
+    uint64_t dead = world_register(&world, "worker");
+    struct hf_delivered delivered = { .registration = dead };
+    deliver_many(&world, many, &delivered, first);
+    world_end_registration(&world, dead, HF_REASON_DEAD);
+    struct hf_terminated end = { 1, 1, world_instance(&world, 1).next_event_id, hf_text("stop"),
+                                 HF_EMPTY };
+    world_fold(&world, HF_RECORD_TERMINATED, &end);
+    assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 1);
+    struct hf_reclaimed step = { .instance = 1, .rows_max = 1000 };
+    world_fold(&world, HF_RECORD_RECLAIMED, &step);
+    assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 0);
+    assert_int_equal(waiting(&world).kind, 0);
     world_release(&world);
 }
 
@@ -210,6 +264,8 @@ int main(void)
         cmocka_unit_test(test_ended_registration_is_reclaimed_in_steps),
         cmocka_unit_test(test_stealing_the_last_item_settles_the_registration),
         cmocka_unit_test(test_owned_session_is_released_when_its_work_is_queued),
+        cmocka_unit_test(test_claiming_the_last_session_settles_the_registration),
+        cmocka_unit_test(test_purging_the_last_item_settles_the_registration),
         cmocka_unit_test(test_closed_session_is_purged_in_steps),
         cmocka_unit_test(test_ended_instance_is_purged_in_steps),
     };

@@ -93,6 +93,8 @@ static void test_delivery_without_claim_is_corrupt(void **state)
     struct hf_claimed_session claim = { .instance = 1, .incarnation = 9 };
     body = (struct hf_delivered){ registration, { NULL, 0 }, { &claim, 1 } };
     world_refuse(&world, HF_RECORD_DELIVERED, &body);
+    claim.incarnation = UINT64_MAX;
+    world_refuse(&world, HF_RECORD_DELIVERED, &body);
     struct hf_registered again = { hf_text("worker"), hf_text("l"), HF_EMPTY, 0 };
     world_refuse(&world, HF_RECORD_REGISTERED, &again);
     world_release(&world);
@@ -180,6 +182,7 @@ static void test_takeover_from_the_living_requeues_what_ran(void **state)
     assert_int_equal(world_item(&world, 3).registration, other);
     assert_int_equal(world_item(&world, 4).state, HF_ITEM_READY);
     assert_int_equal(world_session(&world, 1).running_count, 1);
+    assert_int_equal(world_session(&world, 1).delivered_in_claim, 1);
     assert_int_equal(world_registration(&world, slow).sessions_count, 0);
     assert_int_equal(world_registration(&world, other).sessions_count, 1);
     world_release(&world);
@@ -347,6 +350,8 @@ static void test_stolen_item_changes_its_token(void **state)
     uint64_t stolen = world_deliver(&world, other, event_id, 0);
     assert_true(world.effects & HF_EFFECT_VOIDED);
     struct hf_completed late = { { 1, 1, event_id }, delivery, 1, slow, hf_text("late") };
+    world_refuse(&world, HF_RECORD_COMPLETED, &late);
+    late = (struct hf_completed){ { 1, 1, event_id }, stolen, 1, slow, hf_text("late") };
     world_refuse(&world, HF_RECORD_COMPLETED, &late);
     assert_int_equal(world_item(&world, event_id).delivery_lsn, stolen);
     assert_int_equal(world_item(&world, event_id).attempts, 2);

@@ -264,6 +264,7 @@ static void test_timer_fires_into_the_inbox(void **state)
     world_end(&world);
     assert_int_equal(message.lsn, lsn);
     assert_int_equal(message.body.lsn, head);
+    assert_int_equal(message.execution, 1);
     assert_true(hf_ref_check(&message.body, hf_text("fired")));
     world_refuse(&world, HF_RECORD_TIMER_FIRED, &fired);
     turn = turn_begin(&world);
@@ -316,6 +317,40 @@ static void test_continue_as_new_carries_events_and_sessions(void **state)
     turn_item(&turn, 1, "");
     world_turn(&world, &turn);
     assert_int_equal(world_session(&world, 1).ready_count, 1);
+    world_release(&world);
+}
+
+/* A message names the execution whose item it answers, so that the next execution does not take it
+ * for its own. */
+static void test_message_names_the_execution_it_answers(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_start(&world, 1, "talk");
+    struct world_turn turn = turn_begin(&world);
+    uint64_t event_id = turn_item(&turn, 0, "");
+    world_turn(&world, &turn);
+    uint64_t registration = world_register(&world, "worker");
+    uint64_t delivery = world_deliver(&world, registration, event_id, 0);
+    turn = turn_begin(&world);
+    turn_event(&turn, "continued");
+    uint64_t late = world_complete(&world, registration, event_id, delivery);
+    uint64_t plain = world_message(&world, "hello");
+    turn.body.outcome = HF_OUTCOME_CONTINUED;
+    turn.body.next_body = hf_text("second start");
+    world_turn(&world, &turn);
+    struct hf_row_message message;
+    world_begin(&world);
+    assert_ok(hf_inbox_next(&world.tables, &(struct hf_number_pair){ 1, 0 }, &message, NULL), NULL);
+    assert_int_equal(message.lsn, late);
+    assert_int_equal(message.execution, 1);
+    assert_ok(hf_inbox_next(&world.tables, &(struct hf_number_pair){ 1, late }, &message, NULL),
+              NULL);
+    assert_int_equal(message.lsn, plain);
+    assert_int_equal(message.execution, 0);
+    world_end(&world);
+    assert_int_equal(world_instance(&world, 1).execution, 2);
     world_release(&world);
 }
 
@@ -449,6 +484,7 @@ int main(void)
         cmocka_unit_test(test_cancel_voids_a_running_item),
         cmocka_unit_test(test_timer_fires_into_the_inbox),
         cmocka_unit_test(test_continue_as_new_carries_events_and_sessions),
+        cmocka_unit_test(test_message_names_the_execution_it_answers),
         cmocka_unit_test(test_status_event_sets_custom_status),
         cmocka_unit_test(test_message_for_a_locked_turn_waits_for_its_commit),
         cmocka_unit_test(test_lost_turn_counts_and_unlocks),

@@ -69,6 +69,29 @@ static void test_lock_hides_a_due_turn(void **state)
     world_release(&world);
 }
 
+/* A message for an instance that is locked though nothing is due makes it due, and its row appears
+ * with the release. */
+static void test_message_under_a_lock_stays_hidden(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_start(&world, 1, "talk");
+    struct world_turn turn = turn_begin(&world);
+    uint64_t head = world_turn(&world, &turn);
+    lock(&world, 1, (struct hf_turn_lock){ 5, 11, head, 0 });
+    uint64_t message = world_message(&world, "hello");
+    assert_int_equal(world.effects, 0);
+    assert_int_equal(world_count(&world, HF_TABLE_TURNS_DUE), 0);
+    struct hf_row_instance row = world_instance(&world, 1);
+    assert_int_equal(row.turn_due_lsn, message);
+    world_begin(&world);
+    assert_ok(hf_turn_lock_release(&world.tables, &row, NULL), NULL);
+    world_end(&world);
+    assert_int_equal(world_count(&world, HF_TABLE_TURNS_DUE), 1);
+    world_release(&world);
+}
+
 /* Holders of locks are found one by one, whatever each of them holds. */
 static void test_lock_owners_are_found_once_each(void **state)
 {
@@ -129,6 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lease_reads_back),
         cmocka_unit_test(test_lock_hides_a_due_turn),
+        cmocka_unit_test(test_message_under_a_lock_stays_hidden),
         cmocka_unit_test(test_lock_owners_are_found_once_each),
         cmocka_unit_test(test_ended_registration_leaves_nothing_soft),
     };

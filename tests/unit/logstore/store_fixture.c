@@ -8,7 +8,7 @@
 #include "engine/base/heap.h"
 #include "logstore/env.h"
 
-/* ---- seams ------------------------------------------------------------------------------------ */
+/* ---- seams --------------------------------------------------------------------------------- */
 
 static uint64_t seams_boot_ms(void *self)
 {
@@ -25,7 +25,8 @@ static void seams_random(void *self, void *bytes, size_t size)
     struct seams_part *part = self;
     unsigned char *out = bytes;
     for (size_t i = 0; i < size; i++) {
-        part->random_state = part->random_state * UINT64_C(6364136223846793005) + 1442695040888963407U;
+        part->random_state = part->random_state * UINT64_C(6364136223846793005) +
+                             1442695040888963407U;
         out[i] = (unsigned char)(part->random_state >> 56);
     }
 }
@@ -39,8 +40,9 @@ static bool seams_is_alive(void *self, hf_slice life)
 static int seams_fault(void *self, enum hf_fault_point point)
 {
     struct seams_part *part = self;
-    if (part->fault_point != point || part->fault_countdown == 0) return 0;
-    if (--part->fault_countdown > 0) return 0;
+    if (atomic_load(&part->fault_point) != (int)point) return 0;
+    if (atomic_load(&part->fault_countdown) == 0) return 0;
+    if (atomic_fetch_sub(&part->fault_countdown, 1) != 1) return 0;
     part->faults_count++;
     if (part->on_fault) part->on_fault(part->on_fault_context);
     return part->fault_code;
@@ -53,6 +55,7 @@ static void seams_log(void *self, const hf_log_line *line)
     snprintf(part->last_message, sizeof part->last_message, "%s", line->message);
     if (strcmp(line->event, "store.stalled") == 0) atomic_fetch_add(&part->stalled_count, 1);
     atomic_fetch_add(&part->lines_count, 1);
+    if (part->on_log) part->on_log(part->on_log_context, line);
 }
 
 void seams_part_init(struct seams_part *self, uint64_t seed)
@@ -76,13 +79,13 @@ void seams_part_init(struct seams_part *self, uint64_t seed)
 
 void seams_part_fail(struct seams_part *self, enum hf_fault_point point, uint64_t nth, int code)
 {
-    self->fault_point = point;
-    self->fault_countdown = nth;
     self->fault_code = code;
     self->faults_count = 0;
+    atomic_store(&self->fault_countdown, nth);
+    atomic_store(&self->fault_point, (int)point);
 }
 
-/* ---- the store -------------------------------------------------------------------------------- */
+/* ---- the store ----------------------------------------------------------------------------- */
 
 int store_setup(void **state)
 {
@@ -127,7 +130,7 @@ void store_close(struct store_part *self)
     self->backend = NULL;
 }
 
-/* ---- commands --------------------------------------------------------------------------------- */
+/* ---- commands ------------------------------------------------------------------------------ */
 
 hf_status store_commit(struct store_part *self, struct hf_store_command *command)
 {
@@ -191,16 +194,14 @@ struct hf_turn_grant store_must_fetch_turn(struct store_part *self, uint64_t reg
 {
     struct hf_store_command command = {
         .kind = HF_STORE_FETCH_TURNS,
-        .fetch_turns = { .registration = registration,
-                         .engine_version_max = 10,
-                         .turns_max = 1 },
+        .fetch_turns = { .registration = registration, .engine_version_max = 10, .turns_max = 1 },
     };
     store_must_commit(self, &command);
     assert_int_equal(command.fetch_turns.out_turns_count, 1);
     return command.fetch_turns.out_turns[0];
 }
 
-/* ---- filling ---------------------------------------------------------------------------------- */
+/* ---- filling ------------------------------------------------------------------------------- */
 
 #define LIST_OF(array)                                                                             \
     {                                                                                              \
@@ -239,7 +240,9 @@ static void must_commit_rich_turn(struct store_part *self, uint64_t registration
         { .event_id = 9, .incarnation = 2 }, /* stays queued */
     };
     struct hf_turn_timer timers[] = {
-        { .event_id = 10, .due_unix_ms = self->seams.wall_unix_ms + 5000, .body = HF_SLICE("tick") },
+        { .event_id = 10,
+          .due_unix_ms = self->seams.wall_unix_ms + 5000,
+          .body = HF_SLICE("tick") },
     };
     struct hf_turn_committed turn = {
         .execution = grant.execution,
@@ -332,7 +335,7 @@ void store_must_fill(struct store_part *self)
     store_must_fetch_turn(self, registration); /* one turn stays locked */
 }
 
-/* ---- proving ---------------------------------------------------------------------------------- */
+/* ---- proving ------------------------------------------------------------------------------- */
 
 static void findings_report(void *context, const struct hf_verify_finding *finding)
 {

@@ -1,5 +1,6 @@
 /* What tests of a real store are composed of: seams turned by hand, a directory, an open store, and
- * a few commands in short. Assertions stand in the functions whose names begin with `store_must`. */
+ * a few commands in short. Assertions stand in the functions whose names begin with `store_must`.
+ */
 #ifndef STORE_FIXTURE_H
 #define STORE_FIXTURE_H
 
@@ -17,13 +18,15 @@ struct seams_part {
     hf_clock clock;
     uint64_t boot_ms, wall_unix_ms;
     uint64_t random_state;
-    bool is_alive;                   /* what is said of every life file */
-    enum hf_fault_point fault_point; /* 0: none */
-    uint64_t fault_countdown;        /* fails when it comes to 0 */
+    bool is_alive;                 /* what is said of every life file */
+    atomic_int fault_point;        /* enum hf_fault_point; 0: none */
+    atomic_ullong fault_countdown; /* fails when it comes to 0 */
     int fault_code;
-    uint64_t faults_count; /* injected so far */
+    uint64_t faults_count;           /* injected so far */
     void (*on_fault)(void *context); /* called when one is injected; may be NULL */
     void *on_fault_context;
+    void (*on_log)(void *context, const hf_log_line *line); /* may be NULL */
+    void *on_log_context;
     atomic_int lines_count; /* of the log */
     atomic_int stalled_count;
     char last_event[64];
@@ -49,6 +52,7 @@ struct store_part {
 
 /* cmocka setup and teardown around a struct store_part, opened. */
 int store_setup(void **state);
+/* The other half: closes it and removes the directory. */
 int store_teardown(void **state);
 
 /* Opens it with its options; the status. */

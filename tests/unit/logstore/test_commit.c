@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- a group of starts and messages -------------------------------------------------------------- */
+/* ---- a group of starts and messages -------------------------------------------------------- */
 
 enum { GROUP_COUNT = 5 };
 
@@ -39,8 +39,8 @@ static bool has_instance(struct store_part *store, const char *id)
 {
     struct hf_instance_info info;
     hf_error error = { 0 };
-    hf_status status =
-        store->backend->ops->instance(store->backend, hf_text(id), &store->arena, &info, &error);
+    hf_status status = store->backend->ops->instance(store->backend, hf_text(id), &store->arena,
+                                                     &info, &error);
     if (status != HF_NOT_FOUND) assert_ok(status, &error);
     return status == HF_OK;
 }
@@ -50,9 +50,9 @@ static size_t messages_count(struct store_part *store, const char *id)
     struct hf_instance_info info;
     struct hf_turn_view view;
     hf_error error = { 0 };
-    assert_ok(store->backend->ops->instance(store->backend, hf_text(id), &store->arena, &info,
-                                            &error),
-              &error);
+    assert_ok(
+        store->backend->ops->instance(store->backend, hf_text(id), &store->arena, &info, &error),
+        &error);
     struct hf_item_id from = { info.number, 1, 1 };
     assert_ok(store->backend->ops->turn_view(store->backend, &from, &store->arena, &view, &error),
               &error);
@@ -71,7 +71,7 @@ static void group_must_agree(const struct group_part *self, struct store_part *s
     assert_int_equal(messages_count(store, group_ids[0]), is_done ? 1 : 0);
 }
 
-/* ---- without failures ---------------------------------------------------------------------------- */
+/* ---- without failures ---------------------------------------------------------------------- */
 
 /* A filled store is what its log says, in every hard table. */
 static void test_filled_store_is_the_fold_of_its_log(void **state)
@@ -215,7 +215,7 @@ static void test_failed_group_answers_busy_to_what_more_appended(void **state)
     store_must_verify(self);
 }
 
-/* ---- failures injected --------------------------------------------------------------------------- */
+/* ---- failures injected --------------------------------------------------------------------- */
 
 /* Lets each passing of a point fail in turn, once, while a group is committed, until a run injects
  * nothing: the answers are always the truth, the store is always whole, and since the failure does
@@ -371,13 +371,14 @@ static void test_store_that_cannot_be_reopened_has_failed(void **state)
     store_close(self);
     snprintf(from, sizeof from, "%s/data.hidden", self->path);
     snprintf(to, sizeof to, "%s/data.mdb", self->path);
+    assert_int_equal(access(to, F_OK), -1); /* no new file was made in its place */
     assert_int_equal(rename(from, to), 0);
     store_must_open(self);
     for (size_t i = 0; i < GROUP_COUNT - 1; i++) assert_true(has_instance(self, group_ids[i]));
     store_must_verify(self);
 }
 
-/* ---- room ---------------------------------------------------------------------------------------- */
+/* ---- room ---------------------------------------------------------------------------------- */
 
 /* A map that fills up refuses new work with HF_DISK_FULL, keeps what it has, and still has room for
  * what ends work. */
@@ -389,7 +390,8 @@ static void test_full_map_keeps_a_reserve_for_what_ends_work(void **state)
     store_must_open(self);
     store_must_fill(self);
     uint64_t registration = store_must_register(self, "late");
-    struct hf_store_fetch_items fetch = { .registration = registration, .items_max = 1,
+    struct hf_store_fetch_items fetch = { .registration = registration,
+                                          .items_max = 1,
                                           .no_sessions = true };
     struct hf_store_command command = { .kind = HF_STORE_FETCH_ITEMS, .fetch_items = fetch };
     store_must_commit(self, &command);

@@ -128,15 +128,16 @@ static void test_refs_read_their_bytes_over_parts_and_prove_them(void **state)
         assert_int_equal(self.error.lsn, lsn);
     }
     struct hf_ref bad[] = {
-        { lsn, body.size, 1, 0 },     { lsn, body.size - 1, 2, 0 }, { lsn + 1, 0, 1, 0 },
-        { 0, 0, 1, 0 },               { lsn, UINT64_MAX, 1, 0 },    { lsn, UINT32_MAX, UINT32_MAX, 0 },
+        { lsn, body.size, 1, 0 },      { lsn, body.size - 1, 2, 0 },
+        { lsn + 1, 0, 1, 0 },          { 0, 0, 1, 0 },
+        { lsn, UINT64_MAX, 1, 0 },     { lsn, UINT32_MAX, UINT32_MAX, 0 },
         { lsn, 0, UINT64_MAX / 2, 0 }, { lsn, 3 * HF_LOG_PART_SIZE, 1, 0 },
     };
     for (size_t i = 0; i < HF_COUNT_OF(bad); i++) {
         hf_slice read;
-        assert_status(hf_log_read_ref(&self.write.tables, &bad[i], &self.store->arena, &read,
-                                      &self.error),
-                      HF_CORRUPT);
+        assert_status(
+            hf_log_read_ref(&self.write.tables, &bad[i], &self.store->arena, &read, &self.error),
+            HF_CORRUPT);
     }
     hf__write_abort(&self.write);
 }
@@ -145,17 +146,17 @@ static void test_refs_read_their_bytes_over_parts_and_prove_them(void **state)
 static hf_slice part_value(struct log_part *self, const struct hf_key *key)
 {
     hf_slice value;
-    assert_ok(hf_table_get(&self->write.tables, HF_TABLE_LOG, hf_key_slice(key), &value,
-                           &self->error),
-              &self->error);
+    assert_ok(
+        hf_table_get(&self->write.tables, HF_TABLE_LOG, hf_key_slice(key), &value, &self->error),
+        &self->error);
     return hf_arena_copy(&self->store->arena, value);
 }
 
 static void part_put(struct log_part *self, const struct hf_key *key, hf_slice value)
 {
-    assert_ok(hf_table_put(&self->write.tables, HF_TABLE_LOG, hf_key_slice(key), value,
-                           &self->error),
-              &self->error);
+    assert_ok(
+        hf_table_put(&self->write.tables, HF_TABLE_LOG, hf_key_slice(key), value, &self->error),
+        &self->error);
 }
 
 /* Whatever byte of a record's value is damaged, header or body, reading names the record. */
@@ -188,7 +189,8 @@ static void test_a_damaged_byte_anywhere_is_found_with_its_lsn(void **state)
     hf__write_abort(&self.write);
 }
 
-/* A part that is missing, stands elsewhere or is of another record is not taken for the right one. */
+/* A part that is missing, stands elsewhere or is of another record is not taken for the right one.
+ */
 static void test_parts_that_are_missing_or_exchanged_are_found(void **state)
 {
     struct log_part self;
@@ -213,9 +215,9 @@ static void test_parts_that_are_missing_or_exchanged_are_found(void **state)
     part_put(&self, &keys[1], values[1]);
     assert_ok(log_read(&self, lsn, &record), &self.error);
     for (size_t i = 1; i < 3; i++) {
-        assert_ok(hf_table_delete(&self.write.tables, HF_TABLE_LOG, hf_key_slice(&keys[i]),
-                                  &self.error),
-                  &self.error);
+        assert_ok(
+            hf_table_delete(&self.write.tables, HF_TABLE_LOG, hf_key_slice(&keys[i]), &self.error),
+            &self.error);
         assert_status(log_read(&self, lsn, &record), HF_CORRUPT);
         assert_int_equal(self.error.lsn, lsn);
         part_put(&self, &keys[i], values[i]);
@@ -223,7 +225,7 @@ static void test_parts_that_are_missing_or_exchanged_are_found(void **state)
     hf__write_abort(&self.write);
 }
 
-/* ---- scanning --------------------------------------------------------------------------------- */
+/* ---- scanning ------------------------------------------------------------------------------ */
 
 struct scanned {
     uint64_t lsns[64];
@@ -282,8 +284,8 @@ static void test_scan_stops_when_a_visit_says_so(void **state)
     assert_int_equal(visits_count, 1);
 }
 
-/* Records that are missing, at the begin, inside or at the end, are told as damage with their LSN, and
- * the scan goes on behind them. */
+/* Records that are missing, at the begin, inside or at the end, are told as damage with their LSN,
+ * and the scan goes on behind them. */
 static void test_scan_names_missing_records(void **state)
 {
     struct store_part *store = *state;

@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "engine/base/bytes.h"
 #include "logstore/identity.h"
+#include "logstore/place.h"
 
 /* "<store>/<name>" in a buffer of the caller. */
 static const char *path_in(const struct store_part *self, const char *name, char path[600])
@@ -99,7 +99,7 @@ static struct hf_store_facts must_facts(struct store_part *self)
     return facts;
 }
 
-/* ---- a good place -------------------------------------------------------------------------------- */
+/* ---- a good place -------------------------------------------------------------------------- */
 
 /* A new store is a directory of ours alone, with files of ours alone. */
 static void test_created_store_belongs_to_its_owner_alone(void **state)
@@ -166,6 +166,30 @@ static void test_creation_that_failed_anywhere_is_finished_by_the_next(void **st
     }
 }
 
+/* Every durability, with the default growth of the file, gives a store that is whole when it is
+ * opened again, also after a doubtful commit. */
+static void test_every_durability_gives_a_whole_store(void **state)
+{
+    struct store_part *self = *state;
+    for (hf_durability durability = HF_DURABLE_FULL; durability <= HF_DURABLE_NONE; durability++) {
+        char name[32];
+        store_close(self);
+        snprintf(name, sizeof name, "durable-%d", (int)durability);
+        hf_test_directory_join(&self->directory, name, self->path, sizeof self->path);
+        self->options.durability = durability;
+        self->options.preallocate_size = 0;
+        store_must_open(self);
+        store_must_fill(self);
+        seams_part_fail(&self->seams, HF_FAULT_COMMIT_AFTER, 1, EIO);
+        store_must_start(self, "doubtful");
+        uint64_t hash = store_must_hash(self);
+        store_close(self);
+        store_must_open(self);
+        assert_int_equal(store_must_hash(self), hash);
+        store_must_verify(self);
+    }
+}
+
 /* Slashes at the end of the path change nothing. */
 static void test_slashes_at_the_end_are_the_same_directory(void **state)
 {
@@ -175,7 +199,7 @@ static void test_slashes_at_the_end_are_the_same_directory(void **state)
     store_must_open(self);
 }
 
-/* ---- bad places ---------------------------------------------------------------------------------- */
+/* ---- bad places ---------------------------------------------------------------------------- */
 
 /* Nothing there: made only when that is allowed, and never by a read-only open. */
 static void test_missing_store_is_made_only_when_allowed(void **state)
@@ -268,6 +292,19 @@ static void test_places_that_others_can_write_are_refused(void **state)
     store_must_open(self);
 }
 
+/* File systems that other machines can write to are known by their numbers, local ones are not
+ * among them. No test can mount them. */
+static void test_network_file_systems_are_known_by_number(void **state)
+{
+    (void)state;
+    static const uint32_t refused[] = { 0x6969, 0x517B, 0xFF534D42, 0xFE534D42, 0x01021997 };
+    static const uint32_t local[] = { 0xEF53, 0x01021994, 0x58465342, 0x9123683E, 0x794C7630 };
+    for (size_t i = 0; i < 5; i++) {
+        assert_non_null(hf__place_network_name(refused[i]));
+        assert_null(hf__place_network_name(local[i]));
+    }
+}
+
 /* A plain file, a directory with other things in it, and a data file that is not LMDB's. */
 static void test_directories_with_something_else_are_refused(void **state)
 {
@@ -303,10 +340,10 @@ static void test_data_file_of_another_program_is_refused(void **state)
     assert_status(store_open(self), HF_NOT_A_STORE);
 }
 
-/* ---- other formats ------------------------------------------------------------------------------- */
+/* ---- other formats ------------------------------------------------------------------------- */
 
-/* Writes the identity again with one change, and proves that the open is refused naming both values;
- * then the right one again. */
+/* Writes the identity again with one change, and proves that the open is refused naming both
+ * values; then the right one again. */
 static void must_refuse_identity(struct store_part *self, void (*change)(struct hf_store_created *),
                                  const char *words, bool reads)
 {
@@ -424,7 +461,8 @@ static void test_unknown_compatible_bits_are_fine(void **state)
     store_must_open(self);
 }
 
-/* A data file of a machine with other words, bytes or pages is named as such before LMDB sees it. */
+/* A data file of a machine with other words, bytes or pages is named as such before LMDB sees it.
+ */
 static void test_data_files_of_other_machines_are_named(void **state)
 {
     struct store_part *self = *state;
@@ -460,7 +498,7 @@ static void test_options_that_cannot_be_are_refused(void **state)
     assert_status(store_open(self), HF_INVALID);
 }
 
-/* ---- one process, several handles ---------------------------------------------------------------- */
+/* ---- one process, several handles ---------------------------------------------------------- */
 
 /* A directory is open once in a process, under whatever path, read-only or not. */
 static void test_second_open_in_a_process_is_refused(void **state)
@@ -542,7 +580,7 @@ static void test_forked_child_is_refused_and_harms_nothing(void **state)
     store_must_verify(self);
 }
 
-/* ---- copies -------------------------------------------------------------------------------------- */
+/* ---- copies -------------------------------------------------------------------------------- */
 
 /* A plain copy that is opened for writing raises the generation by a record, and tokens of the
  * original are void in it; the copy is adopted once, not at every open. */
@@ -562,7 +600,9 @@ static void test_writing_open_of_a_copy_raises_the_generation(void **state)
     assert_int_equal(copy.next_lsn, hf_lsn_make(1, original.next_lsn + 1));
     struct hf_store_command abandon = {
         .kind = HF_STORE_ABANDON_TURN,
-        .abandon_turn = { .token = grant.token, .registration = registration, .counted = true,
+        .abandon_turn = { .token = grant.token,
+                          .registration = registration,
+                          .counted = true,
                           .reason = HF_REASON_ABANDONED },
     };
     assert_status(store_commit(self, &abandon), HF_STALE);
@@ -598,7 +638,7 @@ static void test_read_only_open_of_a_copy_changes_nothing(void **state)
     assert_int_equal(descriptors_count(self, "writer"), 0);
 }
 
-/* ---- lock.mdb ------------------------------------------------------------------------------------ */
+/* ---- lock.mdb ------------------------------------------------------------------------------ */
 
 /* After every kind of operation exactly one descriptor of lock.mdb is open: LMDB's own. */
 static void test_lock_file_is_open_once_and_only_by_lmdb(void **state)
@@ -660,12 +700,14 @@ int main(void)
         CASE(test_created_store_belongs_to_its_owner_alone),
         CASE(test_empty_directory_and_unfinished_creation_become_a_store),
         CASE(test_creation_that_failed_anywhere_is_finished_by_the_next),
+        CASE(test_every_durability_gives_a_whole_store),
         CASE(test_slashes_at_the_end_are_the_same_directory),
         CASE(test_missing_store_is_made_only_when_allowed),
         CASE(test_paths_that_name_no_directory),
         CASE(test_link_to_a_directory_is_refused),
         CASE(test_links_in_place_of_files_are_refused),
         CASE(test_places_that_others_can_write_are_refused),
+        cmocka_unit_test(test_network_file_systems_are_known_by_number),
         CASE(test_directories_with_something_else_are_refused),
         CASE(test_data_file_of_another_program_is_refused),
         CASE(test_newer_format_is_refused),

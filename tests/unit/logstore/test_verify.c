@@ -2,7 +2,10 @@
 #include "tests/unit/logstore/store_fixture.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* The hard tables, and of meta the rows that the fold makes. */
 static bool is_hard(enum hf_table table)
@@ -102,8 +105,8 @@ static void test_verify_compares_the_counters_of_meta(void **state)
     store_must_verify(self);
 }
 
-/* The row of a locked turn is absent from turns_due, and that is right; a row there beside its lock is
- * not. */
+/* The row of a locked turn is absent from turns_due, and that is right; a row there beside its lock
+ * is not. */
 static void test_verify_knows_the_rows_of_locked_turns(void **state)
 {
     struct store_part *self = *state;
@@ -220,16 +223,25 @@ static void test_other_fold_version_is_refused_until_rebuilt(void **state)
     store_must_verify(self);
 }
 
-/* Verify works on a store that is open read-only, and leaves no file behind. */
-static void test_verify_of_a_read_only_store(void **state)
+/* Verify works on a store that is open read-only, changes nothing in it, and leaves nothing behind
+ * in the directory for temporary files. */
+static void test_verify_of_a_read_only_store_leaves_nothing_behind(void **state)
 {
     struct store_part *self = *state;
+    char temporary[300];
     store_must_fill(self);
     uint64_t before = store_must_hash(self);
     store_close(self);
     self->options.read_only = true;
     store_must_open(self);
+    hf_test_directory_join(&self->directory, "temporary", temporary, sizeof temporary);
+    assert_int_equal(mkdir(temporary, 0700), 0);
+    const char *former = getenv("TMPDIR");
+    hf_slice kept = hf_arena_copy(&self->arena, hf_text(former));
+    assert_int_equal(setenv("TMPDIR", temporary, 1), 0);
     store_must_verify(self);
+    assert_int_equal(former ? setenv("TMPDIR", kept.data, 1) : unsetenv("TMPDIR"), 0);
+    assert_int_equal(rmdir(temporary), 0); /* it is empty */
     assert_int_equal(store_must_hash(self), before);
 }
 
@@ -247,7 +259,7 @@ int main(void)
         CASE(test_rebuild_makes_every_hard_row_anew),
         CASE(test_failed_rebuild_changes_nothing),
         CASE(test_other_fold_version_is_refused_until_rebuilt),
-        CASE(test_verify_of_a_read_only_store),
+        CASE(test_verify_of_a_read_only_store_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

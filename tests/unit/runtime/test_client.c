@@ -29,6 +29,7 @@ struct fixture {
     hf_error error;
     uv_mutex_t mutex;
     size_t close_errors_count;
+    hf_status ended_status; /* of an end brought about by a callback */
 };
 
 static void on_log(void *self, const hf_log_line *line)
@@ -279,13 +280,13 @@ static void test_default_payload_limit_is_1_mib(void **state)
                   HF_TOO_LARGE);
 }
 
-/* Commands that make no sense are refused by hf_submit, and their on_done never runs. */
 static void count_done(void *user, const hf_error *error)
 {
     (void)error;
     ++*(size_t *)user;
 }
 
+/* Commands that make no sense are refused by hf_submit, and their on_done never runs. */
 static void test_bad_commands_are_refused_and_not_answered(void **state)
 {
     struct fixture *fixture = *state;
@@ -738,7 +739,31 @@ static void test_wait_is_woken_by_a_commit_of_this_process(void **state)
     }
 }
 
-/* The same many times over, so that the end falls before, between and behind a waiter's steps. */
+/* Ends the instance, once, and returns when everybody was told. */
+static void end_behind_reading(void *user)
+{
+    struct fixture *fixture = user;
+    fixture->fake.on_read = NULL;
+    uint64_t seen = hf__waiters_count(fixture->store->waiters);
+    fixture->ended_status = hf_terminate(fixture->store, "a", NULL, NULL);
+    while (hf__waiters_count(fixture->store->waiters) == seen) {
+    }
+}
+
+/* An end that is told after a waiter has read, and before it sleeps, is not missed. */
+static void test_wait_sees_an_end_between_reading_and_sleeping(void **state)
+{
+    struct fixture *fixture = *state;
+    const hf_instance *instance = NULL;
+    start(fixture, "a");
+    fixture->fake.user = fixture;
+    fixture->fake.on_read = end_behind_reading;
+    assert_ok(hf_wait(fixture->store, "a", LIMIT_MS, &instance, &fixture->error), &fixture->error);
+    assert_status(fixture->ended_status, HF_OK);
+    hf_instance_free(instance);
+}
+
+/* Ends that race with the wait, many times over. */
 static void test_wait_misses_no_end(void **state)
 {
     struct fixture *fixture = *state;
@@ -1006,6 +1031,7 @@ int main(int count, char **words)
         CASE(test_wait_returns_at_once_when_there_is_nothing_to_wait_for),
         CASE(test_wait_times_out),
         CASE(test_wait_is_woken_by_a_commit_of_this_process),
+        CASE(test_wait_sees_an_end_between_reading_and_sleeping),
         CASE(test_wait_misses_no_end),
         CASE(test_wait_is_woken_by_a_commit_of_another_process),
         CASE(test_wait_finds_an_end_that_nobody_rang),

@@ -116,9 +116,11 @@ static void test_forked_child_does_not_keep_the_life(void **state)
     assert_true(child > 0);
     assert_true(hf__lives_is_alive(fixture->lives, hf_text(name)));
     hf_role_kill(&role);
-    assert_int_equal(kill(child, 0), 0);
-    assert_false(hf__lives_is_alive(fixture->lives, hf_text(name)));
-    assert_int_equal(kill(child, SIGKILL), 0);
+    bool child_lived = kill(child, 0) == 0;
+    bool is_alive = hf__lives_is_alive(fixture->lives, hf_text(name));
+    kill(child, SIGKILL);
+    assert_true(child_lived);
+    assert_false(is_alive);
 }
 
 /* A registration that ends in order leaves no file. */
@@ -213,6 +215,21 @@ static void test_names_that_are_none_are_dead(void **state)
     assert_false(hf__lives_is_alive(fixture->lives, hf_text("0123456789abcdef0123456789abcdef")));
 }
 
+/* Not even when the path would lead to a file that is locked: a name from a disk is no path. */
+static void test_name_that_is_a_path_is_not_opened(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hf_role role;
+    static const char path[] = ".//././././././././././././././x";
+    _Static_assert(sizeof path == HF__LIFE_NAME_SIZE, "it has the length of a name");
+    hf_role_start(&role, (const char *const[]){ "hold-x", fixture->directory.path, NULL });
+    hf_role_hear(&role, "holds x");
+    assert_false(hf__lives_is_alive(fixture->lives, hf_text(path)));
+    hf__lives_remove(fixture->lives, hf_text(path));
+    assert_true(file_exists(fixture, "x"));
+    assert_int_equal(hf_role_finish(&role), 0);
+}
+
 /* Without descriptors left nobody can be examined, and nobody is declared dead for it. */
 static void test_without_descriptors_everybody_counts_as_alive(void **state)
 {
@@ -304,16 +321,33 @@ static int role_probe(const char *directory, const char *name)
     return 0;
 }
 
-/* Forks a child that does nothing until it is killed. */
+/* Forks a child that does nothing until it is killed, or its minute is over. */
 static void role_fork(void)
 {
+    enum { CHILD_SECONDS = 60 };
     char line[HF_ROLE_LINE_SIZE];
     pid_t child = fork();
     if (child == 0) {
+        alarm(CHILD_SECONDS);
         for (;;) pause();
     }
     snprintf(line, sizeof line, "child %ld", (long)child);
     hf_role_print(line);
+}
+
+/* Holds a lock of the same kind on a file that is no life file. */
+static int role_hold_x(const char *directory)
+{
+    const struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    char line[HF_ROLE_LINE_SIZE];
+    snprintf(line, sizeof line, "%s/life/x", directory);
+    int file = open(line, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (file < 0 || fcntl(file, F_SETLK, &whole) != 0) return 2;
+    hf_role_print("holds x");
+    while (fgets(line, sizeof line, stdin)) {
+    }
+    close(file);
+    return 0;
 }
 
 static int role_hold(const char *directory, bool forks)
@@ -338,6 +372,7 @@ int main(int count, char **words)
 {
     bool is_role = count > 3 && strcmp(words[1], "--role") == 0;
     if (is_role && strcmp(words[2], "probe") == 0) return role_probe(words[3], words[4]);
+    if (is_role && strcmp(words[2], "hold-x") == 0) return role_hold_x(words[3]);
     if (is_role) return role_hold(words[3], strcmp(words[2], "hold-and-fork") == 0);
 
     const struct CMUnitTest tests[] = {
@@ -348,6 +383,7 @@ int main(int count, char **words)
         CASE(test_own_lives_end_one_by_one),
         CASE(test_life_file_is_private),
         CASE(test_names_that_are_none_are_dead),
+        CASE(test_name_that_is_a_path_is_not_opened),
         CASE(test_without_descriptors_everybody_counts_as_alive),
         CASE(test_without_descriptors_no_life_is_opened),
         CASE(test_link_in_place_of_the_folder_is_refused),

@@ -257,13 +257,15 @@ static void test_without_a_socket_the_poll_remains(void **state)
 /* ---- the list of others -------------------------------------------------------------------------
  */
 
-/* Makes the folder look as if it had last changed long ago, so that a list of it is kept. */
-static void folder_age(const struct fixture *fixture)
+enum { LONG_AGO = 1000000000, FAR_AHEAD = 2000000000 };
+
+/* Makes the folder look as if it had last changed at that time. */
+static void folder_set_time(const struct fixture *fixture, time_t seconds)
 {
-    const struct timespec long_ago[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
+    const struct timespec times[2] = { { .tv_sec = seconds }, { .tv_sec = seconds } };
     char path[512];
     hf_test_directory_join(&fixture->directory, "wake", path, sizeof path);
-    assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
 /* A kept list is read again when somebody new has bound a socket. */
@@ -277,12 +279,36 @@ static void test_newcomer_is_rung_though_a_list_is_kept(void **state)
     end_open(&first, &fixture->directory, NEVER_MS);
     end_open(&second, &fixture->directory, NEVER_MS);
     end_hear(&first);
-    folder_age(fixture);
+    folder_set_time(fixture, LONG_AGO);
     hf__ring_others(ringer.ring, HF_EFFECT_TIMERS);
     end_wait(&first, HF_EFFECT_TIMERS);
     end_hear(&second);
     hf__ring_others(ringer.ring, HF_EFFECT_ENDED);
     end_wait(&first, HF_EFFECT_ENDED);
+    end_wait(&second, HF_EFFECT_ENDED);
+    end_close(&ringer);
+    end_close(&first);
+    end_close(&second);
+}
+
+/* A folder whose time is not safely past might change without its time changing: then no list is
+ * kept. */
+static void test_newcomer_in_the_same_tick_is_rung(void **state)
+{
+    struct fixture *fixture = *state;
+    struct end ringer;
+    struct end first;
+    struct end second;
+    end_open(&ringer, &fixture->directory, NEVER_MS);
+    end_open(&first, &fixture->directory, NEVER_MS);
+    end_open(&second, &fixture->directory, NEVER_MS);
+    end_hear(&first);
+    folder_set_time(fixture, FAR_AHEAD);
+    hf__ring_others(ringer.ring, HF_EFFECT_TIMERS);
+    end_wait(&first, HF_EFFECT_TIMERS);
+    end_hear(&second);
+    folder_set_time(fixture, FAR_AHEAD);
+    hf__ring_others(ringer.ring, HF_EFFECT_ENDED);
     end_wait(&second, HF_EFFECT_ENDED);
     end_close(&ringer);
     end_close(&first);
@@ -498,6 +524,7 @@ int main(int count, char **words)
         CASE(test_poll_asks_for_everything_without_a_ring),
         CASE(test_without_a_socket_the_poll_remains),
         CASE(test_newcomer_is_rung_though_a_list_is_kept),
+        CASE(test_newcomer_in_the_same_tick_is_rung),
         CASE(test_newcomers_in_a_row_are_all_rung),
         CASE(test_dead_socket_is_removed),
         CASE(test_other_files_are_left_alone),

@@ -1,0 +1,79 @@
+/* The audit: what must hold of an execution between two turns, as one walk over all of it.
+ * Sanitized builds run it after each turn (HF_AUDIT); it changes nothing and is no check of a
+ * user's data.
+ *
+ *  1. Futures rise by id; the pending ones are linked in that order, and no other is linked.
+ *  2. Futures of a scope are the table's tail from its futures_begin; scopes rise.
+ *  3. A mailbox has takes or messages, never both; takes are pending; all messages are in the list
+ * of all, which rises by event id.
+ *  4. Open sessions rise by incarnation, and none is beyond the count of those given out. */
+#include "engine/execution_internal.h"
+
+static void audit_futures(const struct hf_execution *self)
+{
+    const struct hf__future *pending = self->pending_first;
+    uint64_t latest = 0;
+    for (size_t i = 0; i < self->futures_count; i++) {
+        const struct hf__future *future = self->futures[i];
+        hf_assert(future->id > latest && future->scope < self->scopes_count);
+        hf_assert(i >= self->scopes[future->scope].futures_begin);
+        latest = future->id;
+        if (!future->is_pending) continue;
+        hf_assert(pending == future && future->status == HF_OK);
+        hf_assert((future->queue != NULL) == (future->kind == HF__FUTURE_TAKE));
+        pending = future->next_pending;
+    }
+    hf_assert(!pending);
+}
+
+static void audit_scopes(const struct hf_execution *self)
+{
+    for (size_t i = 1; i < self->scopes_count; i++) {
+        hf_assert(self->scopes[i].id > self->scopes[i - 1].id);
+        hf_assert(self->scopes[i].futures_begin >= self->scopes[i - 1].futures_begin);
+        hf_assert(self->scopes[i].futures_begin <= self->futures_count);
+    }
+}
+
+static void audit_mailboxes(const struct hf_execution *self)
+{
+    size_t in_queues = 0, size = 0;
+    uint64_t latest = 0;
+    for (size_t i = 0; i < self->queues_count; i++) {
+        const struct hf__queue *queue = self->queues[i];
+        hf_assert(!queue->takes_first || !queue->messages_first);
+        const struct hf__future *take = queue->takes_first;
+        for (; take; take = take->next_take) hf_assert(take->is_pending && take->queue == queue);
+        const struct hf__buffered *message = queue->messages_first;
+        for (; message; message = message->next_in_queue) in_queues++;
+    }
+    const struct hf__buffered *message = self->buffered_first;
+    for (; message; message = message->next) {
+        hf_assert(message->event_id > latest && in_queues > 0);
+        latest = message->event_id;
+        size += sizeof *message + message->payload_size;
+        in_queues--;
+    }
+    hf_assert(in_queues == 0 && size == self->buffered_size);
+}
+
+static void audit_sessions(const struct hf_execution *self)
+{
+    uint64_t latest = 0;
+    for (size_t i = 0; i < self->open_sessions_count; i++) {
+        uint64_t value = self->open_sessions[i];
+        hf_assert(value > 0 && value <= self->handles_count);
+        hf_assert(self->handles[value - 1].incarnation > latest);
+        latest = self->handles[value - 1].incarnation;
+    }
+    hf_assert(latest <= self->incarnations_count);
+}
+
+void hf__execution_audit(const struct hf_execution *self)
+{
+    hf_assert(!self->is_running && self->has_ended == !self->fiber);
+    audit_futures(self);
+    audit_scopes(self);
+    audit_mailboxes(self);
+    audit_sessions(self);
+}

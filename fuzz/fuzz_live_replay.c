@@ -1,0 +1,226 @@
+/* fuzz_live_replay: a random program over the authoring API, and random things that happen to it.
+ *
+ *   | program size 1 | program: pairs (operation, argument) | happenings: pairs (what, argument) |
+ *
+ * The same input is run twice, kept live where the happenings let it, and evicted after every turn.
+ * Every turn is decided a second time from history (hf_execution_check). All decisions must be
+ * equal, byte for byte, nothing may leak, and every deferred clean-up must have run. What the
+ * program sees (results, statuses) goes into a sum that its custom status shows, so a difference
+ * cannot hide. */
+#include <string.h>
+
+#include "engine/base/assert.h"
+#include "fuzz/fuzz.h"
+#include "tests/support/script.h"
+
+enum { FUTURES_COUNT = 8, SESSIONS_COUNT = 4, SCOPES_COUNT = 4, POSTED_COUNT = 64 };
+
+struct input {
+    const uint8_t *program, *happenings;
+    size_t program_size, happenings_size;
+    int *deferred_count; /* clean-ups that have not run */
+};
+
+/* The state of the interpreter: all of it lives on the fiber's stack. */
+struct machine {
+    hf_orchestration *o;
+    hf_future futures[FUTURES_COUNT];
+    size_t depths[FUTURES_COUNT]; /* scopes open when the future was made */
+    hf_session sessions[SESSIONS_COUNT];
+    hf_scope scopes[SCOPES_COUNT];
+    size_t scopes_count;
+    uint32_t sum;
+};
+
+static void see(struct machine *m, uint32_t value)
+{
+    m->sum = (m->sum ^ value) * 16777619u;
+}
+
+static void see_await(struct machine *m, hf_status status, hf_slice result)
+{
+    see(m, (uint32_t)status);
+    for (size_t i = 0; status == HF_OK && i < result.size; i++) see(m, (uint8_t)result.data[i]);
+    if (status != HF_OK) see(m, (uint8_t)hf_orchestration_error(m->o)->message[0]);
+}
+
+/* Forgets the futures of scopes from `depth` on, most of the time: a stale one fails the instance.
+ */
+static void forget(struct machine *m, size_t depth, uint8_t argument)
+{
+    for (size_t i = 0; i < FUTURES_COUNT && argument < 250; i++) {
+        if (m->depths[i] >= depth) m->futures[i].id = 0;
+    }
+}
+
+static void count_down(void *argument)
+{
+    int *count = argument;
+    *count -= 1;
+}
+
+static void step_work(struct machine *m, uint8_t operation, uint8_t argument)
+{
+    const char queue[] = { 'q', (char)('0' + argument % 3), '\0' };
+    size_t slot = argument % FUTURES_COUNT;
+    hf_slice result = HF_EMPTY, bytes = hf_bytes(&m->sum, argument % 5);
+    hf_session session = m->sessions[argument % SESSIONS_COUNT];
+    hf_future made = { 0 };
+    switch (operation) {
+    case 0: made = hf_schedule(m->o, queue, bytes); break;
+    case 1:
+        if (session.id != 0) made = hf_schedule_on(m->o, session, queue, bytes);
+        break;
+    case 2: made = hf_timer(m->o, argument); break;
+    case 3: made = hf_mailbox_take(m->o, queue); break;
+    case 4:
+        if (m->futures[slot].id == 0 && argument < 250) return;
+        see_await(m, hf_await(m->o, m->futures[slot], &result), result);
+        return;
+    default:
+        if (m->futures[slot].id == 0 && argument < 250) return;
+        see_await(m, hf_await_within(m->o, m->futures[slot], argument, &result), result);
+        return;
+    }
+    if (made.id == 0) return;
+    m->futures[slot] = made;
+    m->depths[slot] = m->scopes_count;
+}
+
+static void step_session(struct machine *m, uint8_t operation, uint8_t argument)
+{
+    const char id[] = { 's', (char)('0' + argument % 3), '\0' };
+    hf_session *session = &m->sessions[argument % SESSIONS_COUNT];
+    if (operation == 6) *session = hf_session_open(m->o);
+    if (operation == 7) *session = hf_session_open_id(m->o, id);
+    if (operation == 8) *session = hf_session_named(m->o, id);
+    if (operation != 9 || session->id == 0) return;
+    hf_session_close(m->o, *session);
+    if (argument < 250) session->id = 0;
+}
+
+static void step_memory(struct machine *m, uint8_t operation, uint8_t argument, int *deferred_count)
+{
+    size_t index = m->scopes_count ? argument % m->scopes_count : 0;
+    switch (operation) {
+    case 10:
+        if (m->scopes_count < SCOPES_COUNT) m->scopes[m->scopes_count++] = hf_scope_open(m->o);
+        return;
+    case 11:
+    case 12:
+        if (m->scopes_count == 0) return;
+        if (operation == 11) hf_scope_reset(m->o, m->scopes[index]);
+        if (operation == 12) hf_scope_close(m->o, m->scopes[index]);
+        forget(m, index + 1, argument);
+        m->scopes_count = index + (operation == 11);
+        return;
+    case 13: {
+        hf_slice text = hf_format(m->o, "%0*u", argument, m->sum);
+        if (m->scopes_count > 0) text = hf_keep(m->o, m->scopes[index], text);
+        see(m, (uint8_t)text.data[text.size - 1]);
+        memset(hf_alloc(m->o, argument), 1, argument);
+        return;
+    }
+    case 14: hf_status_set(m->o, hf_bytes(&m->sum, sizeof m->sum)); return;
+    default: *deferred_count += 1; hf_defer(m->o, count_down, deferred_count);
+    }
+}
+
+static hf_status interpret(hf_orchestration *o, hf_slice start)
+{
+    const struct input *input = hf_orchestration_user(o);
+    struct machine m = { .o = o };
+    uint32_t at = 0;
+    if (start.size == sizeof at) memcpy(&at, start.data, sizeof at);
+    while (at + 1 < input->program_size) {
+        uint8_t operation = input->program[at] % 19, argument = input->program[at + 1];
+        at += 2;
+        if (operation == 16) return hf_continue_as_new(o, hf_bytes(&at, sizeof at));
+        if (operation == 17 && argument >= 128) return (hf_status)(argument % 6);
+        if (operation == 18 && argument >= 128) return hf_fail(o, "code", "%u", m.sum);
+        if (operation <= 5) step_work(&m, operation, argument);
+        if (operation >= 6 && operation <= 9) step_session(&m, operation, argument);
+        if (operation >= 10 && operation <= 15) {
+            step_memory(&m, operation, argument, input->deferred_count);
+        }
+    }
+    return hf_complete(o, hf_bytes(&m.sum, sizeof m.sum));
+}
+
+/* Messages that were posted, to be posted again. */
+struct posted {
+    struct hf_stored_message messages[POSTED_COUNT];
+    size_t count;
+};
+
+static void answer(struct hf_script *script, struct posted *posted, uint8_t argument, bool fails)
+{
+    hf_error error = { .status = HF_FAILED, .code = "bad" };
+    error.message[0] = (char)(argument % 16 + 'a');
+    if (script->works_count == 0) return;
+    uint64_t event_id = script->works[argument % script->works_count].event_id;
+    hf_script_answer(script, event_id, hf_bytes(&argument, argument % 2), fails ? &error : NULL);
+    if (posted->count == POSTED_COUNT) return;
+    posted->messages[posted->count++] = script->messages[script->messages_count - 1];
+}
+
+static void happen(struct hf_script *script, struct posted *posted, uint8_t what, uint8_t argument)
+{
+    const char queue[] = { 'q', (char)('0' + argument % 3), '\0' };
+    hf_slice payload = hf_bytes(&argument, 1);
+    switch (what % 8) {
+    case 0:
+    case 1:
+    case 2: answer(script, posted, argument, what % 8 == 2); break;
+    case 3:
+        hf_script_post(script, 0,
+                       hf_body_mailbox_message(hf_text(queue), payload, &script->memory));
+        break;
+    case 4:
+        if (argument >= 64) break;
+        hf_script_post(script, 0, hf_body_cancel_requested(hf_text(queue), &script->memory));
+        break;
+    case 5:
+        if (posted->count == 0) break;
+        struct hf_stored_message *again = &posted->messages[argument % posted->count];
+        hf_script_post(script, again->execution, again->body);
+        break;
+    case 6: hf_script_evict(script); break;
+    default: script->now_unix_ms += argument; hf_assert(hf_script_turn(script) == HF_OK);
+    }
+}
+
+static void run(struct hf_script *script, const struct input *input, bool always_evict)
+{
+    struct posted posted = { .count = 0 };
+    hf_script_init(script, interpret, input);
+    script->always_evict = always_evict;
+    script->options.sessions_max = 3;
+    for (size_t i = 0; i + 1 < input->happenings_size; i += 2) {
+        if (script->outcome != HF_OUTCOME_RUNNING) break;
+        happen(script, &posted, input->happenings[i], input->happenings[i + 1]);
+    }
+    hf_script_evict(script);
+    hf_assert(*input->deferred_count == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct hf_script live, replayed;
+    int deferred_count = 0;
+    if (size == 0) return 0;
+    size_t program_size = data[0] < size - 1 ? data[0] : size - 1;
+    struct input input = { .program = data + 1,
+                           .happenings = data + 1 + program_size,
+                           .program_size = program_size,
+                           .happenings_size = size - 1 - program_size,
+                           .deferred_count = &deferred_count };
+    run(&live, &input, false);
+    run(&replayed, &input, true);
+    hf_assert(live.decisions_size == replayed.decisions_size);
+    hf_assert(live.decisions_size == 0 ||
+              memcmp(live.decisions, replayed.decisions, live.decisions_size) == 0);
+    hf_script_release(&live);
+    hf_script_release(&replayed);
+    return 0;
+}

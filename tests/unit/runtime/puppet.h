@@ -1,0 +1,117 @@
+/* puppet.h: a store behind engine/store.h that keeps nothing: it hands out the turns and items that
+ * a test gives it, answers as the test says, and notes every command. For tests of what a runtime
+ * asks of a store, and of what it does with the answers. */
+#ifndef HF_TEST_PUPPET_H
+#define HF_TEST_PUPPET_H
+
+#include <pthread.h>
+
+#include "runtime/runtime.h"
+#include "tests/support/hf_test.h"
+
+enum {
+    PUPPET_LIMIT_MS = 60000,
+    PUPPET_NOTES_MAX = 8192,
+    PUPPET_GRANTS_MAX = 64,
+    PUPPET_VOIDS_MAX = 16,
+    PUPPET_REGISTRATION = 7,
+    PUPPET_EPOCH = 100
+};
+
+/* A command as it came, its slices copied into text. */
+struct puppet_note {
+    enum hf_store_command_kind kind;
+    hf_status status; /* that it was answered */
+    uint64_t instance, event_id; /* of the turn or item */
+    uint64_t reason, delay_ms;
+    bool is_counted; /* an abandonment */
+    uint64_t outcome, events_count, messages_count; /* of a committed turn */
+    uint64_t items_count, sessions_count; /* presented, or asked for */
+    uint64_t event_kind; /* of what completes an item; its code and payload are in text: "code|payload" */
+    char text[256];
+};
+
+/* One void to be told by check_held and renewals, until it was presented once. */
+struct puppet_void {
+    bool is_session;
+    uint64_t instance;
+    const char *code;
+};
+
+struct puppet {
+    struct hf_backend backend; /* first */
+    struct hf_test_directory directory;
+    int directory_file;
+    struct hf_arena arena; /* of bodies; the test's thread fills it before they are handed out */
+    hf_registry *registry;
+    hf_observer observer;
+    hf_store *store;
+
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    struct puppet_note *notes;
+    size_t notes_count;
+    char logs[1024][64]; /* names of log lines */
+    size_t logs_count;
+    struct hf_item_grant items[PUPPET_GRANTS_MAX];
+    size_t items_count;
+    struct hf_turn_grant turns[PUPPET_GRANTS_MAX];
+    size_t turns_count;
+    struct puppet_void voids[PUPPET_VOIDS_MAX];
+    size_t voids_count;
+    uint64_t lsn;
+
+    /* Knobs, under the mutex. */
+    enum hf_store_command_kind refused_kind; /* commands of this kind are answered so */
+    size_t refused_count;                    /* so often */
+    hf_status refused_status;
+    const char *refused_code;
+    hf_status view_status; /* not HF_OK: turn_view fails so */
+    struct hf_turn_view view;
+    bool is_held; /* commits wait at their beginning */
+    struct hf_registration_row others[2];
+    size_t others_count;
+};
+
+/* Makes a puppet, an empty registry and a store handle on it. */
+void puppet_open(struct puppet *self);
+/* Closes all; runtimes are freed before. */
+void puppet_close(struct puppet *self);
+/* Makes a runtime; starts it. options NULL: all defaults. */
+hf_runtime *puppet_worker(struct puppet *self, const hf_runtime_options *options);
+
+/* Gives an item: activity `name` with input, ordinary. Tells the runtimes. */
+void puppet_give_item(struct puppet *self, uint64_t instance, const char *name, const char *input);
+/* The same on incarnation 1 of session "desk" of that instance, claimed with that epoch. */
+void puppet_give_session_item(struct puppet *self, uint64_t instance, const char *name,
+                              uint64_t epoch);
+/* Gives a turn of the instance: its history begins with `orchestration` started, its inbox is what
+ * view says. */
+void puppet_give_turn(struct puppet *self, uint64_t instance, uint64_t head,
+                      const char *orchestration);
+/* Sets what turn_view tells: event 1 (started) and, with `answered` not 0, event 2 scheduled the
+ * activity `activity` whose completion with "done" is in the inbox. */
+void puppet_set_view(struct puppet *self, const char *orchestration, const char *activity,
+                     bool answered);
+/* Tells the runtimes of effects, as another process' ring would. */
+void puppet_ring(struct puppet *self, uint32_t effects);
+/* Makes token or claim of that instance void, and rings. */
+void puppet_void(struct puppet *self, bool is_session, uint64_t instance, const char *code);
+/* Refuses the next count commands of a kind. */
+void puppet_refuse(struct puppet *self, enum hf_store_command_kind kind, size_t count,
+                   hf_status status);
+/* Holds all commits, or lets them go. */
+void puppet_hold(struct puppet *self, bool is_held);
+
+/* Waits until count commands of that kind were noted; returns a copy of the last of them. */
+struct puppet_note puppet_wait(struct puppet *self, enum hf_store_command_kind kind, size_t count);
+/* How many were noted. */
+size_t puppet_count(struct puppet *self, enum hf_store_command_kind kind);
+/* Waits until a line of that event was logged. */
+void puppet_wait_log(struct puppet *self, const char *event);
+/* How many were. */
+size_t puppet_count_logs(struct puppet *self, const char *event);
+/* The value of a runtime's metric. */
+double puppet_metric(hf_runtime *runtime, const char *name);
+
+#endif

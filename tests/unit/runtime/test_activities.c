@@ -1,0 +1,418 @@
+/* The pool against a puppet store: what becomes of a delivery, for each way in which its function
+ * can end, be told to stop, or not be called at all. */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/event.h"
+#include "tests/unit/runtime/puppet.h"
+
+/* What activities share with their test. */
+struct place {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    int running, running_max, returned;
+    bool is_open;  /* `gate` returns */
+    char key[256]; /* the idempotency key that was seen last */
+};
+
+struct fixture {
+    struct puppet puppet;
+    struct place place;
+};
+
+static void place_enter(struct place *place)
+{
+    pthread_mutex_lock(&place->mutex);
+    if (++place->running > place->running_max) place->running_max = place->running;
+    pthread_cond_broadcast(&place->changed);
+    pthread_mutex_unlock(&place->mutex);
+}
+
+static void place_leave(struct place *place)
+{
+    pthread_mutex_lock(&place->mutex);
+    place->running--;
+    place->returned++;
+    pthread_cond_broadcast(&place->changed);
+    pthread_mutex_unlock(&place->mutex);
+}
+
+static void place_open(struct place *place)
+{
+    pthread_mutex_lock(&place->mutex);
+    place->is_open = true;
+    pthread_cond_broadcast(&place->changed);
+    pthread_mutex_unlock(&place->mutex);
+}
+
+struct expected {
+    struct place *place;
+    int running, returned;
+};
+
+static bool is_as_expected(void *context)
+{
+    const struct expected *expected = context;
+    pthread_mutex_lock(&expected->place->mutex);
+    bool is_so = expected->place->running == expected->running &&
+                 expected->place->returned == expected->returned;
+    pthread_mutex_unlock(&expected->place->mutex);
+    return is_so;
+}
+
+static void wait_place(struct place *place, int running, int returned)
+{
+    struct expected expected = { place, running, returned };
+    assert_true(hf_test_wait(PUPPET_LIMIT_MS, &expected, is_as_expected));
+}
+
+/* ---- activities ---------------------------------------------------------------------------------
+ */
+
+static hf_status reverse(hf_activity *a, hf_slice input)
+{
+    char text[64];
+    for (size_t i = 0; i < input.size; i++) text[i] = input.data[input.size - 1 - i];
+    return hf_activity_complete(a, hf_bytes(text, input.size));
+}
+
+static hf_status silent(hf_activity *a, hf_slice input)
+{
+    (void)a;
+    (void)input;
+    return HF_OK;
+}
+
+static hf_status refuse(hf_activity *a, hf_slice input)
+{
+    return hf_activity_fail(a, "card_declined", input, "by %s", "the bank");
+}
+
+static hf_status status_of(hf_activity *a, hf_slice input)
+{
+    int64_t status = 0;
+    (void)hf_activity_complete(a, hf_text("dropped"));
+    return hf_slice_to_i64(input, &status) ? (hf_status)status : HF_INVALID;
+}
+
+static hf_status large(hf_activity *a, hf_slice input)
+{
+    size_t size = 2 * 1024 * 1024;
+    char *bytes = calloc(1, size);
+    (void)input;
+    if (!bytes) abort();
+    hf_status status = hf_activity_complete(a, hf_bytes(bytes, size));
+    free(bytes);
+    return status;
+}
+
+/* Waits until it is told to stop; then returns what its input says. */
+static hf_status heed(hf_activity *a, hf_slice input)
+{
+    struct place *place = hf_activity_user(a);
+    place_enter(place);
+    bool is_told = hf_activity_wait_cancelled(a, UINT64_MAX);
+    if (!is_told || !hf_activity_is_cancelled(a)) abort();
+    hf_status status = status_of(a, input);
+    place_leave(place);
+    return status;
+}
+
+/* Waits until the test lets it go. */
+static hf_status gate(hf_activity *a, hf_slice input)
+{
+    struct place *place = hf_activity_user(a);
+    snprintf(place->key, sizeof place->key, "%s", hf_activity_about(a)->idempotency_key);
+    place_enter(place);
+    pthread_mutex_lock(&place->mutex);
+    while (!place->is_open) pthread_cond_wait(&place->changed, &place->mutex);
+    pthread_mutex_unlock(&place->mutex);
+    hf_status status = hf_activity_complete(a, input);
+    place_leave(place);
+    return status;
+}
+
+static int setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    assert_non_null(fixture);
+    struct place *place = &fixture->place;
+    pthread_mutex_init(&place->mutex, NULL);
+    pthread_cond_init(&place->changed, NULL);
+    puppet_open(&fixture->puppet);
+    const hf_activity_settings *settings = HF_WITH(hf_activity_settings, .user = place);
+    hf_registry *registry = fixture->puppet.registry;
+    hf_register_activity(registry, "reverse", reverse, settings);
+    hf_register_activity(registry, "silent", silent, settings);
+    hf_register_activity(registry, "refuse", refuse, settings);
+    hf_register_activity(registry, "status", status_of, settings);
+    hf_register_activity(registry, "large", large, settings);
+    hf_register_activity(registry, "heed", heed, settings);
+    hf_register_activity(registry, "gate", gate, settings);
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    puppet_close(&fixture->puppet);
+    pthread_cond_destroy(&fixture->place.changed);
+    pthread_mutex_destroy(&fixture->place.mutex);
+    free(fixture);
+    return 0;
+}
+
+/* ---- how functions end --------------------------------------------------------------------------
+ */
+
+static void assert_completion(const struct puppet_note *note, uint64_t kind, const char *text)
+{
+    assert_int_equal(note->event_kind, kind);
+    assert_string_equal(note->text, text);
+}
+
+/* What hf_activity_complete was given is the output; without it the output is empty. */
+static void test_output_is_sent(void **state)
+{
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    puppet_give_item(puppet, 1, "reverse", "abc");
+    struct puppet_note note = puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1);
+    assert_completion(&note, HF_EVENT_ACTIVITY_COMPLETED, "|cba");
+    assert_int_equal(note.instance, 1);
+    assert_int_equal(note.event_id, 2);
+    puppet_give_item(puppet, 2, "silent", "abc");
+    note = puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 2);
+    assert_completion(&note, HF_EVENT_ACTIVITY_COMPLETED, "|");
+    hf_runtime_free(runtime);
+}
+
+/* hf_activity_fail gives code and data; any other status fails with its name as the code, also
+ * HF_CANCELLED when nobody asked for it; an output set before is dropped. */
+static void test_failures_carry_their_codes(void **state)
+{
+    static const struct {
+        const char *name, *input, *text;
+    } cases[] = { { "refuse", "4711", "card_declined|4711" },
+                  { "status", "1", "HF_FAILED|" },
+                  { "status", "2", "HF_CANCELLED|" },
+                  { "status", "22", "HF_IO|" },
+                  { "large", "", "HF_TOO_LARGE|" } };
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    for (size_t i = 0; i < HF_COUNT_OF(cases); i++) {
+        puppet_give_item(puppet, i + 1, cases[i].name, cases[i].input);
+        struct puppet_note note = puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, i + 1);
+        assert_completion(&note, HF_EVENT_ACTIVITY_FAILED, cases[i].text);
+    }
+    hf_runtime_free(runtime);
+}
+
+/* An activity that is not registered is handed back uncounted, for growing delays; nothing is lost
+ * and nothing is completed. */
+static void test_unregistered_activity_is_handed_back_with_growing_delays(void **state)
+{
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    for (uint64_t i = 0; i < 8; i++) {
+        puppet_give_item(puppet, 1, "nobody", "");
+        struct puppet_note note = puppet_wait(puppet, HF_STORE_ABANDON_ITEM, i + 1);
+        assert_false(note.is_counted);
+        assert_int_equal(note.reason, HF_REASON_UNREGISTERED);
+        assert_int_equal(note.delay_ms, i < 6 ? 1000 << i : 60000);
+    }
+    puppet_wait_log(puppet, "activity.unregistered");
+    assert_int_equal(puppet_count(puppet, HF_STORE_COMPLETE_ITEM), 0);
+    hf_runtime_free(runtime);
+}
+
+/* An item whose event is damaged is handed back counted: it is the item's own fault. */
+static void test_unreadable_item_is_handed_back_counted(void **state)
+{
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    puppet_give_item(puppet, 1, "reverse", "abc");
+    puppet->items[0].body = hf_text("no event");
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    struct puppet_note note = puppet_wait(puppet, HF_STORE_ABANDON_ITEM, 1);
+    assert_true(note.is_counted);
+    assert_int_equal(note.delay_ms, 60000);
+    puppet_wait_log(puppet, "activity.unreadable");
+    hf_runtime_free(runtime);
+}
+
+/* ---- answers of the store -----------------------------------------------------------------------
+ */
+
+/* HF_STALE is expected: the result is dropped without a word. */
+static void test_stale_completion_is_dropped(void **state)
+{
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    puppet_refuse(puppet, HF_STORE_COMPLETE_ITEM, 1, HF_STALE);
+    puppet_give_item(puppet, 1, "reverse", "abc");
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1);
+    puppet_give_item(puppet, 2, "reverse", "abc");
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 2);
+    hf_runtime_free(runtime);
+    assert_int_equal(puppet_count(puppet, HF_STORE_COMPLETE_ITEM), 2);
+    assert_int_equal(puppet_count_logs(puppet, "activity.unsent"), 0);
+}
+
+/* A full disk passes: the completion is sent again until it is taken, and the function ran once. */
+static void test_refused_completion_is_sent_again(void **state)
+{
+    static const hf_status passing[] = { HF_DISK_FULL, HF_IO, HF_BUSY, HF_UNKNOWN };
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    size_t sent = 0;
+    for (size_t i = 0; i < HF_COUNT_OF(passing); i++) {
+        puppet_refuse(puppet, HF_STORE_COMPLETE_ITEM, 2, passing[i]);
+        puppet_give_item(puppet, i + 1, "reverse", "abc");
+        sent += 3;
+        struct puppet_note note = puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, sent);
+        assert_int_equal(note.status, HF_OK);
+        assert_completion(&note, HF_EVENT_ACTIVITY_COMPLETED, "|cba");
+    }
+    hf_runtime_stop(runtime, PUPPET_LIMIT_MS, NULL, NULL);
+    assert_ok(hf_runtime_join(runtime, NULL), NULL);
+    assert_true(puppet_metric(runtime, "activities_started") == HF_COUNT_OF(passing));
+    assert_true(puppet_metric(runtime, "command_retries") == 2 * HF_COUNT_OF(passing));
+    hf_runtime_free(runtime);
+    assert_int_equal(puppet_count_logs(puppet, "activity.unsent"), 0);
+}
+
+/* ---- slots --------------------------------------------------------------------------------------
+ */
+
+/* No more is asked for than can run at once; what is left is fetched as soon as there is room. */
+static void test_fetches_ask_for_free_threads_only(void **state)
+{
+    struct fixture *fixture = *state;
+    struct puppet *puppet = &fixture->puppet;
+    enum { THREADS_COUNT = 2, ITEMS_COUNT = 9 };
+    for (uint64_t i = 1; i <= ITEMS_COUNT; i++) puppet_give_item(puppet, i, "gate", "x");
+    hf_runtime *runtime = puppet_worker(
+        puppet, HF_WITH(hf_runtime_options, .activity_threads = THREADS_COUNT));
+    wait_place(&fixture->place, THREADS_COUNT, 0);
+    place_open(&fixture->place);
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, ITEMS_COUNT);
+    hf_runtime_free(runtime);
+    assert_int_equal(fixture->place.running_max, THREADS_COUNT);
+    for (size_t i = 0; i < puppet->notes_count; i++) {
+        if (puppet->notes[i].kind != HF_STORE_FETCH_ITEMS) continue;
+        assert_in_range(puppet->notes[i].items_count, 1, THREADS_COUNT);
+    }
+}
+
+/* A runtime without activity threads never asks for items. */
+static void test_runtime_without_threads_asks_for_no_items(void **state)
+{
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    puppet_give_item(puppet, 1, "reverse", "abc");
+    hf_runtime *runtime =
+        puppet_worker(puppet, HF_WITH(hf_runtime_options, .activity_threads = UINT32_MAX));
+    puppet_wait(puppet, HF_STORE_FETCH_TURNS, 2);
+    hf_runtime_free(runtime);
+    assert_int_equal(puppet_count(puppet, HF_STORE_FETCH_ITEMS), 0);
+}
+
+/* ---- being told to stop -------------------------------------------------------------------------
+ */
+
+/* A void token: the activity is told, by the ring alone, and whatever it returns is not sent. */
+static void test_void_token_stops_its_activity_and_nothing_is_sent(void **state)
+{
+    static const char *const inputs[] = { "0", "2", "22" };
+    struct fixture *fixture = *state;
+    struct puppet *puppet = &fixture->puppet;
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    for (size_t i = 0; i < HF_COUNT_OF(inputs); i++) {
+        puppet_give_item(puppet, i + 1, "heed", inputs[i]);
+        wait_place(&fixture->place, 1, (int)i);
+        puppet_void(puppet, false, i + 1, "superseded");
+        wait_place(&fixture->place, 0, (int)i + 1);
+    }
+    hf_runtime_free(runtime);
+    assert_int_equal(puppet_count(puppet, HF_STORE_COMPLETE_ITEM), 0);
+    assert_int_equal(puppet_count(puppet, HF_STORE_ABANDON_ITEM), 0);
+}
+
+/* A renewal tells the same, when no ring did, and presents what runs. */
+static void test_renewal_names_void_tokens(void **state)
+{
+    struct fixture *fixture = *state;
+    struct puppet *puppet = &fixture->puppet;
+    hf_runtime *runtime = puppet_worker(puppet, HF_WITH(hf_runtime_options, .item_lock_ms = 40));
+    puppet_give_item(puppet, 1, "heed", "0");
+    wait_place(&fixture->place, 1, 0);
+    puppet_wait(puppet, HF_STORE_RENEW, puppet_count(puppet, HF_STORE_RENEW) + 2);
+    assert_int_equal(puppet_wait(puppet, HF_STORE_RENEW, 1).items_count, 1);
+    pthread_mutex_lock(&puppet->mutex);
+    puppet->voids[puppet->voids_count++] = (struct puppet_void){ false, 1, "item_final" };
+    pthread_mutex_unlock(&puppet->mutex);
+    wait_place(&fixture->place, 0, 1);
+    hf_runtime_free(runtime);
+    assert_int_equal(puppet_count(puppet, HF_STORE_COMPLETE_ITEM), 0);
+}
+
+/* A failing renewal stops nothing: only a void token does. */
+static void test_failing_renewal_stops_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct puppet *puppet = &fixture->puppet;
+    puppet_refuse(puppet, HF_STORE_RENEW, 5, HF_IO);
+    hf_runtime *runtime = puppet_worker(puppet, HF_WITH(hf_runtime_options, .item_lock_ms = 20));
+    puppet_give_item(puppet, 1, "gate", "kept");
+    puppet_wait(puppet, HF_STORE_RENEW, 8);
+    place_open(&fixture->place);
+    struct puppet_note note = puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1);
+    assert_completion(&note, HF_EVENT_ACTIVITY_COMPLETED, "|kept");
+    hf_runtime_free(runtime);
+}
+
+/* Each delivery of an item has the same idempotency key, another item another. */
+static void test_idempotency_key_is_of_the_item(void **state)
+{
+    struct fixture *fixture = *state;
+    struct puppet *puppet = &fixture->puppet;
+    char first[256];
+    place_open(&fixture->place);
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    puppet_give_item(puppet, 1, "gate", "");
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1);
+    snprintf(first, sizeof first, "%s", fixture->place.key);
+    puppet_give_item(puppet, 1, "gate", "");
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 2);
+    assert_string_equal(fixture->place.key, first);
+    assert_string_equal(first, "thing/1/1/2");
+    puppet_give_item(puppet, 2, "gate", "");
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 3);
+    assert_string_not_equal(fixture->place.key, first);
+    hf_runtime_free(runtime);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_output_is_sent, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_failures_carry_their_codes, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_unregistered_activity_is_handed_back_with_growing_delays, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_unreadable_item_is_handed_back_counted, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_stale_completion_is_dropped, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refused_completion_is_sent_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_fetches_ask_for_free_threads_only, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_runtime_without_threads_asks_for_no_items, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_void_token_stops_its_activity_and_nothing_is_sent,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_renewal_names_void_tokens, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_failing_renewal_stops_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_idempotency_key_is_of_the_item, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -105,10 +105,11 @@ int main(void)
     if (!status) status = hf_runtime_new(store, registry, NULL, &runtime, &error);
     if (!status) status = hf_runtime_start(runtime, &error);
     if (!status) status = talk_to(store, &done, &error);
-    if (!status)
+    if (!status) {
         printf(HF_FMT " words\n", HF_ARG(done->output));
-    else
+    } else {
         fprintf(stderr, "conversation: %s: %s\n", hf_status_name(status), error.message);
+    }
 
     hf_instance_free(done);
     hf_runtime_free(runtime);

@@ -35,10 +35,11 @@ int main(void)
     if (!status) status = hf_start(store, "greeting-1", "hello", hf_text("world"), &error);
     if (status == HF_EXISTS) status = HF_OK; /* run again: the instance is there already */
     if (!status) status = hf_wait(store, "greeting-1", 10000, &done, &error);
-    if (!status)
+    if (!status) {
         printf(HF_FMT "\n", HF_ARG(done->output));
-    else
+    } else {
         fprintf(stderr, "hello: %s: %s\n", hf_status_name(status), error.message);
+    }
 
     hf_instance_free(done);
     hf_runtime_free(runtime); /* stops it, and waits, when it still runs */

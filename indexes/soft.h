@@ -2,10 +2,12 @@
  * the fold reads only whether an instance is locked. All times here are boot-time milliseconds,
  * named _boot_ms; nobody here reads a clock.
  *
- *   leases            registration -> items deadline 8, sessions deadline 8 (little-endian), boot
- * id turn_locks        instance -> registration 8, nonce 8, head 8, not before 8 (little-endian)
+ *   leases            registration -> items deadline 8, sessions deadline 8, boot id
+ *   turn_locks        instance -> registration 8, nonce 8, head 8, not before 8
  *   turn_locks_owned  (registration, instance) -> empty; only when registration is not 0
  *   turns_held        (not before, instance) -> empty; only when registration is 0
+ *
+ * Numbers in rows are little-endian.
  *
  * The law of locks: turns_due holds the row of an instance if and only if its turn_due_lsn is not 0
  * and it has no turn_locks row. So a lock is put and released through the calls below, or by the

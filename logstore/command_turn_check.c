@@ -1,8 +1,9 @@
 /* The form of a turn that is to be committed: whatever its caller wrote, behind this check it can
- * be encoded, and it fits the instance's events and inbox.
+ * be encoded, and it fits the instance's events, inbox and sessions.
  *
- * What it does not look at: whether sessions, carried events and pending work fit. The fold proves
- * those against the rows as it goes, and refuses with HF_CORRUPT. */
+ * What it does not look at: whether a turn names anything twice, and whether one that continues as
+ * new has cancelled all that was pending. The fold proves those as it goes, and refuses them with
+ * HF_CORRUPT; the transaction is taken back then. */
 #include "logstore/command.h"
 
 #include "engine/base/assert.h"

@@ -445,9 +445,8 @@ static hf_status session_take(struct fetch *self, const struct hf_row_session *s
                                 (unsigned long long)session->id.incarnation);
     }
     pick_add(self, &oldest->head, is_claimed);
-    self->picks.items[self->picks.items_count - 1].first_in_claim = is_claimed ||
-                                                                    session->delivered_in_claim ==
-                                                                        0;
+    struct hf__pick *pick = &self->picks.items[self->picks.items_count - 1];
+    pick->first_in_claim = is_claimed || session->delivered_in_claim == 0;
     return source_advance(self, oldest);
 }
 

@@ -1,9 +1,9 @@
 /* The open store, as the files of logstore/ share it.
  *
- *   hf_backend_open          backend.c   checks, identity, generation; makes the struct hf__store
- *   commit                   commit.c    one write transaction for a batch: hf__command_run for
- * each hf__command_run          command.c   one command: check, then records through
- * hf__step_append reads of the contract    read*.c     each in a pooled read transaction
+ *   hf_backend_open        backend.c   checks, identity, generation; makes the struct hf__store
+ *   commit                 commit.c    one write transaction for a batch
+ *   hf__command_run        command.c   one command: check, then records by hf__step_append
+ *   reads of the contract  read*.c     each in a pooled read transaction
  *
  * Two laws for commands:
  *  1. All checks come before the first write: a command that returns something else than HF_OK has

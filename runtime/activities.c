@@ -1,5 +1,5 @@
-/* The pool of activity threads, and the end of each delivery. Not the calls of an activity's author:
- * those are in activity_calls.c.
+/* The pool of activity threads, and the end of each delivery. Not the calls of an activity's
+ * author: those are in activity_calls.c.
  *
  * What becomes of a delivery when its function returns (or cannot be called):
  *
@@ -103,8 +103,8 @@ static struct hf_activity *slot_take(struct hf__activities *self)
 static void slot_settle(struct hf_activity *activity)
 {
     struct hf__activities *self = &activity->runtime->activities;
-    bool is_busy =
-        activity->state == HF__ACTIVITY_QUEUED || activity->state == HF__ACTIVITY_RUNNING;
+    bool is_busy = activity->state == HF__ACTIVITY_QUEUED ||
+                   activity->state == HF__ACTIVITY_RUNNING;
     if (is_busy || activity->is_sending) return;
     hf_assert(self->held_count > 0);
     activity->state = HF__ACTIVITY_FREE;
@@ -177,8 +177,7 @@ static void activity_done(struct hf__submission *submission)
     bool is_completion = command->kind == HF_STORE_COMPLETE_ITEM;
     if (command->status == HF_OK && is_completion) {
         hf__metrics_add(&runtime->metrics,
-                        activity->failure.status ? HF__ACTIVITIES_FAILED
-                                                 : HF__ACTIVITIES_COMPLETED,
+                        activity->failure.status ? HF__ACTIVITIES_FAILED : HF__ACTIVITIES_COMPLETED,
                         1);
     }
     if (command->status == HF_STALE) hf__metrics_add(&runtime->metrics, HF__ACTIVITIES_VOIDED, 1);
@@ -348,8 +347,8 @@ static void log_unusable(const struct hf_activity *activity, const char *event,
 static hf_status activity_find(struct hf_activity *activity, hf_error *error)
 {
     hf_slice name;
-    hf_status status =
-        hf_body_read_activity(activity->body, &activity->arena, &name, &activity->input, error);
+    hf_status status = hf_body_read_activity(activity->body, &activity->arena, &name,
+                                             &activity->input, error);
     if (status != HF_OK) return status;
     const char *text = hf_arena_text(&activity->arena, name);
     if (!text) return hf_error_set(error, HF_NO_MEMORY, "no memory for an activity's name");
@@ -483,8 +482,8 @@ void hf__activities_join(hf_runtime *runtime)
 
 bool hf__activity_is_held(const struct hf_activity *activity)
 {
-    bool is_busy =
-        activity->state == HF__ACTIVITY_QUEUED || activity->state == HF__ACTIVITY_RUNNING;
+    bool is_busy = activity->state == HF__ACTIVITY_QUEUED ||
+                   activity->state == HF__ACTIVITY_RUNNING;
     return is_busy && !activity->gave_up && atomic_load(&activity->stop) != HF__STOP_VOID;
 }
 

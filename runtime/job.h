@@ -1,6 +1,6 @@
-/* A job: a command that must get an answer, because work would be stuck without: completing an item,
- * committing a turn, handing either back. Refused for want of room, memory or luck, it is tried
- * again with the next tick, until the runtime's grace period is over. */
+/* A job: a command that must get an answer, because work would be stuck without: completing an
+ * item, committing a turn, handing either back. Refused for want of room, memory or luck, it is
+ * tried again with the next tick, until the runtime's grace period is over. */
 #ifndef HF_RUNTIME_JOB_H
 #define HF_RUNTIME_JOB_H
 

@@ -24,7 +24,7 @@ enum {
     ITEM_LOCK_DEFAULT_MS = 30000
 };
 
-static const uint64_t RUNTIME_MAGIC = 0x656d69746e757268U;   /* "hruntime" */
+static const uint64_t RUNTIME_MAGIC = 0x656d69746e757268U;     /* "hruntime" */
 static const uint64_t LOCK_MAX_MS = 366ULL * 24 * 3600 * 1000; /* a year: sums cannot overflow */
 
 void hf__runtime_assert(const hf_runtime *runtime)
@@ -242,16 +242,47 @@ static hf_status start_register(hf_runtime *runtime, hf_error *error)
     struct hf__submission submission;
     struct hf__deadlines deadlines = hf__upkeep_deadlines(runtime);
     hf__submission_init(&submission, runtime->heap, HF_STORE_REGISTER);
-    submission.command.register_worker =
-        (struct hf_store_register){ .worker_id = hf_text(runtime->worker_id),
-                                    .life = hf_text(runtime->life.name),
-                                    .boot_id = runtime->store->seams.boot_id,
-                                    .pid = (uint64_t)runtime->process,
-                                    .items_deadline_boot_ms = deadlines.items_boot_ms,
-                                    .sessions_deadline_boot_ms = deadlines.sessions_boot_ms };
+    submission.command.register_worker = (struct hf_store_register){
+        .worker_id = hf_text(runtime->worker_id),
+        .life = hf_text(runtime->life.name),
+        .boot_id = runtime->store->seams.boot_id,
+        .pid = (uint64_t)runtime->process,
+        .items_deadline_boot_ms = deadlines.items_boot_ms,
+        .sessions_deadline_boot_ms = deadlines.sessions_boot_ms
+    };
     hf_status status = hf__store_call(runtime->store, &submission, error);
-    if (status == HF_OK) runtime->registration = submission.command.register_worker.out_registration;
+    if (status == HF_OK) {
+        runtime->registration = submission.command.register_worker.out_registration;
+    }
     hf__submission_release(&submission);
+    return status;
+}
+
+/* The life of a former start of the same worker, which HF_STORE_REGISTER ends when it is dead.
+ * data NULL: there is none. In arena. */
+static hf_slice former_life(hf_runtime *runtime, struct hf_arena *arena)
+{
+    struct hf_backend *backend = runtime->store->backend;
+    struct hf_registration_row *rows = NULL;
+    size_t count = 0;
+    hf_error error;
+    hf_status status = backend->ops->registrations(backend, arena, &rows, &count, &error);
+    for (size_t i = 0; status == HF_OK && i < count; i++) {
+        bool is_same = hf_slice_equal(rows[i].worker_id, hf_text(runtime->worker_id));
+        if (is_same && !rows[i].ended) return rows[i].life;
+    }
+    return (hf_slice)HF_EMPTY;
+}
+
+/* Registers; whoever ends a registration removes its life file. */
+static hf_status start_anew(hf_runtime *runtime, hf_error *error)
+{
+    struct hf_arena arena;
+    hf_arena_init(&arena, runtime->heap);
+    hf_slice former = former_life(runtime, &arena);
+    hf_status status = start_register(runtime, error);
+    if (status == HF_OK && former.data) hf__lives_remove(runtime->store->lives, former);
+    hf_arena_release(&arena);
     return status;
 }
 
@@ -260,10 +291,11 @@ static void start_unregister(hf_runtime *runtime)
 {
     struct hf__submission submission;
     hf__submission_init(&submission, runtime->heap, HF_STORE_END_REGISTRATION);
-    submission.command.end_registration =
-        (struct hf_store_end_registration){ .registration = runtime->registration,
-                                            .reason = HF_REASON_SHUTDOWN,
-                                            .by = runtime->registration };
+    submission.command.end_registration = (struct hf_store_end_registration){
+        .registration = runtime->registration,
+        .reason = HF_REASON_SHUTDOWN,
+        .by = runtime->registration
+    };
     hf_status status = hf__store_call(runtime->store, &submission, NULL);
     if (status != HF_OK) runtime->registration = 0;
     hf__submission_release(&submission);
@@ -298,6 +330,7 @@ static hf_status start_listening(hf_runtime *runtime, hf_error *error)
     hf_status status = hf__store_listen(runtime->store, &runtime->listener, error);
     uv_mutex_lock(&runtime->mutex);
     runtime->is_listening = status == HF_OK;
+    runtime->has_begun = true;
     hf__runtime_wake(runtime, HF__WAKE_LOOK | HF__WAKE_TIMERS | HF__WAKE_RECLAIM);
     uv_mutex_unlock(&runtime->mutex);
     return status;
@@ -308,7 +341,7 @@ static hf_status runtime_start(hf_runtime *runtime, hf_error *error)
     hf_status status = hf__loop_open(runtime, error);
     if (status != HF_OK) return status;
     status = hf__life_open(runtime->store->lives, &runtime->life, error);
-    if (status == HF_OK) status = start_register(runtime, error);
+    if (status == HF_OK) status = start_anew(runtime, error);
     if (status == HF_OK) status = start_threads(runtime, error);
     if (status == HF_OK) {
         status = start_listening(runtime, error);

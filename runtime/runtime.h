@@ -16,24 +16,24 @@
 #include "runtime/activities.h"
 #include "runtime/claims.h"
 #include "runtime/dispatch.h"
-#include "runtime/upkeep.h"
 #include "runtime/metrics.h"
 #include "runtime/shutdown.h"
 #include "runtime/store.h"
 #include "runtime/timers.h"
 #include "runtime/turns.h"
+#include "runtime/upkeep.h"
 
 /* What wakes the loop thread. */
 enum hf__wake {
-    HF__WAKE_LOOK = 1,      /* work may have come from another process */
-    HF__WAKE_HELD = 2,      /* something of somebody's is void */
-    HF__WAKE_TIMERS = 4,    /* a timer was set */
-    HF__WAKE_RECLAIM = 8,   /* rows wait to be moved */
-    HF__WAKE_BURY = 16,     /* memory of sessions waits for its destructor */
+    HF__WAKE_LOOK = 1,       /* work may have come from another process */
+    HF__WAKE_HELD = 2,       /* something of somebody's is void */
+    HF__WAKE_TIMERS = 4,     /* a timer was set */
+    HF__WAKE_RECLAIM = 8,    /* rows wait to be moved */
+    HF__WAKE_BURY = 16,      /* memory of sessions waits for its destructor */
     HF__WAKE_UPKEEP = 32,    /* an answer to the lease's commands */
-    HF__WAKE_FIRED = 64,    /* an answer to the firing of timers */
+    HF__WAKE_FIRED = 64,     /* an answer to the firing of timers */
     HF__WAKE_SHUTDOWN = 128, /* something of the shutdown has moved on */
-    HF__WAKE_FENCED = 256   /* the store refused us as ended */
+    HF__WAKE_FENCED = 256    /* the store refused us as ended */
 };
 
 enum hf__runtime_state {
@@ -85,6 +85,7 @@ struct hf_runtime {
     uv_mutex_t mutex;
     uv_cond_t changed; /* state has changed */
     enum hf__runtime_state state;
+    bool has_begun;    /* its start is over: from now on it may stop */
     bool is_listening; /* told of effects */
     bool is_fenced;    /* our registration was ended by others */
 
@@ -122,7 +123,8 @@ HF_MUST_CHECK hf_status hf__loop_start(hf_runtime *runtime, hf_error *error);
 void hf__loop_end(hf_runtime *runtime);
 /* Closes a loop that never ran. */
 void hf__loop_discard(hf_runtime *runtime);
-/* What the loop thread is told by commits here and rings from elsewhere: hf__listener.on_effects. */
+/* What the loop thread is told by commits here and rings from elsewhere: hf__listener.on_effects.
+ */
 void hf__loop_effects(struct hf__listener *listener, uint32_t effects);
 
 #endif

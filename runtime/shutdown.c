@@ -72,16 +72,17 @@ static void release_idle(hf_runtime *runtime)
     if (!hf__task_prepare(task, HF_STORE_RELEASE_SESSIONS)) return;
     uv_mutex_lock(&runtime->mutex);
     size_t max = runtime->claims.owned_count;
-    struct hf_session_claim *sessions =
-        hf_arena_array(&task->submission.arena, max, sizeof *sessions);
+    struct hf_session_claim *sessions = hf_arena_array(&task->submission.arena, max,
+                                                       sizeof *sessions);
     size_t count = sessions ? idle_collect(runtime, sessions, max) : 0;
     uv_mutex_unlock(&runtime->mutex);
     if (count == 0) return;
-    task->submission.command.release_sessions =
-        (struct hf_store_release_sessions){ .registration = runtime->registration,
-                                            .reason = HF_REASON_SHUTDOWN,
-                                            .sessions = sessions,
-                                            .sessions_count = count };
+    task->submission.command.release_sessions = (struct hf_store_release_sessions){
+        .registration = runtime->registration,
+        .reason = HF_REASON_SHUTDOWN,
+        .sessions = sessions,
+        .sessions_count = count
+    };
     hf__task_submit(task);
 }
 
@@ -145,7 +146,8 @@ static void shutdown_begin(hf_runtime *runtime)
 {
     struct hf__shutdown *self = &runtime->shutdown;
     uv_mutex_lock(&runtime->mutex);
-    bool is_asked = self->is_asked;
+    /* Not before the start is over: what it makes last would outlive the end. */
+    bool is_asked = self->is_asked && runtime->has_begun;
     uint64_t grace_ms = self->grace_ms;
     if (is_asked) {
         runtime->state = HF__RUNTIME_STOPPING;
@@ -184,10 +186,11 @@ static void registration_end(hf_runtime *runtime)
 {
     struct hf__task *task = &runtime->shutdown.end;
     if (!hf__task_prepare(task, HF_STORE_END_REGISTRATION)) return;
-    task->submission.command.end_registration =
-        (struct hf_store_end_registration){ .registration = runtime->registration,
-                                            .reason = HF_REASON_SHUTDOWN,
-                                            .by = runtime->registration };
+    task->submission.command.end_registration = (struct hf_store_end_registration){
+        .registration = runtime->registration,
+        .reason = HF_REASON_SHUTDOWN,
+        .by = runtime->registration
+    };
     runtime->shutdown.endings_count++;
     hf__task_submit(task);
 }

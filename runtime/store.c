@@ -6,11 +6,7 @@
  * tell effects), then those who wait, then the hearing thread. */
 #include "runtime/store.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine/base/assert.h"
@@ -20,36 +16,6 @@ static const uint64_t STORE_MAGIC = UINT64_C(0x686f6c6466617374); /* "holdfast" 
 
 /* ---- the world ----------------------------------------------------------------------------------
  */
-
-static uint64_t clock_ms(clockid_t which)
-{
-    struct timespec now;
-    int failed = clock_gettime(which, &now);
-    hf_assert(failed == 0);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static uint64_t real_boot_ms(void *self)
-{
-    (void)self;
-    return clock_ms(CLOCK_BOOTTIME);
-}
-
-static uint64_t real_wall_unix_ms(void *self)
-{
-    (void)self;
-    return clock_ms(CLOCK_REALTIME);
-}
-
-static void world_random(void *self, void *bytes, size_t size)
-{
-    (void)self;
-    for (size_t filled = 0; filled < size;) {
-        ssize_t got = getrandom((char *)bytes + filled, size - filled, 0);
-        if (got < 0) hf_assert(errno == EINTR);
-        if (got > 0) filled += (size_t)got;
-    }
-}
 
 /* While the backend is being opened there is no table yet; nobody is declared dead then. */
 static bool world_is_alive(void *self, hf_slice life)
@@ -70,23 +36,6 @@ static void world_log(void *self, const hf_log_line *line)
     if (hf__log_wants(store->observer, line->level)) {
         store->observer->log(store->observer->self, line);
     }
-}
-
-/* Reads the id of the machine's present boot, without its newline. */
-static hf_status boot_id_read(char *boot_id, size_t size, hf_error *error)
-{
-    static const char path[] = "/proc/sys/kernel/random/boot_id";
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = file < 0 ? -1 : read(file, boot_id, size - 1);
-    int failed = errno;
-    if (file >= 0) close(file);
-    if (got <= 0) {
-        return hf_error_system(error, HF_IO, got < 0 ? failed : 0,
-                               "cannot read %s: is /proc mounted?", path);
-    }
-    boot_id[got] = '\0';
-    boot_id[strcspn(boot_id, "\n")] = '\0';
-    return HF_OK;
 }
 
 /* ---- options ------------------------------------------------------------------------------------
@@ -134,10 +83,7 @@ static void store_configure(hf_store *self, const struct hf__store_setup *setup,
     self->magic = STORE_MAGIC;
     self->process = getpid();
     self->observer = options->observer;
-    self->real_clock = (hf_clock){ .size = sizeof self->real_clock,
-                                   .boot_ms = real_boot_ms,
-                                   .wall_unix_ms = real_wall_unix_ms };
-    self->clock = options->clock ? options->clock : &self->real_clock;
+    self->clock = options->clock ? options->clock : hf_world_clock();
     self->payload_size_max = options->payload_size_max;
     if (self->payload_size_max == 0) self->payload_size_max = HF__PAYLOAD_SIZE_DEFAULT;
     self->call_deadline_ms = setup->call_deadline_ms;
@@ -147,7 +93,7 @@ static void store_configure(hf_store *self, const struct hf__store_setup *setup,
     self->seams = (struct hf_seams){ .allocator = self->heap,
                                      .clock = self->clock,
                                      .self = self,
-                                     .random = world_random,
+                                     .random = hf_world_random,
                                      .is_alive = world_is_alive,
                                      .boot_id = hf_text(self->boot_id),
                                      .fault = setup->fault ? world_fault : NULL,
@@ -223,7 +169,7 @@ static hf_status store_open_backend(hf_store *self, const struct hf__store_setup
                                                .preallocate_size = options->preallocate_size,
                                                .renew_period_ms = HF__RENEW_PERIOD_MS,
                                                .seams = &self->seams };
-    hf_status status = boot_id_read(self->boot_id, sizeof self->boot_id, error);
+    hf_status status = hf_world_boot_id(self->boot_id, error);
     if (status != HF_OK) return status;
     self->seams.boot_id = hf_text(self->boot_id);
     return setup->open(setup->self, &wanted, &self->backend, error);

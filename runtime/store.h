@@ -10,9 +10,9 @@
 #include "runtime/log.h"
 #include "runtime/ring.h"
 #include "runtime/waiters.h"
+#include "runtime/world.h"
 
 enum {
-    HF__BOOT_ID_SIZE = 64,
     HF__CALL_DEADLINE_MS = 10000, /* a blocking call that was not begun by then is withdrawn:
                                      HF_BUSY */
     HF__PAYLOAD_SIZE_DEFAULT = 1024 * 1024,
@@ -31,8 +31,7 @@ struct hf_store {
     uint64_t payload_size_max;
     uint64_t call_deadline_ms;
 
-    hf_clock real_clock; /* behind clock when none was given */
-    char boot_id[HF__BOOT_ID_SIZE];
+    char boot_id[HF_BOOT_ID_SIZE];
     int (*fault)(void *self, enum hf_fault_point point); /* of tests; NULL: none */
     void *fault_self;
     struct hf_seams seams; /* as given to the backend; seams.boot_id for HF_STORE_REGISTER,

@@ -1,5 +1,6 @@
-/* Waking for durable timers. The wall clock says when one is due; the alarm runs on the loop's clock
- * and is set anew at least once a second, so that a jump of the wall clock delays nothing longer.
+/* Waking for durable timers. The wall clock says when one is due; the alarm runs on the loop's
+ * clock and is set anew at least once a second, so that a jump of the wall clock delays nothing
+ * longer.
  *
  * Every runtime of a store sets its alarm for the same timer; the first to fire it leaves nothing
  * for the others. */

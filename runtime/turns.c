@@ -2,8 +2,8 @@
  * committed, the store's.
  *
  * The happy path: a grant comes to the thread of its instance; the thread reads history and inbox,
- * runs the turn, submits its decision, and goes on with others. The answer comes back to the thread:
- * committed, the execution stays live at the new head.
+ * runs the turn, submits its decision, and goes on with others. The answer comes back to the
+ * thread: committed, the execution stays live at the new head.
  *
  * Laws:
  *   1. An execution is made, run, kept and freed on one thread.
@@ -192,12 +192,13 @@ static void turn_abandon(struct hf__turn *turn, struct give_back how)
     hf_execution_free(turn->execution);
     turn->execution = NULL;
     hf__submission_reset(&turn->job.submission, HF_STORE_ABANDON_TURN);
-    turn->job.submission.command.abandon_turn =
-        (struct hf_store_abandon_turn){ .token = turn->grant.token,
-                                        .registration = turn->thread->runtime->registration,
-                                        .counted = how.counted,
-                                        .reason = how.reason,
-                                        .delay_ms = how.delay_ms };
+    turn->job.submission.command.abandon_turn = (struct hf_store_abandon_turn){
+        .token = turn->grant.token,
+        .registration = turn->thread->runtime->registration,
+        .counted = how.counted,
+        .reason = how.reason,
+        .delay_ms = how.delay_ms
+    };
     turn_submit(turn, HF__TURN_ABANDONING);
 }
 
@@ -294,10 +295,9 @@ static void turn_granted(struct hf__turn *turn)
         turn_give_up(turn);
         return;
     }
-    turn->job.submission.command.commit_turn =
-        (struct hf_store_commit_turn){ .token = turn->grant.token,
-                                       .registration = runtime->registration,
-                                       .turn = &turn->decision };
+    turn->job.submission.command.commit_turn = (struct hf_store_commit_turn){
+        .token = turn->grant.token, .registration = runtime->registration, .turn = &turn->decision
+    };
     turn_submit(turn, HF__TURN_COMMITTING);
 }
 

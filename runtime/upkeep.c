@@ -82,17 +82,17 @@ static void held_add_sessions(hf_runtime *runtime, struct hf__held *held,
 static bool held_collect(hf_runtime *runtime, struct hf_arena *arena, struct hf__held *out_held)
 {
     struct hf__deadlines deadlines = hf__upkeep_deadlines(runtime);
-    *out_held = (struct hf__held){ .renew = { .registration = runtime->registration,
-                                              .items_deadline_boot_ms = deadlines.items_boot_ms,
-                                              .sessions_deadline_boot_ms =
-                                                  deadlines.sessions_boot_ms } };
+    *out_held = (struct hf__held){ .renew = {
+                                       .registration = runtime->registration,
+                                       .items_deadline_boot_ms = deadlines.items_boot_ms,
+                                       .sessions_deadline_boot_ms = deadlines.sessions_boot_ms } };
     uv_mutex_lock(&runtime->mutex);
     size_t items_max = runtime->activities.held_count;
     size_t sessions_max = runtime->claims.owned_count;
     struct hf_item_token *tokens = hf_arena_array(arena, items_max, sizeof *tokens);
     struct hf_session_claim *sessions = hf_arena_array(arena, sessions_max, sizeof *sessions);
-    out_held->activities =
-        (struct hf_activity **)hf_arena_array(arena, items_max, sizeof *out_held->activities);
+    out_held->activities = (struct hf_activity **)hf_arena_array(arena, items_max,
+                                                                 sizeof *out_held->activities);
     bool has_memory = !arena->failed;
     if (has_memory) held_add_items(runtime, out_held, tokens);
     if (has_memory) held_add_sessions(runtime, out_held, sessions);
@@ -160,8 +160,8 @@ static void held_settle(hf_runtime *runtime, const struct hf__held *held,
 {
     for (size_t i = 0; i < answer->out_voids_count; i++) {
         const struct hf_void *each = &answer->out_voids[i];
-        hf_assert(each->index < (each->is_session ? held->renew.sessions_count
-                                                  : held->renew.items_count));
+        hf_assert(each->index <
+                  (each->is_session ? held->renew.sessions_count : held->renew.items_count));
         if (each->is_session) session_void(runtime, held, each);
     }
     for (size_t i = 0; i < answer->out_voids_count; i++) {
@@ -179,8 +179,7 @@ void hf__upkeep_check(hf_runtime *runtime)
     hf_arena_reset(&self->scratch);
     if (!held_collect(runtime, &self->scratch, &held)) return;
     if (held.renew.items_count == 0 && held.renew.sessions_count == 0) return;
-    hf_status status =
-        backend->ops->check_held(backend, &held.renew, &self->scratch, &error);
+    hf_status status = backend->ops->check_held(backend, &held.renew, &self->scratch, &error);
     if (status == HF_OK) held_settle(runtime, &held, &held.renew);
     if (status == HF_STALE) hf__upkeep_lost(runtime);
 }
@@ -248,10 +247,9 @@ static void death_declare(hf_runtime *runtime, const struct hf_registration_row 
 {
     struct hf__task *task = &runtime->upkeep.bury_dead;
     if (!hf__task_prepare(task, HF_STORE_END_REGISTRATION)) return;
-    task->submission.command.end_registration =
-        (struct hf_store_end_registration){ .registration = row->registration,
-                                            .reason = HF_REASON_DEAD,
-                                            .by = runtime->registration };
+    task->submission.command.end_registration = (struct hf_store_end_registration){
+        .registration = row->registration, .reason = HF_REASON_DEAD, .by = runtime->registration
+    };
     hf__log(runtime->store->observer,
             &(hf_log_line){ .level = HF_LOG_WARN,
                             .event = "worker.dead",

@@ -5,7 +5,9 @@
 
 #include "runtime/task.h"
 
-enum { HF__PROBE_MS = 250 }; /* how often others are looked at: deaths are noticed within a second */
+enum {
+    HF__PROBE_MS = 250
+}; /* how often others are looked at: deaths are noticed within a second */
 
 struct hf_activity;
 

@@ -169,10 +169,11 @@ static int sessions_count(struct demo *demo, const struct worker *worker)
     FILE *lines = sessions_run(demo, true, file) == 0 ? fdopen(file, "r") : NULL;
     if (lines) rewind(lines);
     while (lines && fgets(line, sizeof line, lines)) count += strstr(line, wanted) != NULL;
-    if (lines)
+    if (lines) {
         fclose(lines);
-    else
+    } else {
         close(file);
+    }
     unlink(path);
     return count;
 }

@@ -123,10 +123,11 @@ static hf_status timeline_visit(void *self, const struct hf_log_visit *visit)
     hf_arena_reset(&timeline->store.arena);
     if (timeline->start_unix_ms == 0) timeline->start_unix_ms = record->wall_unix_ms;
     hf_status status = hf_decode(layout, record->body, &timeline->store.arena, &body, &error);
-    if (status)
+    if (status) {
         tool_fail(&error);
-    else
+    } else {
         tell(timeline, record, &body);
+    }
     return status;
 }
 

@@ -94,10 +94,11 @@ int tool_instances(const struct tool_arguments *arguments)
             hf_slice result;
             status = instance_result(&rows[i], &store.arena, &result, &error);
             if (status) break;
-            if (arguments->json)
+            if (arguments->json) {
                 instance_json(&store, &rows[i], result);
-            else
+            } else {
                 instance_text(&rows[i], result);
+            }
             after = rows[i].number;
         }
         if (status) failed = tool_fail(&error);
@@ -163,10 +164,11 @@ int tool_history(const struct tool_arguments *arguments)
         struct hf_event event;
         status = hf_event_decode(view.events[i].body, &store.arena, &event, &error);
         if (status) break;
-        if (arguments->json)
+        if (arguments->json) {
             event_json(&store, &view.events[i], &event);
-        else
+        } else {
             event_text(&view.events[i], &event);
+        }
     }
     if (status) failed = tool_fail(&error);
     tool_close(&store);
@@ -195,10 +197,11 @@ static void session_json(struct tool_store *store, const struct hf_session_row *
 static void session_text(const struct hf_session_row *row)
 {
     char owner[300];
-    if (row->owner)
+    if (row->owner) {
         snprintf(owner, sizeof owner, HF_FMT, HF_ARG(row->worker_id));
-    else
+    } else {
         snprintf(owner, sizeof owner, "(unclaimed)");
+    }
     printf("%-20.*s %-12.*s #%-3" PRIu64 " %-16s epoch %-8" PRIu64 " lease %4" PRIu64
            ".%03u s  queued %" PRIu64 "  running %" PRIu64 "\n",
            HF_ARG(row->instance_id), HF_ARG(row->session_id), row->incarnation, owner, row->epoch,
@@ -218,10 +221,11 @@ int tool_sessions(const struct tool_arguments *arguments)
         failed = tool_fail(&error);
     }
     for (size_t i = 0; i < count && !failed; i++) {
-        if (arguments->json)
+        if (arguments->json) {
             session_json(&store, &rows[i]);
-        else
+        } else {
             session_text(&rows[i]);
+        }
     }
     if (!failed && count == 0 && !arguments->json) printf("no session is open\n");
     tool_close(&store);
@@ -267,10 +271,11 @@ int tool_workers(const struct tool_arguments *arguments)
         failed = tool_fail(&error);
     }
     for (size_t i = 0; i < count && !failed; i++) {
-        if (arguments->json)
+        if (arguments->json) {
             worker_json(&store, &rows[i]);
-        else
+        } else {
             worker_text(&rows[i]);
+        }
     }
     if (!failed && count == 0 && !arguments->json) printf("no worker is registered\n");
     tool_close(&store);

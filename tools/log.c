@@ -61,10 +61,11 @@ static hf_status dump_visit(void *self, const struct hf_log_visit *visit)
     hf_error error = { 0 };
     hf_arena_reset(&dump->store.arena);
     hf_json_reset(&dump->store.json);
-    if (visit->damage)
+    if (visit->damage) {
         error = *visit->damage;
-    else
+    } else {
         (void)!dump_record(dump, &visit->record, &error);
+    }
     if (error.status) {
         if (!error.lsn) error.lsn = visit->record.lsn;
         tool_fail(&error);
@@ -127,10 +128,11 @@ static void finding_text(const struct hf_verify_finding *finding)
 static void verification_report(void *self, const struct hf_verify_finding *finding)
 {
     struct verification *verification = self;
-    if (verification->json)
+    if (verification->json) {
         finding_json(&verification->store.json, finding);
-    else
+    } else {
         finding_text(finding);
+    }
 }
 
 static void summary_print(struct verification *verification,

@@ -121,6 +121,18 @@ void page_free(struct page *page)
     free(page);
 }
 
+int page_format_setup(void **state)
+{
+    *state = page_read("format.md");
+    return 0;
+}
+
+int page_teardown(void **state)
+{
+    page_free(*state);
+    return 0;
+}
+
 /* ---- looking up ---------------------------------------------------------------------------------
  */
 

@@ -28,6 +28,11 @@ struct page *page_read(const char *name);
 /* Gives it back. NULL is fine. */
 void page_free(struct page *page);
 
+/* cmocka's, for a group of cases: *state is the page format.md. */
+int page_format_setup(void **state);
+/* Its end. */
+int page_teardown(void **state);
+
 /* The table number `index`, from 0, below exactly that heading; NULL: there is none. */
 const struct page_table *page_find(const struct page *page, const char *heading, size_t index);
 /* The same; fails the test when there is none. */

@@ -49,7 +49,10 @@ holds() {
     name=$1
     shift
     search "$@"
-    is_whole || { show_failure; fail "$name: broken, or not searched to the end"; }
+    if ! is_whole; then
+        show_failure
+        fail "$name: $(grep -m 1 -E '^(pan:[0-9]|error:)|MEMLIM' pan.out)"
+    fi
     awk -v name="$name" '/states, stored/ { states = $1 } /depth reached/ { depth = $6 + 0 }
         /total actual memory/ { memory = $1 }
         END { printf "%s: holds: %d states, %d steps deep, %d MiB\n", name, states, depth, memory }

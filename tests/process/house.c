@@ -2,6 +2,7 @@
  * only write lines. */
 #include "tests/process/house.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -168,8 +169,7 @@ static void say_held(hf_activity *a)
 {
     const hf_activity_info *about = hf_activity_about(a);
     char line[2 * HOUSE_LINE_SIZE];
-    snprintf(line, sizeof line, "held %s %s %u", about->instance, about->worker_id,
-             about->attempt);
+    snprintf(line, sizeof line, "held %s %s %u", about->instance, about->worker_id, about->attempt);
     stage_say(hf_activity_user(a), line);
 }
 
@@ -308,8 +308,8 @@ hf_registry *house_registry(struct stage *stage, const char *without)
         const char *name;
         hf_orchestration_fn run;
     } orchestrations[] = {
-        { "hello", hello },     { "fan", fan },         { "chain", chain },         { "talk", talk },
-        { "waits", waits },     { "hold", hold_on },    { "hold_free", hold_free }, { "naps", naps },
+        { "hello", hello }, { "fan", fan },      { "chain", chain },         { "talk", talk },
+        { "waits", waits }, { "hold", hold_on }, { "hold_free", hold_free }, { "naps", naps },
     };
     static const struct {
         const char *name;
@@ -425,11 +425,26 @@ void house_verify(const char *directory)
     assert_true(summary.records > 0);
 }
 
+/* Every registration has ended, in order or declared dead: no life file may be left. */
+static void assert_no_lives(const char *directory)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/life", directory);
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
+        if (entry->d_name[0] != '.') fail_msg("a life file is left: %s", entry->d_name);
+    }
+    closedir(folder);
+}
+
 void house_close(struct house *self)
 {
     hf_store_close(self->store);
+    assert_int_equal(stage_count(&self->stage, "log store.close"), 0);
     hf_registry_free(self->registry);
     house_verify(self->directory.path);
+    assert_no_lives(self->directory.path);
     assert_int_equal(stage_memories(&self->stage), 0);
     stage_release(&self->stage);
     hf_test_directory_remove(&self->directory);

@@ -1,5 +1,5 @@
-/* house.h: what the tests of whole processes share: a store in a directory of its own, a registry of
- * small orchestrations and activities, a stage on which activities report and wait, and children
+/* house.h: what the tests of whole processes share: a store in a directory of its own, a registry
+ * of small orchestrations and activities, a stage on which activities report and wait, and children
  * that are started from /proc/self/exe.
  *
  * Orchestrations (input -> output)
@@ -7,16 +7,13 @@
  *   fan       "<n>"               -> "<n>", after n echoes in parallel
  *   chain     "<n>"               -> "<n>", after n echoes one behind the other
  *   talk      "<n>"               -> the reports of n `where` on one session, a line each
- *   waits     -                   session activity `where`, status "waiting", mailbox "go", another:
- *                                 both reports
- *   hold      -                   `hold` on a session; mailbox "close" closes the session
- *   hold_free -                   `hold` without a session -> what it returned
- *   naps      "<ms>"              -> "woke", after a durable timer
- * Activities
- *   echo      returns its input
- *   where     reports "<worker> <cold|warm> <first|later> <attempt>", and leaves a memory behind
- *   hold      reports "held <worker> <attempt>", then waits until it is told to stop or let go
- *   stuck     the same, but heeds nothing but being let go */
+ *   waits     -                   session activity `where`, status "waiting", mailbox "go",
+ * another: both reports hold      -                   `hold` on a session; mailbox "close" closes
+ * the session hold_free -                   `hold` without a session -> what it returned naps
+ * "<ms>"              -> "woke", after a durable timer Activities echo      returns its input where
+ * reports "<worker> <cold|warm> <first|later> <attempt>", and leaves a memory behind hold reports
+ * "held <worker> <attempt>", then waits until it is told to stop or let go stuck     the same, but
+ * heeds nothing but being let go */
 #ifndef HF_TEST_HOUSE_H
 #define HF_TEST_HOUSE_H
 
@@ -49,6 +46,7 @@ struct house {
 
 /* Prepares a stage. */
 void stage_init(struct stage *self, int output);
+/* Gives it back; nobody waits on it. */
 void stage_release(struct stage *self);
 /* Adds a line. Any thread. */
 void stage_say(struct stage *self, const char *line);
@@ -61,8 +59,8 @@ void stage_let_go(struct stage *self);
 /* Memories of sessions that were made and not destroyed. */
 int stage_memories(struct stage *self);
 
-/* A registry with everything above, reporting on stage. Without those named in `without` (NULL: none
- * is missing). */
+/* A registry with everything above, reporting on stage. Without those named in `without` (NULL:
+ * none is missing). */
 hf_registry *house_registry(struct stage *stage, const char *without);
 /* An observer that says each line of the log on the stage: "log <event> <worker>: <message>". */
 hf_observer house_observer(struct stage *stage);

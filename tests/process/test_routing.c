@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/store.h"
+
 /* One orchestration and one activity go through the whole house. */
 static void test_hello_runs_from_end_to_end(void **state)
 {
@@ -45,8 +47,7 @@ static void test_hundred_instances_of_five_activities_complete(void **state)
     (void)state;
     house_open(&house);
     hf_runtime *runtime = house_worker(
-        &house,
-        HF_WITH(hf_runtime_options, .orchestration_threads = 2, .activity_threads = 4));
+        &house, HF_WITH(hf_runtime_options, .orchestration_threads = 2, .activity_threads = 4));
     run_many(&house, "fan", "5", 100);
     house_rest(runtime);
     assert_true(house_metric(runtime, "activities_completed") == 500);
@@ -68,6 +69,28 @@ static void test_chain_of_fifty_resumes_the_live_execution(void **state)
     house_rest(runtime);
     assert_true(house_metric(runtime, "turns_committed") == 51);
     assert_true(house_metric(runtime, "turns_replayed") == 1);
+    hf_runtime_free(runtime);
+    house_close(&house);
+}
+
+/* Eager hand-over: the commit of a turn delivers what it scheduled, and that of a completion hands
+ * out the turn that it made due. So a step of a chain costs two commits. */
+static void test_step_of_a_chain_costs_two_commits(void **state)
+{
+    enum { STEPS_COUNT = 50, OTHERS_MAX = 10 };
+    struct house house;
+    struct hf_store_counters before, after;
+    (void)state;
+    house_open(&house);
+    hf_runtime *runtime = house_worker(&house, HF_WITH(hf_runtime_options, .activity_threads = 2));
+    house_start(&house, "warm", "chain", "1");
+    house_expect(&house, "warm", "1");
+    struct hf_backend *backend = house.store->backend;
+    backend->ops->counters(backend, &before);
+    house_start(&house, "long", "chain", "50");
+    house_expect(&house, "long", "50");
+    backend->ops->counters(backend, &after);
+    assert_in_range(after.commits - before.commits, 2 * STEPS_COUNT, 2 * STEPS_COUNT + OTHERS_MAX);
     hf_runtime_free(runtime);
     house_close(&house);
 }
@@ -171,8 +194,8 @@ static void test_case_3_2_session_stays_with_one_of_two_workers(void **state)
     house_close(&house);
 }
 
-/* case 2.2, 3.4: a full worker keeps its session through a wait, and another worker, with no session
- * capacity at all, never gets it. */
+/* case 2.2, 3.4: a full worker keeps its session through a wait, and another worker, with no
+ * session capacity at all, never gets it. */
 static void test_case_2_2_session_stays_through_a_wait(void **state)
 {
     struct house house;
@@ -182,8 +205,8 @@ static void test_case_2_2_session_stays_through_a_wait(void **state)
     house_open(&house);
     hf_runtime *plain = house_worker(
         &house, HF_WITH(hf_runtime_options, .worker_id = "p", .sessions_max = UINT32_MAX));
-    hf_runtime *owner =
-        house_worker(&house, HF_WITH(hf_runtime_options, .worker_id = "o", .sessions_max = 1));
+    hf_runtime *owner = house_worker(
+        &house, HF_WITH(hf_runtime_options, .worker_id = "o", .sessions_max = 1));
     house_start(&house, "desk", "waits", "");
     house_wait_status(&house, "desk", "waiting");
     run_many(&house, "chain", "5", 4);
@@ -250,7 +273,8 @@ static void test_terminate_tells_the_running_activity(void **state)
     house_close(&house);
 }
 
-/* An activity that nobody here has is handed back, logged and kept until a worker that has it comes.
+/* An activity that nobody here has is handed back, logged and kept until a worker that has it
+ * comes.
  */
 static void test_unknown_activity_waits_for_a_worker_that_has_it(void **state)
 {
@@ -326,6 +350,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_hello_runs_from_end_to_end),
         cmocka_unit_test(test_hundred_instances_of_five_activities_complete),
         cmocka_unit_test(test_chain_of_fifty_resumes_the_live_execution),
+        cmocka_unit_test(test_step_of_a_chain_costs_two_commits),
         cmocka_unit_test(test_evicted_instances_complete),
         cmocka_unit_test(test_no_live_instances_replays_each_turn),
         cmocka_unit_test(test_timer_wakes_its_instance),

@@ -1,4 +1,5 @@
-/* A worker process dies by SIGKILL: others take over what it held, long before any lease is over. */
+/* A worker process dies by SIGKILL: others take over what it held, long before any lease is over.
+ */
 /* ctest-timeout: 300 */
 #include "tests/process/house.h"
 
@@ -22,11 +23,12 @@ static uint64_t now_ms(void)
 static hf_runtime *orchestrator(struct house *house)
 {
     return house_worker(house, HF_WITH(hf_runtime_options, .worker_id = "orchestrator",
-                                       .activity_threads = UINT32_MAX,
-                                       .item_lock_ms = 600000, .session_lock_ms = 600000));
+                                       .activity_threads = UINT32_MAX, .item_lock_ms = 600000,
+                                       .session_lock_ms = 600000));
 }
 
-/* Asserts what a line of `where` says: "where <instance> <worker> <cold|warm> <first|later> <n>". */
+/* Asserts what a line of `where` says: "where <instance> <worker> <cold|warm> <first|later> <n>".
+ */
 static void assert_where(const char *report, const char *expected)
 {
     if (!strstr(report, expected)) fail_msg("\"%s\" has no \"%s\"", report, expected);

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "logstore/inspect.h"
+
 static struct hf_session_claim claim_of(const struct hf_item_grant *grant)
 {
     return (struct hf_session_claim){ .instance = grant->token.item.instance,
@@ -87,6 +89,10 @@ static void case_14_1_plain_fetch_gives_no_session_items(void **state)
     struct hf_peek peek = { .registration = other, .no_sessions = true };
     assert_ok(world->backend->ops->peek(world->backend, &peek, &world->error), &world->error);
     assert_false(peek.out_items_ready);
+    /* Its own deadline has passed as well: even then it is given no session item again. */
+    fetch.fetch_items.registration = registration;
+    assert_ok(world_run(world, &fetch), &world->error);
+    assert_int_equal(fetch.fetch_items.out_items_count, 0);
 }
 
 /* The session-aware fetch gives owned, claimable and ordinary work, oldest first. */
@@ -177,6 +183,69 @@ static void case_14_5_passed_session_is_taken_over(void **state)
     assert_refused(world, &late, HF_STALE, "epoch");
     worker_renew(world, a);
     assert_no_item(world, a);
+}
+
+/* The latest delivery of the log, in the arena of the world. */
+struct latest {
+    struct world *world;
+    struct hf_delivered delivered;
+};
+
+static hf_status latest_visit(void *self, const struct hf_log_visit *visit)
+{
+    struct latest *latest = self;
+    struct hf_arena *arena = &latest->world->arena;
+    if (visit->damage || visit->record.kind != HF_RECORD_DELIVERED) return HF_OK;
+    return hf_decode(hf_record_layout(HF_RECORD_DELIVERED),
+                     hf_arena_copy(arena, visit->record.body), arena, &latest->delivered,
+                     &latest->world->error);
+}
+
+static struct hf_delivered delivered_latest(struct world *world)
+{
+    struct latest latest = { .world = world };
+    assert_ok(hf_log_scan(world->backend, 1, &world->error, &latest, latest_visit), &world->error);
+    assert_true(latest.delivered.registration != 0);
+    return latest.delivered;
+}
+
+/* The record that takes work from somebody says from whom, why, and which deadline it saw. */
+static void test_log_says_from_whom_work_was_taken_and_why(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    uint64_t b = worker_register(world, "b");
+    scene_session(world, a, "one", 1);
+    item_take(world, a);
+    struct hf_delivered record = delivered_latest(world);
+    const struct hf_claimed_session *claim = record.claims.items;
+    const struct hf_delivered_item *item = record.items.items;
+    assert_true(record.claims.count == 1 && record.items.count == 1);
+    assert_true(claim->reason == HF_REASON_FIRST && claim->from == 0);
+    assert_true(item->reason == HF_REASON_FIRST && item->from == 0);
+    uint64_t items_deadline = world->boot_ms + WORLD_ITEMS_MS;
+    uint64_t sessions_deadline = world->boot_ms + WORLD_SESSIONS_MS;
+    world->boot_ms = sessions_deadline;
+    worker_renew(world, b);
+    struct hf_item_grant grant = item_take(world, b);
+    record = delivered_latest(world);
+    claim = record.claims.items;
+    item = record.items.items;
+    assert_true(record.registration == b && claim->from == a && item->from == a);
+    assert_true(claim->reason == HF_REASON_EXPIRED && item->reason == HF_REASON_EXPIRED);
+    assert_true(claim->deadline_boot_ms == sessions_deadline);
+    assert_true(item->deadline_boot_ms == items_deadline);
+    item_complete(world, b, &grant.token);
+    struct hf_session_claim held = claim_of(&grant);
+    assert_null(release_code(world, b, &held, HF_REASON_RELEASED));
+    plan_commit(scene_turn(world, b));
+    session_add(world, b, "one", 1);
+    worker_renew(world, a);
+    item_take(world, a);
+    record = delivered_latest(world);
+    claim = record.claims.items;
+    assert_true(claim->from == b && claim->reason == HF_REASON_RELEASED);
+    assert_int_equal(claim->deadline_boot_ms, 0);
 }
 
 /* The same with nothing running: queued work of an owner that renews no more is taken over too. */
@@ -959,6 +1028,7 @@ int main(void)
         CASE(case_14_3_claim_and_delivery_are_one_step),
         CASE(case_14_4_sessions_of_others_are_not_given),
         CASE(case_14_5_passed_session_is_taken_over),
+        CASE(test_log_says_from_whom_work_was_taken_and_why),
         CASE(case_14_5_queued_work_of_a_passed_owner_is_taken_over),
         CASE(case_3_3_to_3_5_full_worker_goes_on_with_what_it_owns),
         CASE(test_orphaned_sessions_are_claimed_first),

@@ -124,8 +124,9 @@ static void name_voids(struct puppet *self, struct hf_store_renew *renew, struct
         const struct puppet_void *each = &self->voids[i];
         size_t index = 0;
         if (!presents(renew, each, &index)) continue;
-        renew->out_voids[renew->out_voids_count++] =
-            (struct hf_void){ .is_session = each->is_session, .index = index, .code = each->code };
+        renew->out_voids[renew->out_voids_count++] = (struct hf_void){
+            .is_session = each->is_session, .index = index, .code = each->code
+        };
     }
 }
 
@@ -139,9 +140,7 @@ static void command_run(struct puppet *self, struct hf_store_command *command)
         return;
     }
     switch (command->kind) {
-    case HF_STORE_REGISTER:
-        command->register_worker.out_registration = PUPPET_REGISTRATION;
-        break;
+    case HF_STORE_REGISTER: command->register_worker.out_registration = PUPPET_REGISTRATION; break;
     case HF_STORE_FETCH_ITEMS: hand_items(self, &command->fetch_items, command->arena); break;
     case HF_STORE_FETCH_TURNS: hand_turns(self, &command->fetch_turns, command->arena); break;
     case HF_STORE_COMMIT_TURN: command->commit_turn.out_head = ++self->lsn; break;
@@ -217,7 +216,7 @@ static hf_status puppet_check_held(struct hf_backend *backend, struct hf_store_r
     struct puppet *self = puppet_of(backend);
     (void)error;
     pthread_mutex_lock(&self->mutex);
-    name_voids(self, renew, arena);
+    if (!self->is_blind) name_voids(self, renew, arena);
     pthread_mutex_unlock(&self->mutex);
     return HF_OK;
 }
@@ -227,8 +226,8 @@ static hf_status puppet_peek(struct hf_backend *backend, struct hf_peek *peek, h
     struct puppet *self = puppet_of(backend);
     (void)error;
     pthread_mutex_lock(&self->mutex);
-    peek->out_turns_due = self->turns_count > 0;
-    peek->out_items_ready = self->items_count > 0;
+    peek->out_turns_due = !self->is_blind && self->turns_count > 0;
+    peek->out_items_ready = !self->is_blind && self->items_count > 0;
     pthread_mutex_unlock(&self->mutex);
     return HF_OK;
 }
@@ -297,19 +296,18 @@ void puppet_open(struct puppet *self)
     self->notes = calloc(PUPPET_NOTES_MAX, sizeof *self->notes);
     assert_non_null(self->notes);
     self->registry = hf_registry_new();
-    self->observer = (hf_observer){ .size = sizeof self->observer,
-                                    .self = self,
-                                    .level_max = HF_LOG_INFO,
-                                    .log = puppet_log };
+    self->observer = (hf_observer){
+        .size = sizeof self->observer, .self = self, .level_max = HF_LOG_INFO, .log = puppet_log
+    };
     const struct hf__store_setup setup = { .open = puppet_hand_out, .self = self };
-    assert_ok(hf__store_open_with(&setup,
-                                  HF_WITH(hf_store_options, .observer = &self->observer),
+    assert_ok(hf__store_open_with(&setup, HF_WITH(hf_store_options, .observer = &self->observer),
                                   &self->store, &error),
               &error);
 }
 
 void puppet_close(struct puppet *self)
 {
+    assert_false(hf__effects_has_listeners(self->store->effects));
     hf_store_close(self->store);
     hf_registry_free(self->registry);
     hf_arena_release(&self->arena);
@@ -414,11 +412,10 @@ void puppet_set_view(struct puppet *self, const char *orchestration, const char 
         events[1] = (struct hf_stored_event){ .event_id = 2,
                                               .lsn = 2,
                                               .body = hf_event_encode(&scheduled, arena) };
-        messages[0] = (struct hf_stored_message){
-            .lsn = 3,
-            .execution = 1,
-            .body = hf_body_activity_outcome(2, hf_text("done"), NULL, arena)
-        };
+        messages[0] = (struct hf_stored_message){ .lsn = 3,
+                                                  .execution = 1,
+                                                  .body = hf_body_activity_outcome(
+                                                      2, hf_text("done"), NULL, arena) };
         self->view.next_event_id = 3;
         self->view.events_count = 2;
         self->view.messages = messages;

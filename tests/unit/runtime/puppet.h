@@ -21,13 +21,14 @@ enum {
 /* A command as it came, its slices copied into text. */
 struct puppet_note {
     enum hf_store_command_kind kind;
-    hf_status status; /* that it was answered */
+    hf_status status;            /* that it was answered */
     uint64_t instance, event_id; /* of the turn or item */
     uint64_t reason, delay_ms;
-    bool is_counted; /* an abandonment */
+    bool is_counted;                                /* an abandonment */
     uint64_t outcome, events_count, messages_count; /* of a committed turn */
-    uint64_t items_count, sessions_count; /* presented, or asked for */
-    uint64_t event_kind; /* of what completes an item; its code and payload are in text: "code|payload" */
+    uint64_t items_count, sessions_count;           /* presented, or asked for */
+    uint64_t event_kind; /* of what completes an item; its code and payload are in text:
+                            "code|payload" */
     char text[256];
 };
 
@@ -68,7 +69,8 @@ struct puppet {
     const char *refused_code;
     hf_status view_status; /* not HF_OK: turn_view fails so */
     struct hf_turn_view view;
-    bool is_held; /* commits wait at their beginning */
+    bool is_held;  /* commits wait at their beginning */
+    bool is_blind; /* peek and check_held see nothing */
     struct hf_registration_row others[2];
     size_t others_count;
 };

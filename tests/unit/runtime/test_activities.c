@@ -93,7 +93,7 @@ static hf_status refuse(hf_activity *a, hf_slice input)
 static hf_status status_of(hf_activity *a, hf_slice input)
 {
     int64_t status = 0;
-    (void)hf_activity_complete(a, hf_text("dropped"));
+    if (hf_activity_complete(a, hf_text("dropped")) != HF_OK) abort();
     return hf_slice_to_i64(input, &status) ? (hf_status)status : HF_INVALID;
 }
 
@@ -124,9 +124,9 @@ static hf_status heed(hf_activity *a, hf_slice input)
 static hf_status gate(hf_activity *a, hf_slice input)
 {
     struct place *place = hf_activity_user(a);
-    snprintf(place->key, sizeof place->key, "%s", hf_activity_about(a)->idempotency_key);
     place_enter(place);
     pthread_mutex_lock(&place->mutex);
+    snprintf(place->key, sizeof place->key, "%s", hf_activity_about(a)->idempotency_key);
     while (!place->is_open) pthread_cond_wait(&place->changed, &place->mutex);
     pthread_mutex_unlock(&place->mutex);
     hf_status status = hf_activity_complete(a, input);
@@ -287,16 +287,23 @@ static void test_refused_completion_is_sent_again(void **state)
 /* ---- slots --------------------------------------------------------------------------------------
  */
 
-/* No more is asked for than can run at once; what is left is fetched as soon as there is room. */
+/* No more is asked for than can run at once; what is left is fetched as soon as there is room,
+ * without looking: a fetch that came back full says that there may be more. */
 static void test_fetches_ask_for_free_threads_only(void **state)
 {
     struct fixture *fixture = *state;
     struct puppet *puppet = &fixture->puppet;
     enum { THREADS_COUNT = 2, ITEMS_COUNT = 9 };
+    puppet->is_blind = true;
     for (uint64_t i = 1; i <= ITEMS_COUNT; i++) puppet_give_item(puppet, i, "gate", "x");
     hf_runtime *runtime = puppet_worker(
-        puppet, HF_WITH(hf_runtime_options, .activity_threads = THREADS_COUNT));
+        puppet, HF_WITH(hf_runtime_options, .activity_threads = THREADS_COUNT, .item_lock_ms = 20));
     wait_place(&fixture->place, THREADS_COUNT, 0);
+    puppet_wait(puppet, HF_STORE_RENEW, puppet_count(puppet, HF_STORE_RENEW) + 10);
+    pthread_mutex_lock(&puppet->mutex);
+    size_t left_count = puppet->items_count;
+    pthread_mutex_unlock(&puppet->mutex);
+    assert_int_equal(left_count, ITEMS_COUNT - THREADS_COUNT);
     place_open(&fixture->place);
     puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, ITEMS_COUNT);
     hf_runtime_free(runtime);
@@ -312,11 +319,28 @@ static void test_runtime_without_threads_asks_for_no_items(void **state)
 {
     struct puppet *puppet = &((struct fixture *)*state)->puppet;
     puppet_give_item(puppet, 1, "reverse", "abc");
-    hf_runtime *runtime =
-        puppet_worker(puppet, HF_WITH(hf_runtime_options, .activity_threads = UINT32_MAX));
-    puppet_wait(puppet, HF_STORE_FETCH_TURNS, 2);
+    hf_runtime *runtime = puppet_worker(
+        puppet, HF_WITH(hf_runtime_options, .activity_threads = UINT32_MAX));
+    puppet_set_view(puppet, "nobody", NULL, false);
+    puppet_give_turn(puppet, 1, 10, "nobody");
+    puppet_wait(puppet, HF_STORE_ABANDON_TURN, 1); /* it has looked, and fetched */
     hf_runtime_free(runtime);
     assert_int_equal(puppet_count(puppet, HF_STORE_FETCH_ITEMS), 0);
+}
+
+/* A ring brings work at once: the slow look, once a second, is only the net under it. */
+static void test_ring_brings_items_at_once(void **state)
+{
+    enum { ITEMS_COUNT = 40, LIMIT_S = ITEMS_COUNT / 2 };
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    uint64_t begin_ns = uv_hrtime();
+    for (uint64_t i = 1; i <= ITEMS_COUNT; i++) {
+        puppet_give_item(puppet, i, "silent", "");
+        puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, i);
+    }
+    assert_true(uv_hrtime() - begin_ns < LIMIT_S * 1000000000ULL);
+    hf_runtime_free(runtime);
 }
 
 /* ---- being told to stop -------------------------------------------------------------------------
@@ -340,7 +364,7 @@ static void test_void_token_stops_its_activity_and_nothing_is_sent(void **state)
     assert_int_equal(puppet_count(puppet, HF_STORE_ABANDON_ITEM), 0);
 }
 
-/* A renewal tells the same, when no ring did, and presents what runs. */
+/* A renewal tells the same, when nothing else did, and presents what runs. */
 static void test_renewal_names_void_tokens(void **state)
 {
     struct fixture *fixture = *state;
@@ -348,6 +372,9 @@ static void test_renewal_names_void_tokens(void **state)
     hf_runtime *runtime = puppet_worker(puppet, HF_WITH(hf_runtime_options, .item_lock_ms = 40));
     puppet_give_item(puppet, 1, "heed", "0");
     wait_place(&fixture->place, 1, 0);
+    pthread_mutex_lock(&puppet->mutex);
+    puppet->is_blind = true;
+    pthread_mutex_unlock(&puppet->mutex);
     puppet_wait(puppet, HF_STORE_RENEW, puppet_count(puppet, HF_STORE_RENEW) + 2);
     assert_int_equal(puppet_wait(puppet, HF_STORE_RENEW, 1).items_count, 1);
     pthread_mutex_lock(&puppet->mutex);
@@ -408,6 +435,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_fetches_ask_for_free_threads_only, setup, teardown),
         cmocka_unit_test_setup_teardown(test_runtime_without_threads_asks_for_no_items, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_ring_brings_items_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_void_token_stops_its_activity_and_nothing_is_sent,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_renewal_names_void_tokens, setup, teardown),

@@ -57,7 +57,8 @@ static void test_claim_dies_with_its_last_item_once_forgotten(void **state)
     hf__claims_release(&claims);
 }
 
-/* A newer epoch or incarnation is another claim; a newer epoch means that the older one was lost. */
+/* A newer epoch or incarnation is another claim; a newer epoch means that the older one was lost.
+ */
 static void test_newer_epoch_is_another_claim(void **state)
 {
     struct hf__claims claims;
@@ -184,8 +185,8 @@ static int setup(void **state)
     struct fixture *fixture = calloc(1, sizeof *fixture);
     assert_non_null(fixture);
     puppet_open(&fixture->puppet);
-    const hf_activity_settings *settings =
-        HF_WITH(hf_activity_settings, .user = &fixture->memories);
+    const hf_activity_settings *settings = HF_WITH(hf_activity_settings,
+                                                   .user = &fixture->memories);
     hf_register_activity(fixture->puppet.registry, "set", set, settings);
     hf_register_activity(fixture->puppet.registry, "stay", stay, settings);
     *state = fixture;

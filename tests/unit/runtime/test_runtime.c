@@ -1,0 +1,282 @@
+/* The life of a runtime against a puppet store: options, starting once, refusals, its lease, and
+ * the death of other workers. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/runtime/puppet.h"
+
+static hf_status nothing(hf_activity *a, hf_slice input)
+{
+    (void)a;
+    (void)input;
+    return HF_OK;
+}
+
+static int setup(void **state)
+{
+    struct puppet *puppet = calloc(1, sizeof *puppet);
+    assert_non_null(puppet);
+    puppet_open(puppet);
+    *state = puppet;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct puppet *puppet = *state;
+    puppet_close(puppet);
+    free(puppet);
+    return 0;
+}
+
+/* ---- options ------------------------------------------------------------------------------------
+ */
+
+/* Options out of bounds are refused with a message that names them, and nothing is made. */
+static void test_options_out_of_bounds_are_refused(void **state)
+{
+    struct puppet *puppet = *state;
+    char long_id[300];
+    memset(long_id, 'x', sizeof long_id - 1);
+    long_id[sizeof long_id - 1] = '\0';
+    const struct {
+        const char *name;
+        hf_runtime_options options;
+    } cases[] = {
+        { "size", { .size = 0 } },
+        { "stack", { .size = sizeof(hf_runtime_options), .orchestration_stack_size = 1 } },
+        { "stack", { .size = sizeof(hf_runtime_options), .orchestration_stack_size = (size_t)-1 } },
+        { "orchestration_threads",
+          { .size = sizeof(hf_runtime_options), .orchestration_threads = 100000 } },
+        { "activity_threads", { .size = sizeof(hf_runtime_options), .activity_threads = 100000 } },
+        { "session_lock_ms",
+          { .size = sizeof(hf_runtime_options), .session_lock_ms = UINT64_MAX } },
+        { "item_lock_ms", { .size = sizeof(hf_runtime_options), .item_lock_ms = UINT64_MAX } },
+        { "worker id", { .size = sizeof(hf_runtime_options), .worker_id = "" } },
+        { "worker id", { .size = sizeof(hf_runtime_options), .worker_id = "\xff" } },
+        { "worker id", { .size = sizeof(hf_runtime_options), .worker_id = long_id } },
+    };
+    for (size_t i = 0; i < HF_COUNT_OF(cases); i++) {
+        hf_error error = { 0 };
+        hf_runtime *runtime = NULL;
+        assert_status(
+            hf_runtime_new(puppet->store, puppet->registry, &cases[i].options, &runtime, &error),
+            HF_INVALID);
+        assert_null(runtime);
+        if (!strstr(error.message, cases[i].name)) {
+            fail_msg("\"%s\" does not name %s", error.message, cases[i].name);
+        }
+    }
+}
+
+/* A mistake that registering made, or no registry, is reported when the runtime is made. */
+static void test_registry_mistakes_are_reported(void **state)
+{
+    struct puppet *puppet = *state;
+    hf_error error = { 0 };
+    hf_runtime *runtime = NULL;
+    assert_status(hf_runtime_new(puppet->store, NULL, NULL, &runtime, &error), HF_INVALID);
+    hf_register_activity(puppet->registry, "twice", nothing, NULL);
+    hf_register_activity(puppet->registry, "twice", nothing, NULL);
+    assert_status(hf_runtime_new(puppet->store, puppet->registry, NULL, &runtime, &error),
+                  HF_INVALID);
+    assert_non_null(strstr(error.message, "twice"));
+    assert_null(runtime);
+}
+
+/* Without a worker id each runtime has 128 random bits of its own. */
+static void test_worker_id_is_random_by_default(void **state)
+{
+    struct puppet *puppet = *state;
+    hf_runtime *first = puppet_worker(puppet, NULL);
+    struct puppet_note one = puppet_wait(puppet, HF_STORE_REGISTER, 1);
+    hf_runtime *second = puppet_worker(puppet, NULL);
+    struct puppet_note two = puppet_wait(puppet, HF_STORE_REGISTER, 2);
+    assert_int_equal(strspn(one.text, "0123456789abcdef"), 32);
+    assert_int_equal(strlen(one.text), 32);
+    assert_string_not_equal(one.text, two.text);
+    hf_runtime_free(first);
+    hf_runtime_free(second);
+}
+
+/* ---- starting -----------------------------------------------------------------------------------
+ */
+
+/* A runtime that was never started is not joined, is not stopped, and can be freed. */
+static void test_runtime_that_never_started(void **state)
+{
+    struct puppet *puppet = *state;
+    hf_error error = { 0 };
+    hf_runtime *runtime = NULL;
+    assert_ok(hf_runtime_new(puppet->store, puppet->registry, NULL, &runtime, &error), &error);
+    assert_status(hf_runtime_join(runtime, &error), HF_INVALID);
+    hf_runtime_stop(runtime, 0, NULL, NULL);
+    hf_runtime_free(runtime);
+    hf_runtime_free(NULL);
+    assert_int_equal(puppet->notes_count, 0);
+}
+
+/* It is started once. */
+static void test_second_start_is_refused(void **state)
+{
+    struct puppet *puppet = *state;
+    hf_error error = { 0 };
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    assert_status(hf_runtime_start(runtime, &error), HF_INVALID);
+    hf_runtime_stop(runtime, 0, NULL, NULL);
+    assert_ok(hf_runtime_join(runtime, &error), &error);
+    assert_status(hf_runtime_start(runtime, &error), HF_INVALID);
+    hf_runtime_free(runtime);
+    assert_int_equal(puppet_count(puppet, HF_STORE_REGISTER), 1);
+}
+
+/* A refused registration leaves no life file behind, and nothing that runs. */
+static void test_refused_registration_leaves_nothing(void **state)
+{
+    struct puppet *puppet = *state;
+    hf_error error = { 0 };
+    hf_runtime *runtime = NULL;
+    puppet_refuse(puppet, HF_STORE_REGISTER, 1, HF_WORKER_ALIVE);
+    assert_ok(hf_runtime_new(puppet->store, puppet->registry, NULL, &runtime, &error), &error);
+    assert_status(hf_runtime_start(runtime, &error), HF_WORKER_ALIVE);
+    assert_false(hf__lives_is_alive(puppet->store->lives, hf_text(runtime->life.name)));
+    hf_runtime_free(runtime);
+    assert_int_equal(puppet_count(puppet, HF_STORE_FETCH_ITEMS), 0);
+    assert_int_equal(puppet_count(puppet, HF_STORE_END_REGISTRATION), 0);
+}
+
+/* A signal that comes before the start is heeded by the start. */
+static void test_stop_signal_before_the_start_is_heeded(void **state)
+{
+    struct puppet *puppet = *state;
+    hf_error error = { 0 };
+    hf_runtime *runtime = NULL;
+    assert_ok(hf_runtime_new(puppet->store, puppet->registry, NULL, &runtime, &error), &error);
+    hf_runtime_stop_signal(runtime);
+    hf_runtime_stop_signal(runtime);
+    assert_ok(hf_runtime_start(runtime, &error), &error);
+    assert_ok(hf_runtime_join(runtime, &error), &error);
+    hf_runtime_free(runtime);
+    assert_int_equal(puppet_count(puppet, HF_STORE_END_REGISTRATION), 1);
+}
+
+/* ---- the lease ----------------------------------------------------------------------------------
+ */
+
+/* Renewals come at half of the shorter lock, without a floor; each moves both deadlines. */
+static void test_renewals_come_at_half_of_the_shorter_lock(void **state)
+{
+    struct puppet *puppet = *state;
+    hf_runtime *runtime = puppet_worker(
+        puppet, HF_WITH(hf_runtime_options, .item_lock_ms = 1000000, .session_lock_ms = 20));
+    assert_int_equal(hf__upkeep_period_ms(runtime), 10);
+    struct hf__deadlines deadlines = hf__upkeep_deadlines(runtime);
+    assert_true(deadlines.sessions_boot_ms >= deadlines.items_boot_ms);
+    puppet_wait(puppet, HF_STORE_RENEW, 5);
+    hf_runtime_free(runtime);
+    hf_runtime *short_lived = puppet_worker(puppet, HF_WITH(hf_runtime_options, .item_lock_ms = 1));
+    assert_int_equal(hf__upkeep_period_ms(short_lived), 1);
+    hf_runtime_free(short_lived);
+}
+
+/* A registration that others ended: everything is void, the runtime says so and stops by itself. */
+static void test_ended_registration_stops_the_runtime(void **state)
+{
+    struct puppet *puppet = *state;
+    hf_error error = { 0 };
+    puppet->refused_code = "registration_dead";
+    puppet_refuse(puppet, HF_STORE_RENEW, SIZE_MAX, HF_STALE);
+    hf_runtime *runtime = puppet_worker(puppet, HF_WITH(hf_runtime_options, .item_lock_ms = 20));
+    assert_ok(hf_runtime_join(runtime, &error), &error); /* nobody called stop */
+    hf_runtime_free(runtime);
+    assert_int_equal(puppet_count_logs(puppet, "worker.lost"), 1);
+}
+
+/* ---- the death of others ------------------------------------------------------------------------
+ */
+
+/* A registration whose life file nobody holds is declared dead; one that lives, and one that has
+ * ended, are left alone. */
+static void test_dead_worker_is_declared_dead(void **state)
+{
+    struct puppet *puppet = *state;
+    struct hf__life life = { .file = -1 };
+    hf_error error = { 0 };
+    assert_ok(hf__life_open(puppet->store->lives, &life, &error), &error);
+    puppet->others[0] = (struct hf_registration_row){ .registration = 3,
+                                                      .worker_id = hf_text("living"),
+                                                      .life = hf_text(life.name) };
+    puppet->others[1] = (struct hf_registration_row){ .registration = 4,
+                                                      .worker_id = hf_text("ended"),
+                                                      .life = hf_text(
+                                                          "00000000000000000000000000000000"),
+                                                      .ended = true };
+    puppet->others_count = 2;
+    hf_runtime *runtime = puppet_worker(puppet, HF_WITH(hf_runtime_options, .item_lock_ms = 20));
+    puppet_wait(puppet, HF_STORE_RENEW, 60); /* several looks later */
+    assert_int_equal(puppet_count(puppet, HF_STORE_END_REGISTRATION), 0);
+
+    pthread_mutex_lock(&puppet->mutex);
+    puppet->others[1].ended = false;
+    pthread_mutex_unlock(&puppet->mutex);
+    struct puppet_note note = puppet_wait(puppet, HF_STORE_END_REGISTRATION, 1);
+    assert_int_equal(note.instance, 4);
+    assert_int_equal(note.reason, HF_REASON_DEAD);
+    puppet_wait_log(puppet, "worker.dead");
+    pthread_mutex_lock(&puppet->mutex);
+    puppet->others_count = 0;
+    pthread_mutex_unlock(&puppet->mutex);
+    hf_runtime_free(runtime);
+    hf__life_close(puppet->store->lives, &life);
+}
+
+/* ---- metrics ------------------------------------------------------------------------------------
+ */
+
+struct names {
+    const char *seen[64];
+    size_t count;
+};
+
+static void name_take(void *user, const hf_metric *metric)
+{
+    struct names *names = user;
+    assert_int_equal(metric->size, sizeof *metric);
+    assert_true(metric->kind == HF_COUNTER || metric->kind == HF_GAUGE);
+    for (size_t i = 0; i < names->count; i++) {
+        assert_string_not_equal(names->seen[i], metric->name);
+    }
+    assert_true(names->count < HF_COUNT_OF(names->seen));
+    names->seen[names->count++] = metric->name;
+}
+
+/* Each metric is told once, under a name of its own. */
+static void test_each_metric_is_told_once(void **state)
+{
+    struct puppet *puppet = *state;
+    struct names names = { .count = 0 };
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    hf_runtime_metrics(runtime, name_take, &names);
+    assert_true(names.count > HF__METRICS_COUNT);
+    hf_runtime_free(runtime);
+}
+
+int main(void)
+{
+#define RUNTIME_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        RUNTIME_TEST(test_options_out_of_bounds_are_refused),
+        RUNTIME_TEST(test_registry_mistakes_are_reported),
+        RUNTIME_TEST(test_worker_id_is_random_by_default),
+        RUNTIME_TEST(test_runtime_that_never_started),
+        RUNTIME_TEST(test_second_start_is_refused),
+        RUNTIME_TEST(test_refused_registration_leaves_nothing),
+        RUNTIME_TEST(test_stop_signal_before_the_start_is_heeded),
+        RUNTIME_TEST(test_renewals_come_at_half_of_the_shorter_lock),
+        RUNTIME_TEST(test_ended_registration_stops_the_runtime),
+        RUNTIME_TEST(test_dead_worker_is_declared_dead),
+        RUNTIME_TEST(test_each_metric_is_told_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -8,6 +8,7 @@
 #include "logstore/backend.h"
 
 #include <lmdb.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -229,7 +230,7 @@ static hf_status open_writing(struct hf__write *write, bool accept_fold, bool *o
     hf_status status = is_blank(write->txn, &blank, error);
     if (status != HF_OK) return status;
     if (blank && store->options.must_exist) {
-        return hf_error_set(error, HF_NOT_A_STORE, "the directory holds no store");
+        return hf_error_set(error, HF_NOT_A_STORE, "it holds no store: name the directory of one");
     }
     if (blank) {
         *out_created = true;
@@ -313,12 +314,23 @@ hf_status hf__store_open(const char *directory, const struct hf_backend_options 
     return HF_OK;
 }
 
+/* Puts the directory before the message: a process may have several stores. */
+static void name_directory(const char *directory, hf_error *error)
+{
+    hf_error cause = *error;
+    hf_assert(cause.status != HF_OK);
+    snprintf(error->message, sizeof error->message, "%.120s: %.250s", directory, cause.message);
+}
+
 hf_status hf_backend_open(const char *directory, const struct hf_backend_options *options,
                           struct hf_backend **out_backend, hf_error *error)
 {
     struct hf__store *store = NULL;
-    hf_status status = hf__store_open(directory, options, false, &store, error);
+    hf_error cause = { 0 };
+    hf_status status = hf__store_open(directory, options, false, &store, &cause);
     if (status == HF_OK) *out_backend = &store->backend;
+    if (status != HF_OK) name_directory(directory, &cause);
+    if (status != HF_OK && error) *error = cause;
     return status;
 }
 

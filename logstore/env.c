@@ -42,7 +42,8 @@ static hf_status env_open_error(const struct hf__store *store, int code, hf_erro
                                "no room for a map of %llu bytes: lower map_size_max",
                                (unsigned long long)store->options.map_size_max);
     case ENOENT:
-        return hf_error_system(error, HF_NOT_A_STORE, code, "the directory holds no store");
+        return hf_error_system(error, HF_NOT_A_STORE, code,
+                               "it holds no store: name the directory of one");
     default: return hf_table_error(code, "opening the data file", error);
     }
 }

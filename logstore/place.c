@@ -252,7 +252,9 @@ hf_status hf__place_examine(const struct hf__place *place, bool must_exist, hf_e
     if (status == HF_OK) status = file_check(place->directory, HF__WRITER_NAME, &other_size, error);
     if (status != HF_OK) return status;
     if (data_size > 0) return data_probe(place->directory, error);
-    if (must_exist) return hf_error_set(error, HF_NOT_A_STORE, "the directory holds no store");
+    if (must_exist) {
+        return hf_error_set(error, HF_NOT_A_STORE, "it holds no store: name the directory of one");
+    }
     return emptiness_check(place->directory, error);
 }
 

@@ -368,14 +368,17 @@ static int compare(struct demo *demo, size_t conversation)
 
 static int prepare(struct demo *demo, const char *path)
 {
-    const char *base = getenv("TMPDIR");
-    snprintf(demo->directory, sizeof demo->directory, "%s/holdfast-demo-XXXXXX",
-             base && *base ? base : "/tmp");
     ssize_t size = readlink("/proc/self/exe", demo->program, sizeof demo->program - 1);
     if (size <= 0) return say("/proc/self/exe", strerror(errno));
     demo->program[size] = '\0';
     if (read_file(path, &demo->text) || split_lines(demo)) return 1;
-    if (!mkdtemp(demo->directory)) return say(demo->directory, strerror(errno));
+    const char *base = getenv("TMPDIR");
+    snprintf(demo->directory, sizeof demo->directory, "%s/holdfast-demo-XXXXXX",
+             base && *base ? base : "/tmp");
+    if (!mkdtemp(demo->directory)) {
+        demo->directory[0] = '\0';
+        return say("temporary directory", strerror(errno));
+    }
     demo->terminal = isatty(STDOUT_FILENO);
     pthread_mutex_init(&demo->lock, NULL);
     pthread_cond_init(&demo->answered, NULL);

@@ -5,7 +5,7 @@
 set -eu
 
 build="cmake ninja-build gcc pkg-config liblmdb-dev libuv1-dev libxxhash-dev libmsgpuck-dev"
-check="$build g++ clang libclang-rt-dev libcmocka-dev clang-format python3 util-linux"
+check="$build g++ clang libclang-rt-dev libcmocka-dev clang-format python3 util-linux spin"
 
 case "${1:-check}" in
     build) wanted=$build ;;

@@ -2,6 +2,8 @@
 if(NOT TARGET holdfast_static)
     return()
 endif()
+# From the folder of holdfast.pc up to the prefix, so that an installed tree can be moved.
+file(RELATIVE_PATH HOLDFAST_PC_TO_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(cmake/holdfast.pc.in holdfast.pc @ONLY)
 install(TARGETS holdfast_static holdfast_shared
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}

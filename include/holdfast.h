@@ -207,10 +207,10 @@ typedef struct hf_store_options {
     const hf_observer *observer;
 } hf_store_options;
 
-/* Opens directory, or creates it and a store in it. Returns owned: hf_store_close. After fork()
- * every call in the child returns HF_FORKED, and hf_store_close does nothing there. Any thread.
- * Errors: HF_NOT_A_STORE, HF_FORMAT_NEWER, HF_UNSAFE_DIRECTORY, HF_ALREADY_OPEN, HF_IO, HF_CORRUPT,
- * HF_NO_MEMORY, HF_INVALID. */
+/* Opens directory, or creates it (not its parents) and a store in it. Returns owned:
+ * hf_store_close. After fork() every call in the child returns HF_FORKED, and hf_store_close does
+ * nothing there. Any thread. Errors: HF_NOT_A_STORE, HF_FORMAT_NEWER, HF_UNSAFE_DIRECTORY,
+ * HF_ALREADY_OPEN, HF_IO, HF_CORRUPT, HF_NO_MEMORY, HF_INVALID. */
 HF_API HF_MUST_CHECK hf_status hf_store_open(const char *directory, const hf_store_options *options,
                                              hf_store **out_store, hf_error *error);
 /* Closes after the last command in flight was answered. All its runtimes must be freed. NULL is
@@ -219,7 +219,8 @@ HF_API void hf_store_close(hf_store *store);
 
 /* ---- client: each command is durable when it returns HF_OK ----------------------------------- */
 
-/* Creates the instance at once, status pending. Errors: HF_EXISTS whatever its state, HF_INVALID,
+/* Creates the instance at once, status pending; it waits until a runtime with an orchestration of
+ * that name works on the store. Errors: HF_EXISTS whatever its state, HF_INVALID,
  * HF_TOO_LARGE, HF_DISK_FULL, HF_UNKNOWN, HF_IO, HF_BUSY, HF_FORKED. Blocks until durable. Any
  * thread but one of an orchestration or observer. */
 HF_API HF_MUST_CHECK hf_status hf_start(hf_store *store, const char *instance,
@@ -277,7 +278,7 @@ typedef struct hf_instance {
     uint64_t execution;                      /* from 1; continue-as-new starts the next */
     uint64_t started_unix_ms, ended_unix_ms; /* ended 0: not yet */
     uint64_t events_count;                   /* of the present execution */
-    hf_slice output;                         /* when completed */
+    hf_slice output;                         /* when completed; empty otherwise */
     hf_slice custom_status;                  /* of hf_status_set */
     uint64_t custom_status_version;          /* counts its changes */
     const hf_error *error;                   /* NULL unless failed, cancelled or terminated */
@@ -349,7 +350,7 @@ HF_API HF_MUST_CHECK hf_status hf_runtime_start(hf_runtime *runtime, hf_error *e
 /* Stops fetching, releases sessions with nothing running at once, tells activities to stop, drains
  * for at most grace_ms, releasing each session with its last item, then abandons what still runs
  * (no attempt counted). Returns at once; on_stopped (may be NULL) runs once, on a thread of the
- * library. A second call does nothing. Any thread. */
+ * library. A second call, or one before hf_runtime_start, does nothing. Any thread. */
 HF_API void hf_runtime_stop(hf_runtime *runtime, uint64_t grace_ms, void (*on_stopped)(void *user),
                             void *user);
 /* The same with a grace of 10 s, from a signal handler: async-signal-safe. */
@@ -357,7 +358,8 @@ HF_API void hf_runtime_stop_signal(hf_runtime *runtime);
 /* Waits until the runtime has stopped; somebody must call stop. Errors: HF_INVALID when it was
  * never started. */
 HF_API HF_MUST_CHECK hf_status hf_runtime_join(hf_runtime *runtime, hf_error *error);
-/* Stops it and waits, when it still runs. NULL is fine. */
+/* Stops it and waits, when it still runs; an activity that never returns is waited for. NULL is
+ * fine. */
 HF_API void hf_runtime_free(hf_runtime *runtime);
 /* Calls each once for every metric, on the calling thread. Any thread. */
 HF_API void hf_runtime_metrics(hf_runtime *runtime,
@@ -395,13 +397,16 @@ typedef struct hf_scope {
     uint64_t id;
 } hf_scope;
 
-/* Schedules an activity: the command is issued by the call, not by the await. */
+/* Schedules an activity: the command is issued by the call, not by the await. It waits until a
+ * worker that has registered it takes it; until then workers without it log activity.unregistered.
+ */
 HF_API hf_future hf_schedule(hf_orchestration *o, const char *activity, hf_slice input);
 /* Schedules it on an open session of this instance: it runs in the process that holds the session.
  * A session that is not open fails the instance. */
 HF_API hf_future hf_schedule_on(hf_orchestration *o, hf_session session, const char *activity,
                                 hf_slice input);
-/* A durable timer: its due time is fixed now, by the wall clock of the turn. */
+/* A durable timer: its due time is fixed now, by the wall clock of the turn. A delay beyond all
+ * time never ends. */
 HF_API hf_future hf_timer(hf_orchestration *o, uint64_t delay_ms);
 /* The next message of mailbox queue: first in, first out; messages that came earlier count. */
 HF_API hf_future hf_mailbox_take(hf_orchestration *o, const char *queue);

@@ -64,7 +64,8 @@ static void print_claims(const struct timeline *timeline, const struct hf_log_re
                worker(timeline, delivered->registration), instance(timeline, claims[i].instance),
                claims[i].incarnation);
         if (claims[i].from) printf(" from %s", worker(timeline, claims[i].from));
-        printf(": %s\n", hf_reason_name(claims[i].reason));
+        if (claims[i].reason) printf(": %s", hf_reason_name(claims[i].reason));
+        printf("\n");
     }
 }
 

@@ -69,10 +69,11 @@ static void instance_json(struct tool_store *store, const struct hf_instance_inf
 static void instance_text(const struct hf_instance_info *info, hf_slice result)
 {
     char started[32];
-    printf("%-24.*s %-10s %-20.*s execution %-3" PRIu64 " %6" PRIu64 " events  since %s  ",
-           HF_ARG(info->id), status_name(info->status), HF_ARG(info->orchestration),
-           info->execution, info->events_count,
-           tool_time(info->started_unix_ms, started, sizeof started));
+    tool_print_column(info->id, 24);
+    printf("%-10s ", status_name(info->status));
+    tool_print_column(info->orchestration, 20);
+    printf("execution %-3" PRIu64 " %6" PRIu64 " events  since %s  ", info->execution,
+           info->events_count, tool_time(info->started_unix_ms, started, sizeof started));
     tool_print_cut(result, 60);
     putchar('\n');
 }
@@ -109,14 +110,18 @@ int tool_instances(const struct tool_arguments *arguments)
 
 /* ---- history -------------------------------------------------------------------------------- */
 
+/* A fired timer's bytes were written with the timer, so record and time are that one's and not
+ * shown: the log has a timer_fired record. */
 static void event_json(struct tool_store *store, const struct hf_stored_event *stored,
                        const struct hf_event *event)
 {
     struct hf_json *json = &store->json;
     hf_json_begin(json, '{');
     json_number(json, "event_id", stored->event_id);
-    json_number(json, "lsn", stored->lsn);
-    json_number(json, "unix_ms", stored->unix_ms);
+    if (event->kind != HF_EVENT_TIMER_FIRED) {
+        json_number(json, "lsn", stored->lsn);
+        json_number(json, "unix_ms", stored->unix_ms);
+    }
     json_text(json, "kind", hf_text(hf_event_kind_name(event->kind)));
     hf_json_key(json, "event");
     hf_json_layout(json, hf_event_layout(), event);
@@ -126,17 +131,17 @@ static void event_json(struct tool_store *store, const struct hf_stored_event *s
 
 static void event_text(const struct hf_stored_event *stored, const struct hf_event *event)
 {
-    char time[32];
-    printf("%6" PRIu64 "  %s  %-20s ", stored->event_id,
-           tool_time(stored->unix_ms, time, sizeof time), hf_event_kind_name(event->kind));
+    char time[32] = "-";
+    if (event->kind != HF_EVENT_TIMER_FIRED) tool_time(stored->unix_ms, time, sizeof time);
+    printf("%6" PRIu64 "  %-23s  %-20s ", stored->event_id, time, hf_event_kind_name(event->kind));
     if (event->source) printf("of %" PRIu64 "  ", event->source);
-    if (event->name.size) printf(HF_FMT "  ", HF_ARG(event->name));
+    if (event->name.size) tool_print_column(event->name, event->name.size);
     if (event->text.size) tool_print_cut(event->text, 60);
     if (event->incarnation) printf(" #%" PRIu64 "  ", event->incarnation);
     if (event->due_unix_ms) {
         printf("due %s  ", tool_time(event->due_unix_ms, time, sizeof time));
     }
-    if (event->code.size) printf("[" HF_FMT "]  ", HF_ARG(event->code));
+    if (event->code.size) tool_print_column(event->code, event->code.size);
     if (event->payload.size) tool_print_cut(event->payload, 60);
     putchar('\n');
 }
@@ -196,17 +201,14 @@ static void session_json(struct tool_store *store, const struct hf_session_row *
 
 static void session_text(const struct hf_session_row *row)
 {
-    char owner[300];
-    if (row->owner) {
-        snprintf(owner, sizeof owner, HF_FMT, HF_ARG(row->worker_id));
-    } else {
-        snprintf(owner, sizeof owner, "(unclaimed)");
-    }
-    printf("%-20.*s %-12.*s #%-3" PRIu64 " %-16s epoch %-8" PRIu64 " lease %4" PRIu64
-           ".%03u s  queued %" PRIu64 "  running %" PRIu64 "\n",
-           HF_ARG(row->instance_id), HF_ARG(row->session_id), row->incarnation, owner, row->epoch,
-           row->lease_left_ms / 1000, (unsigned)(row->lease_left_ms % 1000), row->queued_count,
-           row->running_count);
+    tool_print_column(row->instance_id, 20);
+    tool_print_column(row->session_id, 12);
+    printf("#%-3" PRIu64 " ", row->incarnation);
+    tool_print_column(row->owner ? row->worker_id : hf_text("(unclaimed)"), 16);
+    printf("epoch %-8" PRIu64 " lease %4" PRIu64 ".%03u s  queued %" PRIu64 "  running %" PRIu64
+           "\n",
+           row->epoch, row->lease_left_ms / 1000, (unsigned)(row->lease_left_ms % 1000),
+           row->queued_count, row->running_count);
 }
 
 int tool_sessions(const struct tool_arguments *arguments)
@@ -253,10 +255,11 @@ static void worker_json(struct tool_store *store, const struct hf_registration_r
 
 static void worker_text(const struct hf_registration_row *row)
 {
-    printf("%-24.*s registration %-8" PRIu64 " pid %-8" PRIu64 " %s  sessions %" PRIu64
-           "  items %" PRIu64 "  lease %" PRIu64 " ms (items %" PRIu64 " ms)\n",
-           HF_ARG(row->worker_id), row->registration, row->pid, row->ended ? "ended" : "live ",
-           row->sessions_count, row->items_count, row->sessions_left_ms, row->items_left_ms);
+    tool_print_column(row->worker_id, 32);
+    printf("registration %-8" PRIu64 " pid %-8" PRIu64 " %s  sessions %" PRIu64 "  items %" PRIu64
+           "  lease %" PRIu64 " ms (items %" PRIu64 " ms)\n",
+           row->registration, row->pid, row->ended ? "ended" : "live ", row->sessions_count,
+           row->items_count, row->sessions_left_ms, row->items_left_ms);
 }
 
 int tool_workers(const struct tool_arguments *arguments)

@@ -66,6 +66,13 @@ void tool_print_cut(hf_slice text, size_t columns)
     if (cut) fputs("...", stdout);
 }
 
+void tool_print_column(hf_slice text, size_t columns)
+{
+    tool_print_cut(text, columns);
+    for (size_t i = text.size; i < columns; i++) putchar(' ');
+    putchar(' ');
+}
+
 char *tool_time(uint64_t unix_ms, char *text, size_t size)
 {
     time_t seconds = (time_t)(unix_ms / 1000);

@@ -61,6 +61,9 @@ void tool_print_line(struct hf_json *json);
 /* Prints text, cut with "..." to columns, control characters as '.'. */
 void tool_print_cut(hf_slice text, size_t columns);
 
+/* The same, filled up with blanks to columns. */
+void tool_print_column(hf_slice text, size_t columns);
+
 /* "2026-11-23 09:00:00.123", in UTC, into text (at least 24 bytes). Returns text. */
 char *tool_time(uint64_t unix_ms, char *text, size_t size);
 

@@ -158,14 +158,15 @@ hf_status hf__identity_load(struct hf__store *store, struct hf_tables *tables, h
 hf_status hf__identity_recheck(struct hf__write *write, hf_error *error)
 {
     struct hf__store *store = write->store;
-    struct hf_store_id before = store->identity.id;
+    struct hf__identity before = store->identity;
     hf_slice row;
     hf_status status = identity_get(&write->tables, &row, error);
     if (status != HF_OK) return status;
     if (hf_slice_equal(row, hf_bytes(store->identity.row, store->identity.row_size))) return HF_OK;
     status = identity_take(store, &write->tables, row, error);
     if (status != HF_OK) return status;
-    if (memcmp(before.bytes, store->identity.id.bytes, sizeof before.bytes) == 0) return HF_OK;
+    if (memcmp(&before.id, &store->identity.id, sizeof before.id) == 0) return HF_OK;
+    store->identity = before; /* the next group is refused as well */
     return hf_error_set(error, HF_STORE_FAILED, "the data file holds another store now");
 }
 

@@ -28,7 +28,8 @@ static void call_done(struct hf__submission *submission)
     uv_mutex_unlock(&call->mutex);
 }
 
-/* Waits for the answer, until deadline_ns (of uv_hrtime) at most; whether it came. */
+/* Waits for the answer, until deadline_ns (of uv_hrtime) at most; whether it came. UINT64_MAX is no
+ * deadline: as a number it would wrap inside uv_cond_timedwait. */
 static bool call_wait(struct call *call, uint64_t deadline_ns)
 {
     uv_mutex_lock(&call->mutex);
@@ -36,7 +37,11 @@ static bool call_wait(struct call *call, uint64_t deadline_ns)
     while (!call->is_answered && !is_over) {
         uint64_t now_ns = uv_hrtime();
         is_over = now_ns >= deadline_ns;
-        if (!is_over) uv_cond_timedwait(&call->answered, &call->mutex, deadline_ns - now_ns);
+        if (deadline_ns == UINT64_MAX) {
+            uv_cond_wait(&call->answered, &call->mutex);
+        } else if (!is_over) {
+            uv_cond_timedwait(&call->answered, &call->mutex, deadline_ns - now_ns);
+        }
     }
     bool is_answered = call->is_answered;
     uv_mutex_unlock(&call->mutex);

@@ -102,6 +102,7 @@ static void loop_tick(uv_timer_t *timer)
     hf_runtime *runtime = timer->data;
     struct hf__loop *loop = &runtime->loop;
     loop->ticks_count++;
+    runtime->shutdown.is_release_refused = false;
     uv_mutex_lock(&runtime->mutex);
     hf__retries_submit(runtime);
     hf__dispatch_kick(runtime);

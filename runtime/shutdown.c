@@ -119,6 +119,7 @@ static void release_answered(hf_runtime *runtime)
     const struct hf_store_command *command = &runtime->shutdown.release.submission.command;
     const struct hf_store_release_sessions *answer = &command->release_sessions;
     bool is_final = command->status == HF_OK || command->status == HF_STALE;
+    runtime->shutdown.is_release_refused = !is_final;
     for (size_t i = 0; i < answer->sessions_count; i++) {
         bool is_over = is_final && !(command->status == HF_OK && is_refused(answer, i));
         release_settle(runtime, &answer->sessions[i], is_over);
@@ -169,9 +170,12 @@ static void draining(hf_runtime *runtime)
 {
     struct hf__shutdown *self = &runtime->shutdown;
     if (hf__task_take_answer(&self->release)) release_answered(runtime);
-    release_idle(runtime);
     /* Whoever cannot commit by now leaves it to the end of the registration. */
-    if (self->is_turns_grace_over) hf__retries_close(runtime);
+    if (self->is_turns_grace_over) {
+        hf__retries_close(runtime);
+    } else if (!self->is_release_refused) {
+        release_idle(runtime);
+    }
     uv_mutex_lock(&runtime->mutex);
     bool is_work_over = !hf__dispatch_is_busy(runtime) && !hf__activities_are_pending(runtime) &&
                         (runtime->turns.taken_count == 0 || self->is_turns_grace_over);

@@ -41,6 +41,8 @@ void hf__timers_look(hf_runtime *runtime)
     struct hf_peek peek = { .registration = runtime->registration,
                             .engine_version_max = HF_ENGINE_VERSION };
     hf_error error;
+    /* What begins while the runtime ends would find nobody to take its answer. */
+    if (runtime->shutdown.phase != HF__SHUTDOWN_NONE) return;
     if (backend->ops->peek(backend, &peek, &error) != HF_OK) return;
     if (peek.out_reclaim) hf__upkeep_reclaim(runtime);
     if (peek.out_next_timer_unix_ms == 0) {

@@ -142,6 +142,8 @@ static void session_void(hf_runtime *runtime, const struct hf__held *held,
     const struct hf_session_claim *key = &held->renew.sessions[each->index];
     uv_mutex_lock(&runtime->mutex);
     struct hf__claim *claim = hf__claims_find(&runtime->claims, key);
+    /* One that is being released is void because it is ours no more: the release answers for it. */
+    if (claim && claim->is_releasing) claim = NULL;
     if (claim) claim->items_count++; /* keeps it while it is logged */
     uv_mutex_unlock(&runtime->mutex);
     if (!claim) return;

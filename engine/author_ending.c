@@ -4,8 +4,7 @@
 
 #include "engine/execution_internal.h"
 
-/* ---- ending -------------------------------------------------------------------------------------
- */
+/* ---- ending --------------------------------------------------------------------------------- */
 
 static hf_status intend(struct hf_execution *self, enum hf__intent intent, hf_slice payload,
                         const char *what)
@@ -46,8 +45,7 @@ hf_status hf_fail(hf_orchestration *o, const char *code, const char *format, ...
     return HF_FAILED;
 }
 
-/* ---- the instance -------------------------------------------------------------------------------
- */
+/* ---- the instance --------------------------------------------------------------------------- */
 
 void hf_status_set(hf_orchestration *o, hf_slice status)
 {

@@ -3,8 +3,7 @@
 
 #include "engine/execution_internal.h"
 
-/* ---- scheduling ---------------------------------------------------------------------------------
- */
+/* ---- scheduling ----------------------------------------------------------------------------- */
 
 static struct hf__future *schedule(struct hf_execution *self, const char *activity, hf_slice input,
                                    struct hf_event *event)
@@ -73,8 +72,7 @@ hf_future hf_mailbox_take(hf_orchestration *o, const char *queue)
     return (hf_future){ future->id };
 }
 
-/* ---- waiting ------------------------------------------------------------------------------------
- */
+/* ---- waiting -------------------------------------------------------------------------------- */
 
 static struct hf__future *future_of(struct hf_execution *self, hf_future future)
 {
@@ -178,8 +176,7 @@ const hf_error *hf_orchestration_error(hf_orchestration *o)
     return &hf__execution_enter(o)->latest_error;
 }
 
-/* ---- both in one --------------------------------------------------------------------------------
- */
+/* ---- both in one ---------------------------------------------------------------------------- */
 
 hf_status hf_call(hf_orchestration *o, const char *activity, hf_slice input, hf_slice *out_result)
 {

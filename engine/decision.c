@@ -26,8 +26,7 @@ static void *list_add(struct hf_execution *self, struct hf_list *list, size_t el
     return (char *)list->items + count * element_size;
 }
 
-/* ---- commands -----------------------------------------------------------------------------------
- */
+/* ---- commands ------------------------------------------------------------------------------- */
 
 static void add_item(struct hf_execution *self, uint64_t event_id, uint64_t incarnation)
 {
@@ -97,8 +96,7 @@ void hf__decision_cancel(struct hf_execution *self, uint64_t event_id)
     if (cancel) cancel->event_id = event_id;
 }
 
-/* ---- messages -----------------------------------------------------------------------------------
- */
+/* ---- messages ------------------------------------------------------------------------------- */
 
 static bool damaged_message(struct hf_execution *self, const struct hf_stored_message *message,
                             const struct hf_event *event, const char *why)
@@ -168,8 +166,7 @@ void hf__decision_take_messages(struct hf_execution *self)
     }
 }
 
-/* ---- continue-as-new ----------------------------------------------------------------------------
- */
+/* ---- continue-as-new ------------------------------------------------------------------------ */
 
 void hf__decision_continue(struct hf_execution *self)
 {

@@ -12,8 +12,7 @@
  * continued becomes cancelled. */
 #include "engine/execution_internal.h"
 
-/* ---- text ---------------------------------------------------------------------------------------
- */
+/* ---- text ----------------------------------------------------------------------------------- */
 
 /* How many bytes at data are one character; 0: none. */
 static size_t character_size(const char *data, size_t left)
@@ -38,8 +37,7 @@ hf_slice hf__text_clean(hf_slice slice, struct hf_arena *arena)
     return hf_bytes(text, slice.size);
 }
 
-/* ---- outcomes -----------------------------------------------------------------------------------
- */
+/* ---- outcomes ------------------------------------------------------------------------------- */
 
 static struct hf_event failed_event(struct hf_execution *self, const hf_error *cause)
 {

@@ -23,8 +23,7 @@
 
 #include "engine/execution_internal.h"
 
-/* ---- trouble, and leaving the fiber -------------------------------------------------------------
- */
+/* ---- trouble, and leaving the fiber --------------------------------------------------------- */
 
 struct hf_execution *hf__execution_enter(hf_orchestration *o)
 {
@@ -101,8 +100,7 @@ void hf__execution_check_payload(struct hf_execution *self, hf_slice payload, co
                        what, payload.size, (unsigned long long)limit);
 }
 
-/* ---- running the code ---------------------------------------------------------------------------
- */
+/* ---- running the code ----------------------------------------------------------------------- */
 
 static void code_main(struct hf_fiber *fiber, void *argument)
 {
@@ -160,8 +158,7 @@ static bool code_can_go_on(const struct hf_execution *self)
     return !self->awaited->is_pending || (self->deadline && !self->deadline->is_pending);
 }
 
-/* ---- delivering ---------------------------------------------------------------------------------
- */
+/* ---- delivering ----------------------------------------------------------------------------- */
 
 /* The first request ends all that is pending; further ones have no effect. */
 static void deliver_cancel_request(struct hf_execution *self, const struct hf_event *event)
@@ -283,8 +280,7 @@ hf_status hf_execution_turn(struct hf_execution *execution, const struct hf_turn
     return status;
 }
 
-/* ---- making and freeing -------------------------------------------------------------------------
- */
+/* ---- making and freeing --------------------------------------------------------------------- */
 
 static hf_status no_memory(hf_error *error)
 {

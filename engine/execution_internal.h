@@ -166,8 +166,7 @@ struct hf_execution {
     uint64_t generated_ids_count;
 };
 
-/* ---- execution.c ------------------------------------------------------------------------------
- */
+/* ---- execution.c ---------------------------------------------------------------------------- */
 
 /* The execution behind a public handle. Asserts that its code runs: only it may call. */
 struct hf_execution *hf__execution_enter(hf_orchestration *o);
@@ -190,15 +189,13 @@ void hf__execution_check_id(struct hf_execution *self, const char *id, const cha
 /* Fails the instance when payload is no slice, or, beyond history, over the limit. */
 void hf__execution_check_payload(struct hf_execution *self, hf_slice payload, const char *what);
 
-/* ---- execution_audit.c ------------------------------------------------------------------------
- */
+/* ---- execution_audit.c ---------------------------------------------------------------------- */
 
 /* Walks the whole execution between two turns, and asserts what must hold of it. Not for a broken
  * one. */
 void hf__execution_audit(const struct hf_execution *self);
 
-/* ---- replay.c ---------------------------------------------------------------------------------
- */
+/* ---- replay.c ------------------------------------------------------------------------------- */
 
 /* Reads the history of the view into the steps of the turn and proves its shape. Makes room for the
  * messages, too. Errors: HF_CORRUPT, HF_NO_MEMORY. */
@@ -222,8 +219,7 @@ void hf__replay_check_segment(struct hf_execution *self);
  * overrun. */
 void hf__event_describe(const struct hf_event *event, char *text, size_t text_size);
 
-/* ---- decision.c -------------------------------------------------------------------------------
- */
+/* ---- decision.c ----------------------------------------------------------------------------- */
 
 /* Reads the messages of the view, drops those that answer nothing pending, and makes the others
  * steps of the turn. */
@@ -236,8 +232,7 @@ void hf__decision_cancel(struct hf_execution *self, uint64_t event_id);
 /* Fills the decision with the start of the next execution, and the messages that go with it. */
 void hf__decision_continue(struct hf_execution *self);
 
-/* ---- ending.c ---------------------------------------------------------------------------------
- */
+/* ---- ending.c ------------------------------------------------------------------------------- */
 
 /* Issues the outcome of the code, which has ended, and notes it in the decision. Not on the fiber.
  */
@@ -246,8 +241,7 @@ void hf__ending_issue(struct hf_execution *self);
  * when out of memory. */
 hf_slice hf__text_clean(hf_slice slice, struct hf_arena *arena);
 
-/* ---- futures.c --------------------------------------------------------------------------------
- */
+/* ---- futures.c ------------------------------------------------------------------------------ */
 
 /* Makes the pending future of the command with that event id in the innermost scope; NULL: no
  * memory, the execution is broken. */
@@ -269,8 +263,7 @@ void hf__futures_close_session(struct hf_execution *self, uint64_t incarnation);
 /* Forgets the futures from index `begin` on; cancels the pending ones by commands. On the fiber. */
 void hf__futures_cut(struct hf_execution *self, size_t begin);
 
-/* ---- mailbox.c --------------------------------------------------------------------------------
- */
+/* ---- mailbox.c ------------------------------------------------------------------------------ */
 
 /* Gives the take the oldest message of its queue, or lets it wait in line. */
 void hf__mailbox_take(struct hf_execution *self, struct hf__future *take);
@@ -282,8 +275,7 @@ void hf__mailbox_leave(struct hf__future *take);
 /* Frees the messages that nobody took. */
 void hf__mailbox_release(struct hf_execution *self);
 
-/* ---- sessions.c -------------------------------------------------------------------------------
- */
+/* ---- sessions.c ----------------------------------------------------------------------------- */
 
 /* Makes sessions open that continue-as-new carried here. False: no memory. */
 bool hf__sessions_carry(struct hf_execution *self, const struct hf_event *started);
@@ -304,8 +296,7 @@ hf_session hf__session_open(struct hf_execution *self, hf_slice id);
 /* Forgets an open session. */
 void hf__session_forget(struct hf_execution *self, uint64_t incarnation);
 
-/* ---- scopes.c ---------------------------------------------------------------------------------
- */
+/* ---- scopes.c ------------------------------------------------------------------------------- */
 
 /* The arena of the innermost scope. */
 struct hf_arena *hf__scope_arena(struct hf_execution *self);

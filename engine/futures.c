@@ -13,8 +13,7 @@
 
 #include "engine/execution_internal.h"
 
-/* ---- the table ----------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------ */
 
 static void pending_append(struct hf_execution *self, struct hf__future *future)
 {
@@ -85,8 +84,7 @@ struct hf__future *hf__future_find(const struct hf_execution *self, uint64_t id)
     return found ? self->futures[low] : NULL;
 }
 
-/* ---- ending -------------------------------------------------------------------------------------
- */
+/* ---- ending --------------------------------------------------------------------------------- */
 
 void hf__future_finish(struct hf_execution *self, struct hf__future *future, hf_status status)
 {

@@ -43,8 +43,7 @@ static struct hf__queue *queue_of(struct hf_execution *self, hf_slice name)
     return queue;
 }
 
-/* ---- messages that wait -------------------------------------------------------------------------
- */
+/* ---- messages that wait --------------------------------------------------------------------- */
 
 static size_t buffered_block_size(const struct hf__buffered *message)
 {
@@ -86,8 +85,7 @@ void hf__mailbox_release(struct hf_execution *self)
     hf_assert(self->buffered_size == 0);
 }
 
-/* ---- takes that wait ----------------------------------------------------------------------------
- */
+/* ---- takes that wait ------------------------------------------------------------------------ */
 
 static void takes_append(struct hf__queue *queue, struct hf__future *take)
 {
@@ -111,8 +109,7 @@ void hf__mailbox_leave(struct hf__future *take)
     take->previous_take = take->next_take = NULL;
 }
 
-/* ---- meeting ------------------------------------------------------------------------------------
- */
+/* ---- meeting -------------------------------------------------------------------------------- */
 
 static void take_finish(struct hf_execution *self, struct hf__future *take, hf_slice payload)
 {

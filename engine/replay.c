@@ -26,8 +26,7 @@ bool hf__event_is_last(uint64_t kind)
     return kind >= HF_EVENT_COMPLETED && kind <= HF_EVENT_TERMINATED;
 }
 
-/* ---- telling ------------------------------------------------------------------------------------
- */
+/* ---- telling -------------------------------------------------------------------------------- */
 
 struct text {
     char *at;
@@ -94,8 +93,7 @@ static void nondeterminism_issued(struct hf_execution *self, size_t index,
     nondeterminism(self, index, did);
 }
 
-/* ---- matching -----------------------------------------------------------------------------------
- */
+/* ---- matching ------------------------------------------------------------------------------- */
 
 /* The name of the first recorded field that differs, or NULL. */
 static const char *event_difference(const struct hf_event *a, const struct hf_event *b)
@@ -168,8 +166,7 @@ void hf__replay_check_segment(struct hf_execution *self)
     }
 }
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 /* What a history is proved with. */
 struct proof {

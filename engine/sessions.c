@@ -44,8 +44,7 @@ uint64_t hf__session_incarnation(const struct hf_execution *self,
     return handle->incarnation == 0 || handle->incarnation == incarnation ? incarnation : 0;
 }
 
-/* ---- values -------------------------------------------------------------------------------------
- */
+/* ---- values --------------------------------------------------------------------------------- */
 
 static hf_session handle_add(struct hf_execution *self, hf_slice id, uint64_t incarnation)
 {
@@ -73,8 +72,7 @@ hf_session hf__session_name(struct hf_execution *self, hf_slice id, uint64_t inc
     return handle_add(self, id, incarnation);
 }
 
-/* ---- opening and closing ------------------------------------------------------------------------
- */
+/* ---- opening and closing -------------------------------------------------------------------- */
 
 static hf_session open_add(struct hf_execution *self, hf_slice id, uint64_t incarnation)
 {
@@ -137,8 +135,7 @@ void hf__session_forget(struct hf_execution *self, uint64_t incarnation)
     memmove(at, at + 1, (self->open_sessions_count - index) * sizeof *at);
 }
 
-/* ---- over continue-as-new -----------------------------------------------------------------------
- */
+/* ---- over continue-as-new ------------------------------------------------------------------- */
 
 bool hf__sessions_carry(struct hf_execution *self, const struct hf_event *started)
 {

@@ -27,8 +27,7 @@
 
 struct hf_backend;
 
-/* ---- tokens -----------------------------------------------------------------------------------
- */
+/* ---- tokens --------------------------------------------------------------------------------- */
 
 /* What a completion, an abandonment and a renewal of an item must present. */
 struct hf_item_token {
@@ -51,8 +50,7 @@ struct hf_session_claim {
     uint64_t epoch; /* LSN of the claim */
 };
 
-/* ---- commands ---------------------------------------------------------------------------------
- */
+/* ---- commands ------------------------------------------------------------------------------- */
 
 enum hf_store_command_kind {
     HF_STORE_START = 1,
@@ -289,8 +287,7 @@ struct hf_batch {
     uint32_t effects; /* enum hf_effect bits */
 };
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 struct hf_instance_info {
     uint64_t number;
@@ -407,8 +404,7 @@ struct hf_backend {
     const struct hf_backend_ops *ops;
 };
 
-/* ---- opening the store behind the contract ------------------------------------------------------
- */
+/* ---- opening the store behind the contract -------------------------------------------------- */
 
 /* Places where tests inject failures. */
 enum hf_fault_point {

@@ -48,8 +48,7 @@ static const struct table_entry table_entries[] = {
 };
 _Static_assert(HF_COUNT_OF(table_entries) == HF_TABLE_COUNT, "every table has a name and a class");
 
-/* ---- names and errors ---------------------------------------------------------------------------
- */
+/* ---- names and errors ----------------------------------------------------------------------- */
 
 const char *hf_table_name(enum hf_table table)
 {

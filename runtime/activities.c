@@ -23,8 +23,7 @@
 
 static void activity_done(struct hf__submission *submission);
 
-/* ---- slots --------------------------------------------------------------------------------------
- */
+/* ---- slots ---------------------------------------------------------------------------------- */
 
 static hf_status slots_make(hf_runtime *runtime, hf_error *error)
 {
@@ -115,8 +114,7 @@ static void slot_settle(struct hf_activity *activity)
     hf__runtime_wake_if_stopping(activity->runtime);
 }
 
-/* ---- sending ------------------------------------------------------------------------------------
- */
+/* ---- sending -------------------------------------------------------------------------------- */
 
 /* The delivery has ended for the store. Under the mutex. */
 static void item_ended(struct hf_activity *activity)
@@ -190,8 +188,7 @@ static void activity_done(struct hf__submission *submission)
     uv_mutex_unlock(&runtime->mutex);
 }
 
-/* ---- a delivery comes ---------------------------------------------------------------------------
- */
+/* ---- a delivery comes ----------------------------------------------------------------------- */
 
 static const char *key_of(struct hf_activity *activity, const struct hf_item_grant *grant)
 {
@@ -294,8 +291,7 @@ void hf__activities_granted(hf_runtime *runtime, const struct hf_item_grant *gra
                                    .delay_ms = is_stopping ? 0 : HF__BACKOFF_FIRST_MS });
 }
 
-/* ---- running ------------------------------------------------------------------------------------
- */
+/* ---- running -------------------------------------------------------------------------------- */
 
 /* The outcome of a function's status: what is to be sent, or NULL error for success. */
 static void outcome_set(struct hf_activity *activity, hf_status status)
@@ -477,8 +473,7 @@ void hf__activities_join(hf_runtime *runtime)
     self->threads_started_count = 0;
 }
 
-/* ---- being told to stop -------------------------------------------------------------------------
- */
+/* ---- being told to stop --------------------------------------------------------------------- */
 
 bool hf__activity_is_held(const struct hf_activity *activity)
 {
@@ -554,8 +549,7 @@ bool hf__activities_are_pending(const hf_runtime *runtime)
     return false;
 }
 
-/* ---- memory of sessions goes --------------------------------------------------------------------
- */
+/* ---- memory of sessions goes ---------------------------------------------------------------- */
 
 void hf__claims_bury_later(hf_runtime *runtime)
 {

@@ -67,8 +67,7 @@ void hf_activity_log(hf_activity *a, hf_log_level level, const char *format, ...
             "%s", message);
 }
 
-/* ---- being told to stop -------------------------------------------------------------------------
- */
+/* ---- being told to stop --------------------------------------------------------------------- */
 
 bool hf_activity_is_cancelled(const hf_activity *a)
 {
@@ -95,8 +94,7 @@ bool hf_activity_wait_cancelled(const hf_activity *a, uint64_t timeout_ms)
     return hf_activity_is_cancelled(a);
 }
 
-/* ---- memory of a session ------------------------------------------------------------------------
- */
+/* ---- memory of a session -------------------------------------------------------------------- */
 
 void *hf_session_memory(const hf_activity *a)
 {

@@ -8,8 +8,7 @@
 #include "engine/execution.h"
 #include "runtime/store.h"
 
-/* ---- proving ------------------------------------------------------------------------------------
- */
+/* ---- proving -------------------------------------------------------------------------------- */
 
 hf_status hf__payload_check(const hf_store *store, hf_slice payload, const char *what,
                             hf_error *error)
@@ -60,8 +59,7 @@ static hf_status command_check(const hf_store *store, const hf_command *command,
     return hf__payload_check(store, command->data, data_words[kind], error);
 }
 
-/* ---- making -------------------------------------------------------------------------------------
- */
+/* ---- making --------------------------------------------------------------------------------- */
 
 static enum hf_store_command_kind store_kind(hf_command_kind kind)
 {
@@ -118,8 +116,7 @@ static hf_status submission_fill(struct hf__submission *submission, const hf_com
     return HF_OK;
 }
 
-/* ---- without waiting ----------------------------------------------------------------------------
- */
+/* ---- without waiting ------------------------------------------------------------------------ */
 
 /* A command of hf_submit on its way. */
 struct submitted {
@@ -183,8 +180,7 @@ hf_status hf_submit(hf_store *store, const hf_command *command, hf_error *error)
     return status;
 }
 
-/* ---- waiting ------------------------------------------------------------------------------------
- */
+/* ---- waiting -------------------------------------------------------------------------------- */
 
 static hf_status call(hf_store *store, const hf_command *command, hf_error *error)
 {

@@ -48,8 +48,7 @@ struct hf__committer {
     struct hf__committer_group group;
 };
 
-/* ---- submissions --------------------------------------------------------------------------------
- */
+/* ---- submissions ---------------------------------------------------------------------------- */
 
 void hf__submission_init(struct hf__submission *self, const hf_allocator *heap,
                          enum hf_store_command_kind kind)
@@ -85,8 +84,7 @@ void hf__submission_reset(struct hf__submission *self, enum hf_store_command_kin
     self->command = (struct hf_store_command){ .kind = kind, .arena = &self->arena };
 }
 
-/* ---- the queue ----------------------------------------------------------------------------------
- */
+/* ---- the queue ------------------------------------------------------------------------------ */
 
 static void queue_add(struct queue *queue, struct hf__submission *submission)
 {
@@ -205,8 +203,7 @@ bool hf__committer_is_self(const struct hf__committer *self)
     return uv_thread_equal(&caller, &self->thread) != 0;
 }
 
-/* ---- a group ------------------------------------------------------------------------------------
- */
+/* ---- a group -------------------------------------------------------------------------------- */
 
 /* Puts a command at the end of the group, unanswered. Under the mutex. */
 static void group_add(struct hf__committer_group *group, struct hf__submission *submission)
@@ -333,8 +330,7 @@ static void committer_run(void *argument)
     }
 }
 
-/* ---- life ---------------------------------------------------------------------------------------
- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 hf_status hf__committer_new(const struct hf__committer_options *options,
                             struct hf__committer **out_committer, hf_error *error)

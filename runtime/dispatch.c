@@ -39,8 +39,7 @@ bool hf__dispatch_is_busy(const hf_runtime *runtime)
     return runtime->dispatch.turns.is_in_flight || runtime->dispatch.items.is_in_flight;
 }
 
-/* ---- a fetch begins -----------------------------------------------------------------------------
- */
+/* ---- a fetch begins ------------------------------------------------------------------------- */
 
 static void prepare_turns(hf_runtime *runtime, struct hf__fetch *fetch)
 {
@@ -126,8 +125,7 @@ void hf__dispatch_effects(hf_runtime *runtime, uint32_t effects)
     if (missed & (HF_EFFECT_TURNS_DUE | HF_EFFECT_ITEMS_READY)) hf__dispatch_kick(runtime);
 }
 
-/* ---- its answer ---------------------------------------------------------------------------------
- */
+/* ---- its answer ----------------------------------------------------------------------------- */
 
 static size_t turns_granted(hf_runtime *runtime, const struct hf_store_fetch_turns *answer)
 {
@@ -193,8 +191,7 @@ static void fetch_done(struct hf__submission *submission)
     uv_mutex_unlock(&runtime->mutex);
 }
 
-/* ---- looking ------------------------------------------------------------------------------------
- */
+/* ---- looking -------------------------------------------------------------------------------- */
 
 void hf__dispatch_look(hf_runtime *runtime)
 {

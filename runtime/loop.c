@@ -10,8 +10,7 @@
 
 enum { TICKS_PER_LOOK = 4 }; /* the net under lost rings and clock jumps: once a second */
 
-/* ---- bits ---------------------------------------------------------------------------------------
- */
+/* ---- bits ----------------------------------------------------------------------------------- */
 
 void hf__runtime_wake(hf_runtime *runtime, uint32_t bits)
 {
@@ -94,8 +93,7 @@ static void loop_woken(uv_async_t *async)
     hf__shutdown_advance(runtime);
 }
 
-/* ---- ticks --------------------------------------------------------------------------------------
- */
+/* ---- ticks ---------------------------------------------------------------------------------- */
 
 static void loop_tick(uv_timer_t *timer)
 {
@@ -132,8 +130,7 @@ static void loop_signalled(uv_poll_t *poll, int status, int events)
     hf_runtime_stop(runtime, HF__GRACE_MS, NULL, NULL);
 }
 
-/* ---- life ---------------------------------------------------------------------------------------
- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 static hf_status loop_failed(int failed, hf_error *error)
 {

@@ -52,8 +52,7 @@ void hf__metrics_each(struct hf__metrics *self, void (*each)(void *user, const h
     }
 }
 
-/* ---- gauges: what stands now --------------------------------------------------------------------
- */
+/* ---- gauges: what stands now ---------------------------------------------------------------- */
 
 struct gauges {
     size_t sessions_owned, activities_running, turns_running, instances_live;

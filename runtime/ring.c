@@ -62,8 +62,7 @@ struct hf__ring {
     char name[HF__RING_NAME_SIZE];
 };
 
-/* ---- hearing ------------------------------------------------------------------------------------
- */
+/* ---- hearing -------------------------------------------------------------------------------- */
 
 static struct sockaddr_un ring_address(const struct hf__ring *self, const char *prefix,
                                        const char *name)
@@ -171,8 +170,7 @@ hf_status hf__ring_hear(struct hf__ring *self, hf_error *error)
     return status;
 }
 
-/* ---- ringing ------------------------------------------------------------------------------------
- */
+/* ---- ringing -------------------------------------------------------------------------------- */
 
 static bool same_time(struct timespec a, struct timespec b)
 {
@@ -261,8 +259,7 @@ void hf__ring_others(struct hf__ring *self, uint32_t effects)
     uv_mutex_unlock(&self->mutex);
 }
 
-/* ---- life ---------------------------------------------------------------------------------------
- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 hf_status hf__ring_open(const struct hf__ring_options *options, struct hf__ring **out_ring,
                         hf_error *error)

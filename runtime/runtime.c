@@ -40,8 +40,7 @@ void hf__runtime_submit(hf_runtime *runtime, struct hf__submission *submission)
     hf_assert(status == HF_OK);
 }
 
-/* ---- options ------------------------------------------------------------------------------------
- */
+/* ---- options -------------------------------------------------------------------------------- */
 
 static uint64_t given_or(uint64_t given, uint64_t by_default)
 {
@@ -118,8 +117,7 @@ static hf_status worker_id_make(hf_runtime *runtime, const char *given, hf_error
     return HF_OK;
 }
 
-/* ---- new and free -------------------------------------------------------------------------------
- */
+/* ---- new and free --------------------------------------------------------------------------- */
 
 static void parts_init(hf_runtime *runtime)
 {
@@ -227,8 +225,7 @@ void hf_runtime_free(hf_runtime *runtime)
     runtime_dispose(runtime);
 }
 
-/* ---- start --------------------------------------------------------------------------------------
- */
+/* ---- start ---------------------------------------------------------------------------------- */
 
 static void want(struct hf__listener *listener, uint32_t effects, struct hf__committer_group *group)
 {
@@ -378,8 +375,7 @@ hf_status hf_runtime_start(hf_runtime *runtime, hf_error *error)
     return HF_OK;
 }
 
-/* ---- stop and join ------------------------------------------------------------------------------
- */
+/* ---- stop and join -------------------------------------------------------------------------- */
 
 void hf_runtime_stop(hf_runtime *runtime, uint64_t grace_ms, void (*on_stopped)(void *user),
                      void *user)

@@ -36,8 +36,7 @@ bool hf__shutdown_ask(hf_runtime *runtime, uint64_t grace_ms, void (*on_stopped)
     return true;
 }
 
-/* ---- releasing sessions -------------------------------------------------------------------------
- */
+/* ---- releasing sessions --------------------------------------------------------------------- */
 
 static void log_released(hf_runtime *runtime, const struct hf__claim *claim)
 {
@@ -126,8 +125,7 @@ static void release_answered(hf_runtime *runtime)
     }
 }
 
-/* ---- the steps ----------------------------------------------------------------------------------
- */
+/* ---- the steps ------------------------------------------------------------------------------ */
 
 static void grace_over(uv_timer_t *timer)
 {

@@ -14,8 +14,7 @@
 
 static const uint64_t STORE_MAGIC = UINT64_C(0x686f6c6466617374); /* "holdfast" */
 
-/* ---- the world ----------------------------------------------------------------------------------
- */
+/* ---- the world ------------------------------------------------------------------------------ */
 
 /* While the backend is being opened there is no table yet; nobody is declared dead then. */
 static bool world_is_alive(void *self, hf_slice life)
@@ -38,8 +37,7 @@ static void world_log(void *self, const hf_log_line *line)
     }
 }
 
-/* ---- options ------------------------------------------------------------------------------------
- */
+/* ---- options -------------------------------------------------------------------------------- */
 
 /* A vtable that a user gave: made with its size, and with the call that it cannot do without. */
 static hf_status seam_check(const char *what, bool is_whole, hf_error *error)
@@ -100,8 +98,7 @@ static void store_configure(hf_store *self, const struct hf__store_setup *setup,
                                      .log = world_log };
 }
 
-/* ---- opening and closing ------------------------------------------------------------------------
- */
+/* ---- opening and closing -------------------------------------------------------------------- */
 
 static void store_on_heard(void *self, uint32_t effects)
 {

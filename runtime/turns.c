@@ -22,8 +22,7 @@
 
 static void turn_done(struct hf__submission *submission);
 
-/* ---- slots and queues ---------------------------------------------------------------------------
- */
+/* ---- slots and queues ----------------------------------------------------------------------- */
 
 /* Of the live instances of the process, those of this thread. */
 static size_t live_share(const hf_runtime *runtime, size_t index)
@@ -159,8 +158,7 @@ static void turn_release(struct hf__turn *turn)
     uv_mutex_unlock(&runtime->mutex);
 }
 
-/* ---- submitting ---------------------------------------------------------------------------------
- */
+/* ---- submitting ----------------------------------------------------------------------------- */
 
 /* The answer is there: back to the turn's thread with it. Committer thread. */
 static void turn_done(struct hf__submission *submission)
@@ -216,8 +214,7 @@ static void turn_give_up(struct hf__turn *turn)
     turn_abandon(turn, how);
 }
 
-/* ---- running a turn -----------------------------------------------------------------------------
- */
+/* ---- running a turn ------------------------------------------------------------------------- */
 
 /* Reads what the turn needs: the whole history, or, for a live execution, the messages alone. */
 static hf_status turn_read(struct hf__turn *turn, bool is_live)
@@ -301,8 +298,7 @@ static void turn_granted(struct hf__turn *turn)
     turn_submit(turn, HF__TURN_COMMITTING);
 }
 
-/* ---- answers ------------------------------------------------------------------------------------
- */
+/* ---- answers -------------------------------------------------------------------------------- */
 
 static void turn_committed(struct hf__turn *turn)
 {
@@ -380,8 +376,7 @@ static void turn_answered(struct hf__turn *turn)
     }
 }
 
-/* ---- threads ------------------------------------------------------------------------------------
- */
+/* ---- threads -------------------------------------------------------------------------------- */
 
 static void turn_step(struct hf__turn *turn)
 {

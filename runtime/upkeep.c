@@ -50,8 +50,7 @@ uint64_t hf__upkeep_period_ms(const hf_runtime *runtime)
     return shorter_ms < 2 ? 1 : shorter_ms / 2;
 }
 
-/* ---- what is held -------------------------------------------------------------------------------
- */
+/* ---- what is held --------------------------------------------------------------------------- */
 
 static void held_add_items(hf_runtime *runtime, struct hf__held *held, struct hf_item_token *tokens)
 {
@@ -100,8 +99,7 @@ static bool held_collect(hf_runtime *runtime, struct hf_arena *arena, struct hf_
     return has_memory;
 }
 
-/* ---- what is void -------------------------------------------------------------------------------
- */
+/* ---- what is void --------------------------------------------------------------------------- */
 
 static bool token_equal(const struct hf_item_token *a, const struct hf_item_token *b)
 {
@@ -235,8 +233,7 @@ void hf__upkeep_lost(hf_runtime *runtime)
     hf_runtime_stop(runtime, 0, NULL, NULL);
 }
 
-/* ---- the death of others ------------------------------------------------------------------------
- */
+/* ---- the death of others -------------------------------------------------------------------- */
 
 static bool registration_is_dead(const hf_runtime *runtime, const struct hf_registration_row *row)
 {
@@ -287,8 +284,7 @@ static void death_answered(hf_runtime *runtime)
     hf__upkeep_probe(runtime);
 }
 
-/* ---- reclaiming ---------------------------------------------------------------------------------
- */
+/* ---- reclaiming ----------------------------------------------------------------------------- */
 
 void hf__upkeep_reclaim(hf_runtime *runtime)
 {

@@ -54,8 +54,7 @@ static hf_status fan(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
-/* ---- a store for one benchmark -----------------------------------------------------------------
- */
+/* ---- a store for one benchmark -------------------------------------------------------------- */
 
 static hf_status bench_open(struct bench *bench, hf_error *error)
 {
@@ -87,8 +86,7 @@ static double limit_of(const struct bench *bench, const char *name, unsigned put
     return mkdir(directory, 0700) == 0 ? bench_lmdb_puts_per_second(directory, puts) : 0;
 }
 
-/* ---- printing ---------------------------------------------------------------------------------
- */
+/* ---- printing ------------------------------------------------------------------------------- */
 
 static void print_rate(const struct bench *bench, const char *name, double rate, double limit)
 {
@@ -101,8 +99,7 @@ static void print_rate(const struct bench *bench, const char *name, double rate,
     }
 }
 
-/* ---- the benchmarks -----------------------------------------------------------------------------
- */
+/* ---- the benchmarks ------------------------------------------------------------------------- */
 
 static int bench_chain(struct bench *bench, const struct tool_arguments *arguments, hf_error *error)
 {
@@ -218,8 +215,7 @@ static int bench_hello(struct bench *bench, const struct tool_arguments *argumen
     return error->status ? tool_fail(error) : 0;
 }
 
-/* ---- the subcommand ----------------------------------------------------------------------------
- */
+/* ---- the subcommand ------------------------------------------------------------------------- */
 
 typedef int (*bench_fn)(struct bench *bench, const struct tool_arguments *arguments,
                         hf_error *error);

@@ -11,8 +11,7 @@
 
 #include "tools/demo.h"
 
-/* ---- the activities: state in the memory of the session ---------------------------------------
- */
+/* ---- the activities: state in the memory of the session ------------------------------------- */
 
 struct tally {
     pthread_mutex_t lock;

@@ -20,8 +20,7 @@ enum {
     EVENT_SIZE = 96 /* so that TIMERS_COUNT events fill more than one part */
 };
 
-/* ---- the seams ----------------------------------------------------------------------------------
- */
+/* ---- the seams ------------------------------------------------------------------------------ */
 
 static uint64_t seam_boot_ms(void *self)
 {
@@ -52,8 +51,7 @@ static bool seam_is_alive(void *self, hf_slice life)
     return true;
 }
 
-/* ---- commands -----------------------------------------------------------------------------------
- */
+/* ---- commands ------------------------------------------------------------------------------- */
 
 static void run(struct filled_store *store, struct hf_store_command *command)
 {
@@ -140,8 +138,7 @@ static struct hf_list timers(struct filled_store *store, uint64_t first_event_id
     return (struct hf_list){ items, count };
 }
 
-/* ---- the instances ------------------------------------------------------------------------------
- */
+/* ---- the instances -------------------------------------------------------------------------- */
 
 static void fill_a_commit(struct filled_store *store)
 {
@@ -222,8 +219,7 @@ static void fill_d(struct filled_store *store)
     run(store, &command);
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 static void store_open(struct filled_store *store)
 {

@@ -9,8 +9,7 @@
 #error "tests/CMakeLists.txt names the source tree"
 #endif
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 static char *text_read(const char *name)
 {
@@ -133,8 +132,7 @@ int page_teardown(void **state)
     return 0;
 }
 
-/* ---- looking up ---------------------------------------------------------------------------------
- */
+/* ---- looking up ----------------------------------------------------------------------------- */
 
 const struct page_table *page_find(const struct page *page, const char *heading, size_t index)
 {
@@ -201,8 +199,7 @@ size_t page_part_bytes(const char *part)
     return (size_t)number;
 }
 
-/* ---- differences --------------------------------------------------------------------------------
- */
+/* ---- differences ---------------------------------------------------------------------------- */
 
 void page_differs(struct page *page, const char *format, ...)
 {

@@ -12,8 +12,7 @@
 
 enum { LAYOUTS_MAX = 64, NUMBERS_MAX = 256, KEPT_KEYS_FIRST = 96, TEXT_SIZE = 160 };
 
-/* ---- layouts ------------------------------------------------------------------------------------
- */
+/* ---- layouts -------------------------------------------------------------------------------- */
 
 struct layouts {
     const struct hf_layout *all[LAYOUTS_MAX];
@@ -125,8 +124,7 @@ static void test_every_table_of_fields_is_a_layout(void **state)
     page_assert_same(page);
 }
 
-/* ---- records ------------------------------------------------------------------------------------
- */
+/* ---- records -------------------------------------------------------------------------------- */
 
 /* The kinds of records have the numbers and names that the page gives them, and there are no
  * others.
@@ -184,8 +182,7 @@ static void test_kept_keys_are_used_as_told(void **state)
     page_assert_same(page);
 }
 
-/* ---- events -------------------------------------------------------------------------------------
- */
+/* ---- events --------------------------------------------------------------------------------- */
 
 /* The kinds of events have the numbers, names and roles that the page gives them, and there are no
  * others. */

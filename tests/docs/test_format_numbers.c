@@ -135,8 +135,7 @@ static void test_numbers_have_the_names_told(void **state)
     page_assert_same(*state);
 }
 
-/* ---- limits and versions ------------------------------------------------------------------------
- */
+/* ---- limits and versions -------------------------------------------------------------------- */
 
 struct constant {
     const char *name;
@@ -183,8 +182,7 @@ static void test_limits_and_versions_are_as_told(void **state)
     page_assert_same(page);
 }
 
-/* ---- tables -------------------------------------------------------------------------------------
- */
+/* ---- tables --------------------------------------------------------------------------------- */
 
 static const char *class_name(enum hf_table table)
 {

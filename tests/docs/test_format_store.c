@@ -56,8 +56,7 @@ static int fixture_teardown(void **state)
     return 0;
 }
 
-/* ---- walking ------------------------------------------------------------------------------------
- */
+/* ---- walking -------------------------------------------------------------------------------- */
 
 /* Calls each for every row of a table. Returns how many there are. */
 static size_t rows_walk(struct fixture *fixture, enum hf_table table,
@@ -79,8 +78,7 @@ static size_t rows_walk(struct fixture *fixture, enum hf_table table,
     return count;
 }
 
-/* ---- keys and rows ------------------------------------------------------------------------------
- */
+/* ---- keys and rows -------------------------------------------------------------------------- */
 
 /* How many bytes a list like "kind 1, [ref 20]" allows. */
 struct width {
@@ -196,8 +194,7 @@ static void test_meta_is_as_told(void **state)
     page_assert_same(fixture->page);
 }
 
-/* ---- record parts and refs ----------------------------------------------------------------------
- */
+/* ---- record parts and refs ------------------------------------------------------------------ */
 
 /* Fails the test unless the fields of a table of offsets follow on from 0 without a gap; the last
  * one may have no size, or that of another field. */
@@ -316,8 +313,7 @@ static void test_refs_are_as_told(void **state)
                      XXH3_64bits(payload.data, payload.size) & UINT32_MAX);
 }
 
-/* ---- the directory ------------------------------------------------------------------------------
- */
+/* ---- the directory -------------------------------------------------------------------------- */
 
 /* The file `writer` has its fields where the page says. */
 static void test_writer_file_is_as_told(void **state)

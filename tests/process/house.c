@@ -19,8 +19,7 @@
 #include "engine/base/heap.h"
 #include "logstore/inspect.h"
 
-/* ---- the stage ----------------------------------------------------------------------------------
- */
+/* ---- the stage ------------------------------------------------------------------------------ */
 
 void stage_init(struct stage *self, int output)
 {
@@ -105,8 +104,7 @@ int stage_memories(struct stage *self)
     return count;
 }
 
-/* ---- activities ---------------------------------------------------------------------------------
- */
+/* ---- activities ----------------------------------------------------------------------------- */
 
 struct memory {
     struct stage *stage;
@@ -206,8 +204,7 @@ static hf_status stuck(hf_activity *a, hf_slice input)
     return hf_activity_complete(a, hf_text("let go"));
 }
 
-/* ---- orchestrations -----------------------------------------------------------------------------
- */
+/* ---- orchestrations ------------------------------------------------------------------------- */
 
 static hf_status hello(hf_orchestration *o, hf_slice name)
 {
@@ -332,8 +329,7 @@ hf_registry *house_registry(struct stage *stage, const char *without)
     return registry;
 }
 
-/* ---- a store and its workers --------------------------------------------------------------------
- */
+/* ---- a store and its workers ---------------------------------------------------------------- */
 
 static void observe(void *self, const hf_log_line *line)
 {
@@ -546,8 +542,7 @@ double house_metric(hf_runtime *runtime, const char *name)
     return wanted.value;
 }
 
-/* ---- children -----------------------------------------------------------------------------------
- */
+/* ---- children ------------------------------------------------------------------------------- */
 
 void child_start(struct child *self, const char *directory, const char *worker_id,
                  const char *options)

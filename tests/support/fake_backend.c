@@ -37,8 +37,7 @@ static void require(bool holds, const char *what)
     abort();
 }
 
-/* ---- the table ----------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------ */
 
 static struct hf_fake_table *table_map(int directory)
 {
@@ -132,8 +131,7 @@ static hf_status command_run(struct hf_fake_table *table, struct hf_store_comman
     }
 }
 
-/* ---- the contract -------------------------------------------------------------------------------
- */
+/* ---- the contract --------------------------------------------------------------------------- */
 
 static struct hf_fake_backend *fake_of(struct hf_backend *backend)
 {
@@ -252,8 +250,7 @@ static const struct hf_backend_ops fake_ops = { .commit = fake_commit,
                                                 .directory = fake_directory,
                                                 .close = fake_close };
 
-/* ---- for tests ----------------------------------------------------------------------------------
- */
+/* ---- for tests ------------------------------------------------------------------------------ */
 
 void hf_fake_init(struct hf_fake_backend *self, const char *directory)
 {

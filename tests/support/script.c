@@ -9,8 +9,7 @@
 #include "engine/event.h"
 #include "engine/execution_internal.h"
 
-/* ---- the heap -----------------------------------------------------------------------------------
- */
+/* ---- the heap ------------------------------------------------------------------------------- */
 
 static void *heap_resize(void *context, void *block, size_t old_size, size_t new_size)
 {
@@ -39,8 +38,7 @@ static void *grown(void *array, size_t count, size_t *capacity, size_t element_s
     return array;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------
- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 static void add_event(struct hf_script *self, uint64_t event_id, hf_slice body)
 {
@@ -95,8 +93,7 @@ void hf_script_release(struct hf_script *self)
     hf_heap_free(heap, self->decisions, self->decisions_size);
 }
 
-/* ---- committing ---------------------------------------------------------------------------------
- */
+/* ---- committing ----------------------------------------------------------------------------- */
 
 static struct hf_script_work *work_find(struct hf_script *self, uint64_t event_id)
 {
@@ -247,8 +244,7 @@ static void commit(struct hf_script *self)
     }
 }
 
-/* ---- turns --------------------------------------------------------------------------------------
- */
+/* ---- turns ---------------------------------------------------------------------------------- */
 
 static hf_status run(struct hf_script *self, const struct hf_turn_view *whole)
 {
@@ -319,8 +315,7 @@ bool hf_script_answer(struct hf_script *self, uint64_t event_id, hf_slice payloa
     return true;
 }
 
-/* ---- playing ------------------------------------------------------------------------------------
- */
+/* ---- playing -------------------------------------------------------------------------------- */
 
 static void play_word(struct hf_script *self, char *word)
 {
@@ -369,8 +364,7 @@ hf_status hf_script_play(struct hf_script *self, const char *words)
     return status;
 }
 
-/* ---- looking ------------------------------------------------------------------------------------
- */
+/* ---- looking -------------------------------------------------------------------------------- */
 
 struct hf_event hf_script_event(struct hf_script *self, size_t index)
 {

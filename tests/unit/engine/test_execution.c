@@ -183,8 +183,7 @@ static void test_log_is_silent_at_replay(void **state)
     hf_script_release(&script);
 }
 
-/* ---- ending -------------------------------------------------------------------------------------
- */
+/* ---- ending --------------------------------------------------------------------------------- */
 
 static hf_status fail_on_purpose(hf_orchestration *o, hf_slice input)
 {
@@ -274,8 +273,7 @@ static void test_end_cancels_pending_work(void **state)
     hf_script_release(&script);
 }
 
-/* ---- limits -------------------------------------------------------------------------------------
- */
+/* ---- limits --------------------------------------------------------------------------------- */
 
 enum { LIMIT = 100 };
 
@@ -396,8 +394,7 @@ static void test_history_is_long_is_the_same_at_replay(void **state)
     }
 }
 
-/* ---- messages -----------------------------------------------------------------------------------
- */
+/* ---- messages ------------------------------------------------------------------------------- */
 
 static hf_status two_calls(hf_orchestration *o, hf_slice input)
 {

@@ -15,8 +15,7 @@ static struct puppet *puppet_of(struct hf_backend *backend)
     return (struct puppet *)backend;
 }
 
-/* ---- commands -----------------------------------------------------------------------------------
- */
+/* ---- commands ------------------------------------------------------------------------------- */
 
 static void note_completion(struct puppet_note *note, const struct hf_store_command *command)
 {
@@ -177,8 +176,7 @@ static hf_status puppet_commit(struct hf_backend *backend, struct hf_batch *batc
     return HF_OK;
 }
 
-/* ---- reads --------------------------------------------------------------------------------------
- */
+/* ---- reads ---------------------------------------------------------------------------------- */
 
 static hf_status puppet_turn_view(struct hf_backend *backend, const struct hf_item_id *from,
                                   struct hf_arena *arena, struct hf_turn_view *out_view,
@@ -253,8 +251,7 @@ static const struct hf_backend_ops puppet_ops = {
     .close = puppet_closed,
 };
 
-/* ---- life ---------------------------------------------------------------------------------------
- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 static hf_status puppet_hand_out(void *self, const struct hf_backend_options *options,
                                  struct hf_backend **out_backend, hf_error *error)
@@ -327,8 +324,7 @@ hf_runtime *puppet_worker(struct puppet *self, const hf_runtime_options *options
     return runtime;
 }
 
-/* ---- giving -------------------------------------------------------------------------------------
- */
+/* ---- giving --------------------------------------------------------------------------------- */
 
 void puppet_ring(struct puppet *self, uint32_t effects)
 {
@@ -452,8 +448,7 @@ void puppet_hold(struct puppet *self, bool is_held)
     pthread_mutex_unlock(&self->mutex);
 }
 
-/* ---- what happened ------------------------------------------------------------------------------
- */
+/* ---- what happened -------------------------------------------------------------------------- */
 
 /* Counts notes of a kind; *out_last becomes the last. Under the mutex. */
 static size_t count_notes(const struct puppet *self, enum hf_store_command_kind kind,

@@ -68,8 +68,7 @@ static void wait_place(struct place *place, int running, int returned)
     assert_true(hf_test_wait(PUPPET_LIMIT_MS, &expected, is_as_expected));
 }
 
-/* ---- activities ---------------------------------------------------------------------------------
- */
+/* ---- activities ----------------------------------------------------------------------------- */
 
 static hf_status reverse(hf_activity *a, hf_slice input)
 {
@@ -165,8 +164,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- how functions end --------------------------------------------------------------------------
- */
+/* ---- how functions end ---------------------------------------------------------------------- */
 
 static void assert_completion(const struct puppet_note *note, uint64_t kind, const char *text)
 {
@@ -243,8 +241,7 @@ static void test_unreadable_item_is_handed_back_counted(void **state)
     hf_runtime_free(runtime);
 }
 
-/* ---- answers of the store -----------------------------------------------------------------------
- */
+/* ---- answers of the store ------------------------------------------------------------------- */
 
 /* HF_STALE is expected: the result is dropped without a word. */
 static void test_stale_completion_is_dropped(void **state)
@@ -284,8 +281,7 @@ static void test_refused_completion_is_sent_again(void **state)
     assert_int_equal(puppet_count_logs(puppet, "activity.unsent"), 0);
 }
 
-/* ---- slots --------------------------------------------------------------------------------------
- */
+/* ---- slots ---------------------------------------------------------------------------------- */
 
 /* No more is asked for than can run at once; what is left is fetched as soon as there is room,
  * without looking: a fetch that came back full says that there may be more. */
@@ -343,8 +339,7 @@ static void test_ring_brings_items_at_once(void **state)
     hf_runtime_free(runtime);
 }
 
-/* ---- being told to stop -------------------------------------------------------------------------
- */
+/* ---- being told to stop --------------------------------------------------------------------- */
 
 /* A void token: the activity is told, by the ring alone, and whatever it returns is not sent. */
 static void test_void_token_stops_its_activity_and_nothing_is_sent(void **state)

@@ -6,8 +6,7 @@
 
 #include "tests/unit/runtime/puppet.h"
 
-/* ---- the table ----------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------ */
 
 static struct hf_item_grant grant_of(uint64_t instance, uint64_t incarnation, uint64_t epoch)
 {
@@ -117,8 +116,7 @@ static void test_next_walks_held_claims_once(void **state)
     hf__claims_release(&claims);
 }
 
-/* ---- memory of sessions -------------------------------------------------------------------------
- */
+/* ---- memory of sessions --------------------------------------------------------------------- */
 
 struct memories {
     atomic_int made, destroyed, running, returned;

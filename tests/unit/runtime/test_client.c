@@ -8,8 +8,7 @@
 
 static const hf_slice INPUT = HF_SLICE("input");
 
-/* ---- commands that wait -------------------------------------------------------------------------
- */
+/* ---- commands that wait --------------------------------------------------------------------- */
 
 /* A started instance is there, pending, when hf_start returns; a second start of its id is refused.
  */
@@ -80,8 +79,7 @@ static void test_unknown_outcome_is_passed_on(void **state)
     handle_start(handle, "v");
 }
 
-/* ---- what is refused ----------------------------------------------------------------------------
- */
+/* ---- what is refused ------------------------------------------------------------------------ */
 
 struct bad_text {
     const char *text;

@@ -73,8 +73,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- submissions of a test ----------------------------------------------------------------------
- */
+/* ---- submissions of a test ------------------------------------------------------------------ */
 
 static void note_done(struct hf__submission *submission)
 {
@@ -154,8 +153,7 @@ static void assert_groups(struct fixture *fixture, const size_t *taken_counts, s
     }
 }
 
-/* ---- groups -------------------------------------------------------------------------------------
- */
+/* ---- groups --------------------------------------------------------------------------------- */
 
 /* What gathers while a commit runs goes into the next one together. */
 static void test_commands_that_gather_share_one_commit(void **state)
@@ -246,8 +244,7 @@ static void test_done_runs_in_the_order_of_the_commands(void **state)
     submissions_free(all, LARGE_COUNT);
 }
 
-/* ---- refusing, withdrawing, closing -------------------------------------------------------------
- */
+/* ---- refusing, withdrawing, closing --------------------------------------------------------- */
 
 /* Clients meet the limit of what is in flight; runtimes, whose work is bounded elsewhere, do not;
  * room comes back. */
@@ -399,8 +396,7 @@ static void test_done_may_submit_the_same_submission_again(void **state)
     hf__submission_release(&chain.submission);
 }
 
-/* ---- joining and effects ------------------------------------------------------------------------
- */
+/* ---- joining and effects -------------------------------------------------------------------- */
 
 enum { JOINERS_MAX = 80 };
 
@@ -616,8 +612,7 @@ static void test_listener_that_left_is_not_called(void **state)
     submissions_free(start, 1);
 }
 
-/* ---- many threads -------------------------------------------------------------------------------
- */
+/* ---- many threads --------------------------------------------------------------------------- */
 
 enum { THREADS_COUNT = 4, PER_THREAD_COUNT = 1500 };
 

@@ -73,8 +73,7 @@ static void test_shorter_options_leave_the_rest_at_default(void **state)
     handle_open(handle);
 }
 
-/* ---- the handle ---------------------------------------------------------------------------------
- */
+/* ---- the handle ----------------------------------------------------------------------------- */
 
 /* A handle opened without options works, and closes what it opened. */
 static void test_no_options_are_all_defaults(void **state)
@@ -144,8 +143,7 @@ static void test_calls_in_a_forked_child_are_refused(void **state)
     handle_start(handle, "b");
 }
 
-/* ---- no memory ----------------------------------------------------------------------------------
- */
+/* ---- no memory ------------------------------------------------------------------------------ */
 
 /* An allocator whose allocations from the left_count-th on fail. */
 struct scarce {

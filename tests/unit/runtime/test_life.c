@@ -85,8 +85,7 @@ static const char *role_holds(struct hf_role *role, const struct fixture *fixtur
     return hf_role_hear(role, "holds ") + strlen("holds ");
 }
 
-/* ---- of other processes -------------------------------------------------------------------------
- */
+/* ---- of other processes --------------------------------------------------------------------- */
 
 /* The lock of another process is seen, as often as one looks; when it is killed the name is dead at
  * once. */
@@ -135,8 +134,7 @@ static void test_closed_life_of_another_process_is_gone(void **state)
     assert_false(hf__lives_is_alive(fixture->lives, hf_text(name)));
 }
 
-/* ---- of this process ----------------------------------------------------------------------------
- */
+/* ---- of this process ------------------------------------------------------------------------ */
 
 /* Looking at an own name does not open its file, which would drop the lock: another process sees it
  * held afterwards. */
@@ -193,8 +191,7 @@ static void test_life_file_is_private(void **state)
     hf__life_close(fixture->lives, &life);
 }
 
-/* ---- names from a disk --------------------------------------------------------------------------
- */
+/* ---- names from a disk ---------------------------------------------------------------------- */
 
 /* A name that no life file can have is dead, and no path is made of it. */
 static void test_names_that_are_none_are_dead(void **state)
@@ -299,8 +296,7 @@ static void test_folder_that_others_may_write_is_refused(void **state)
     assert_int_equal(chmod(path, 0700), 0);
 }
 
-/* ---- the second process -------------------------------------------------------------------------
- */
+/* ---- the second process --------------------------------------------------------------------- */
 
 static struct hf__lives *role_lives(const char *directory)
 {

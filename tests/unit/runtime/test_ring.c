@@ -168,8 +168,7 @@ static int socket_bound(const struct fixture *fixture, const char *name)
     return bound;
 }
 
-/* ---- hearing ------------------------------------------------------------------------------------
- */
+/* ---- hearing -------------------------------------------------------------------------------- */
 
 /* A ring arrives with its bits at all others, marked as heard, and not at the ringer. */
 static void test_ring_is_heard_by_all_others(void **state)
@@ -254,8 +253,7 @@ static void test_without_a_socket_the_poll_remains(void **state)
     end_close(&end);
 }
 
-/* ---- the list of others -------------------------------------------------------------------------
- */
+/* ---- the list of others --------------------------------------------------------------------- */
 
 enum { LONG_AGO = 1000000000, FAR_AHEAD = 2000000000 };
 
@@ -370,8 +368,7 @@ static void test_other_files_are_left_alone(void **state)
     end_close(&end);
 }
 
-/* ---- queues that are full -----------------------------------------------------------------------
- */
+/* ---- queues that are full ------------------------------------------------------------------- */
 
 /* Somebody who never reads (a stopped process) does not block the ringer, nor keep it from ringing
  * others: also after more rings than a sender's buffer holds. */
@@ -441,8 +438,7 @@ static void test_few_rings_are_heard_as_their_bits(void **state)
     end_close(&hearer);
 }
 
-/* ---- opening ------------------------------------------------------------------------------------
- */
+/* ---- opening -------------------------------------------------------------------------------- */
 
 /* A link in place of the folder is not followed. */
 static void test_link_in_place_of_the_folder_is_refused(void **state)
@@ -481,8 +477,7 @@ static void test_long_path_is_reached_by_descriptor(void **state)
     end_close(&hearer);
 }
 
-/* ---- the other process --------------------------------------------------------------------------
- */
+/* ---- the other process ---------------------------------------------------------------------- */
 
 static void echo_on_heard(void *self, uint32_t effects)
 {

@@ -30,8 +30,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- options ------------------------------------------------------------------------------------
- */
+/* ---- options -------------------------------------------------------------------------------- */
 
 /* Options out of bounds are refused with a message that names them, and nothing is made. */
 static void test_options_out_of_bounds_are_refused(void **state)
@@ -100,8 +99,7 @@ static void test_worker_id_is_random_by_default(void **state)
     hf_runtime_free(second);
 }
 
-/* ---- starting -----------------------------------------------------------------------------------
- */
+/* ---- starting ------------------------------------------------------------------------------- */
 
 /* A runtime that was never started is not joined, is not stopped, and can be freed. */
 static void test_runtime_that_never_started(void **state)
@@ -161,8 +159,7 @@ static void test_stop_signal_before_the_start_is_heeded(void **state)
     assert_int_equal(puppet_count(puppet, HF_STORE_END_REGISTRATION), 1);
 }
 
-/* ---- the lease ----------------------------------------------------------------------------------
- */
+/* ---- the lease ------------------------------------------------------------------------------ */
 
 /* Renewals come at half of the shorter lock, without a floor; each moves both deadlines. */
 static void test_renewals_come_at_half_of_the_shorter_lock(void **state)
@@ -193,8 +190,7 @@ static void test_ended_registration_stops_the_runtime(void **state)
     assert_int_equal(puppet_count_logs(puppet, "worker.lost"), 1);
 }
 
-/* ---- the death of others ------------------------------------------------------------------------
- */
+/* ---- the death of others -------------------------------------------------------------------- */
 
 /* A registration whose life file nobody holds is declared dead; one that lives, and one that has
  * ended, are left alone. */
@@ -231,8 +227,7 @@ static void test_dead_worker_is_declared_dead(void **state)
     hf__life_close(puppet->store->lives, &life);
 }
 
-/* ---- metrics ------------------------------------------------------------------------------------
- */
+/* ---- metrics -------------------------------------------------------------------------------- */
 
 struct names {
     const char *seen[64];

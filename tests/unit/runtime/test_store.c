@@ -71,8 +71,7 @@ static struct hf_store_counters counters_of(struct fixture *fixture)
     return counters;
 }
 
-/* ---- what is kept -------------------------------------------------------------------------------
- */
+/* ---- what is kept --------------------------------------------------------------------------- */
 
 /* What was acknowledged is there when the store is opened again. */
 static void test_commands_outlive_the_handle(void **state)
@@ -164,8 +163,7 @@ static void test_payload_of_16_mib_is_taken(void **state)
     free(bytes);
 }
 
-/* ---- many at once -------------------------------------------------------------------------------
- */
+/* ---- many at once --------------------------------------------------------------------------- */
 
 struct crowd {
     struct fixture *fixture;
@@ -227,8 +225,7 @@ static void test_thousands_share_commits(void **state)
     assert_int_equal(status_of(fixture, "3-499"), HF_INSTANCE_PENDING);
 }
 
-/* ---- several processes --------------------------------------------------------------------------
- */
+/* ---- several processes ---------------------------------------------------------------------- */
 
 struct waiting {
     struct fixture *fixture;
@@ -308,8 +305,7 @@ static void test_forked_child_is_refused_and_harmless(void **state)
     assert_int_equal(status_of(fixture, "a"), HF_INSTANCE_PENDING);
 }
 
-/* ---- the other process --------------------------------------------------------------------------
- */
+/* ---- the other process ---------------------------------------------------------------------- */
 
 static int role_play(const char *name, const char *directory)
 {

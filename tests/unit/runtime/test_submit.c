@@ -8,8 +8,7 @@
 
 static const hf_slice INPUT = HF_SLICE("input");
 
-/* ---- hf_submit ----------------------------------------------------------------------------------
- */
+/* ---- hf_submit ------------------------------------------------------------------------------ */
 
 enum { SUBMITTERS_COUNT = 4, PER_SUBMITTER_COUNT = 2000 };
 
@@ -207,8 +206,7 @@ static void test_on_done_may_submit_and_is_kept_from_waiting(void **state)
     assert_false(hf_fake_has(&handle->fake, "c"));
 }
 
-/* ---- a stalled store ----------------------------------------------------------------------------
- */
+/* ---- a stalled store ------------------------------------------------------------------------ */
 
 /* While a commit is stalled, a call that was not begun gives up as busy and is certainly not done;
  * one that is inside has to wait, and then gets its true answer. */

@@ -83,8 +83,7 @@ static uint64_t first_turn(struct puppet *puppet, const char *orchestration)
     return puppet->lsn;
 }
 
-/* ---- resumed, replayed, dropped -----------------------------------------------------------------
- */
+/* ---- resumed, replayed, dropped ------------------------------------------------------------- */
 
 /* A turn at the head where the live execution stands goes on from there: the code began once. */
 static void test_turn_at_its_head_resumes_the_live_execution(void **state)
@@ -171,8 +170,7 @@ static void test_refused_abandonment_is_tried_again(void **state)
     assert_int_equal(puppet_count(puppet, HF_STORE_ABANDON_TURN), 4);
 }
 
-/* ---- turns that cannot be run -------------------------------------------------------------------
- */
+/* ---- turns that cannot be run --------------------------------------------------------------- */
 
 /* An orchestration that is not registered: handed back uncounted, with growing delays, and logged.
  */
@@ -242,8 +240,7 @@ static void test_reason_is_not_logged_when_the_turn_was_not_ours(void **state)
     assert_int_equal(puppet_count_logs(puppet, "instance.unreadable"), 0);
 }
 
-/* ---- the checking mode --------------------------------------------------------------------------
- */
+/* ---- the checking mode ---------------------------------------------------------------------- */
 
 /* A resumed turn that decides what a replay decides is committed; the code ran twice for it. */
 static void test_check_replay_passes_faithful_code(void **state)
@@ -286,8 +283,7 @@ static void test_without_check_fickle_code_is_committed(void **state)
     assert_int_equal(puppet_count(puppet, HF_STORE_ABANDON_TURN), 0);
 }
 
-/* ---- many turns ---------------------------------------------------------------------------------
- */
+/* ---- many turns ----------------------------------------------------------------------------- */
 
 /* Turns of many instances on several threads: each is committed once, none is lost; live ones
  * beyond the maximum are evicted on their thread. */
@@ -317,8 +313,7 @@ static void test_turns_of_many_instances_on_threads(void **state)
     assert_int_equal(atomic_load(&fixture->counts.left), INSTANCES_COUNT);
 }
 
-/* ---- back-off -----------------------------------------------------------------------------------
- */
+/* ---- back-off ------------------------------------------------------------------------------- */
 
 /* Each piece of work has a count of its own, which doubles from 1 s up to 60 s. */
 static void test_backoff_doubles_for_each_work(void **state)

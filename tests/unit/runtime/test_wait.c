@@ -7,8 +7,7 @@
 
 #include "tests/support/role.h"
 
-/* ---- hf_wait ------------------------------------------------------------------------------------
- */
+/* ---- hf_wait -------------------------------------------------------------------------------- */
 
 struct waiting {
     struct handle *handle;
@@ -200,8 +199,7 @@ static void test_close_ends_a_wait(void **state)
     handle_open(handle);
 }
 
-/* ---- the other process --------------------------------------------------------------------------
- */
+/* ---- the other process ---------------------------------------------------------------------- */
 
 /* Opens a store of its own on the directory, reads an id, terminates that instance. "mute": the
  * folder of the sockets is moved away before, so that it rings in an empty one. */

@@ -15,6 +15,7 @@ static const struct hf_field carried_session_fields[] = {
     { 1, HF_FIELD_NUMBER, true, offsetof(struct hf_carried_session, incarnation), "incarnation",
       NULL },
     { 2, HF_FIELD_TEXT, true, offsetof(struct hf_carried_session, id), "id", NULL },
+    { 3, HF_FIELD_TEXT, false, offsetof(struct hf_carried_session, tag), "tag", NULL },
 };
 
 static const struct hf_layout carried_session_layout = { "carried_session",
@@ -36,6 +37,9 @@ static const struct hf_field event_fields[] = {
       &carried_session_layout },
     FIELD(10, HF_FIELD_NUMBER, false, incarnations_count),
     FIELD(11, HF_FIELD_NUMBER, false, generated_ids_count),
+    FIELD(12, HF_FIELD_TEXT, false, tag),
+    FIELD(13, HF_FIELD_NUMBER, false, recovery),
+    FIELD(14, HF_FIELD_NUMBER, false, parent_execution),
 };
 
 static const struct hf_layout event_layout = { "event", sizeof(struct hf_event), event_fields,
@@ -81,6 +85,11 @@ static const struct kind *kind_of(uint64_t number)
                                       NEEDS_TEXT | NEEDS_INCARNATION },
         [HF_EVENT_SESSION_CLOSED] = { "session_closed", ROLE_COMMAND, NEEDS_TEXT },
         [HF_EVENT_STATUS_SET] = { "status_set", ROLE_COMMAND, 0 },
+        [HF_EVENT_EVENT_WAITED] = { "event_waited", ROLE_COMMAND, NEEDS_NAME },
+        [HF_EVENT_EVENT_RAISED] = { "event_raised", ROLE_MESSAGE, NEEDS_NAME },
+        [HF_EVENT_CHILD_SCHEDULED] = { "child_scheduled", ROLE_COMMAND, NEEDS_NAME | NEEDS_TEXT },
+        [HF_EVENT_CHILD_COMPLETED] = { "child_completed", ROLE_MESSAGE, NEEDS_SOURCE },
+        [HF_EVENT_CHILD_FAILED] = { "child_failed", ROLE_MESSAGE, NEEDS_SOURCE | NEEDS_STATUS },
     };
     if (number >= HF_COUNT_OF(kinds) || !kinds[number].name) return NULL;
     return &kinds[number];

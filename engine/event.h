@@ -8,14 +8,15 @@
 
 /* Append-only numbers. "Command" events are issued by the code, the others come to it. */
 enum hf_event_kind {
-    HF_EVENT_STARTED = 1,             /* name, payload = input, sessions and counters carried on */
+    HF_EVENT_STARTED = 1,             /* name, payload = input, sessions and counters carried on; of
+                                         a child: text = parent's id, source and parent_execution */
     HF_EVENT_COMPLETED = 2,           /* payload = output; the last event */
     HF_EVENT_FAILED = 3,              /* status, code, text, payload = data; the last event */
     HF_EVENT_CANCELLED = 4,           /* text = reason; the last event */
     HF_EVENT_CONTINUED = 5,           /* the last event of the execution */
     HF_EVENT_TERMINATED = 6,          /* text = reason; the last event */
     HF_EVENT_ACTIVITY_SCHEDULED = 10, /* command: name, payload = input, incarnation or 0, text =
-                                         session id */
+                                         session id, tag */
     HF_EVENT_ACTIVITY_COMPLETED = 11, /* message: source, payload = output */
     HF_EVENT_ACTIVITY_FAILED = 12,    /* message: source, status, code, text, payload = data */
     HF_EVENT_FUTURE_CANCELLED = 13,   /* command: source */
@@ -24,15 +25,22 @@ enum hf_event_kind {
     HF_EVENT_MAILBOX_WAITED = 16,     /* command: name */
     HF_EVENT_MAILBOX_MESSAGE = 17,    /* message: name, payload */
     HF_EVENT_CANCEL_REQUESTED = 18,   /* message: text = reason */
-    HF_EVENT_SESSION_OPENED = 19,     /* command: text = id, incarnation */
+    HF_EVENT_SESSION_OPENED = 19,     /* command: text = id, incarnation, tag, recovery, name =
+                                         rebuild activity, payload = its input */
     HF_EVENT_SESSION_CLOSED = 20,     /* command: text = id, incarnation; 0: it was not open */
-    HF_EVENT_STATUS_SET = 21          /* command: payload */
+    HF_EVENT_STATUS_SET = 21,         /* command: payload */
+    HF_EVENT_EVENT_WAITED = 22,       /* command: name */
+    HF_EVENT_EVENT_RAISED = 23,       /* message: name, payload */
+    HF_EVENT_CHILD_SCHEDULED = 24,    /* command: name, payload = input, text = child's id */
+    HF_EVENT_CHILD_COMPLETED = 25,    /* message: source, payload = output */
+    HF_EVENT_CHILD_FAILED = 26        /* message: source, status, code, text, payload = data */
 };
 
 /* A session that continue-as-new carries on. */
 struct hf_carried_session {
     uint64_t incarnation;
     hf_slice id;
+    hf_slice tag;
 };
 
 /* One event of any kind; fields that a kind does not have are empty. */
@@ -49,6 +57,9 @@ struct hf_event {
     struct hf_list sessions;      /* hf_carried_session, by rising incarnation */
     uint64_t incarnations_count;  /* given out in the instance so far */
     uint64_t generated_ids_count; /* given out in the instance so far */
+    hf_slice tag;
+    uint64_t recovery;         /* hf_session_recovery */
+    uint64_t parent_execution; /* of the parent, in which source is the event */
 };
 
 /* The bytes of event. data NULL when out of memory. Copies. */

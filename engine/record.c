@@ -47,15 +47,24 @@ static const struct hf_field generation_raised_fields[] = {
 LAYOUT(generation_raised, hf_generation_raised);
 
 static const struct hf_field started_fields[] = {
-    NUMBER(hf_started, 1, true, instance),    TEXT(hf_started, 2, true, id),
-    TEXT(hf_started, 3, true, orchestration), NUMBER(hf_started, 4, false, engine_version),
-    BYTES(hf_started, 5, true, body),         TEXT(hf_started, 98, false, key),
+    NUMBER(hf_started, 1, true, instance),
+    TEXT(hf_started, 2, true, id),
+    TEXT(hf_started, 3, true, orchestration),
+    NUMBER(hf_started, 4, false, engine_version),
+    BYTES(hf_started, 5, true, body),
+    NUMBER(hf_started, 6, false, parent_instance),
+    NUMBER(hf_started, 7, false, parent_execution),
+    NUMBER(hf_started, 8, false, parent_event),
+    BYTES(hf_started, 9, false, lost_body),
+    BYTES(hf_started, 10, false, orphan_body),
+    TEXT(hf_started, 98, false, key),
 };
 LAYOUT(started, hf_started);
 
 static const struct hf_field message_fields[] = {
     NUMBER(hf_message_record, 1, true, instance),
     BYTES(hf_message_record, 2, true, body),
+    NUMBER(hf_message_record, 3, false, execution),
     TEXT(hf_message_record, 98, false, key),
 };
 LAYOUT(message, hf_message_record);
@@ -76,10 +85,9 @@ static const struct hf_field terminated_fields[] = {
 LAYOUT(terminated, hf_terminated);
 
 static const struct hf_field registered_fields[] = {
-    TEXT(hf_registered, 1, true, worker_id),
-    TEXT(hf_registered, 2, true, life),
-    TEXT(hf_registered, 3, false, boot_id),
-    NUMBER(hf_registered, 4, false, pid),
+    TEXT(hf_registered, 1, true, worker_id),       TEXT(hf_registered, 2, true, life),
+    TEXT(hf_registered, 3, false, boot_id),        NUMBER(hf_registered, 4, false, pid),
+    NUMBER(hf_registered, 104, false, reclaim_ms),
 };
 LAYOUT(registered, hf_registered);
 
@@ -192,6 +200,7 @@ LAYOUT(turn_cancel, hf_turn_cancel);
 static const struct hf_field turn_session_fields[] = {
     NUMBER(hf_turn_session, 1, true, incarnation),
     TEXT(hf_turn_session, 2, false, id),
+    NUMBER(hf_turn_session, 3, false, event_id),
     TEXT(hf_turn_session, 103, false, tag),
 };
 LAYOUT(turn_session, hf_turn_session);
@@ -200,6 +209,20 @@ static const struct hf_field turn_carried_fields[] = {
     NUMBER(hf_turn_carried, 1, true, event_id),
 };
 LAYOUT(turn_carried, hf_turn_carried);
+
+static const struct hf_field turn_child_fields[] = {
+    NUMBER(hf_turn_child, 1, true, event_id),    TEXT(hf_turn_child, 2, true, id),
+    TEXT(hf_turn_child, 3, true, orchestration), BYTES(hf_turn_child, 4, true, body),
+    BYTES(hf_turn_child, 5, true, lost_body),    BYTES(hf_turn_child, 6, true, orphan_body),
+    BYTES(hf_turn_child, 7, true, clash_body),
+};
+LAYOUT(turn_child, hf_turn_child);
+
+static const struct hf_field turn_child_cancel_fields[] = {
+    NUMBER(hf_turn_child_cancel, 1, true, event_id),
+    BYTES(hf_turn_child_cancel, 2, true, body),
+};
+LAYOUT(turn_child_cancel, hf_turn_child_cancel);
 
 static const struct hf_field turn_committed_fields[] = {
     NUMBER(hf_turn_committed, 1, true, instance),
@@ -219,6 +242,9 @@ static const struct hf_field turn_committed_fields[] = {
     NUMBER(hf_turn_committed, 15, false, output_event),
     BYTES(hf_turn_committed, 16, false, next_body),
     LIST(hf_turn_committed, 17, false, carried, turn_carried),
+    LIST(hf_turn_committed, 18, false, children, turn_child),
+    LIST(hf_turn_committed, 19, false, child_cancels, turn_child_cancel),
+    BYTES(hf_turn_committed, 20, false, parent_body),
 };
 LAYOUT(turn_committed, hf_turn_committed);
 
@@ -229,6 +255,11 @@ static const struct hf_field turn_lost_fields[] = {
     NUMBER(hf_turn_lost, 4, false, reason),
 };
 LAYOUT(turn_lost, hf_turn_lost);
+
+static const struct hf_field deleted_fields[] = {
+    NUMBER(hf_deleted, 1, true, instance),
+};
+LAYOUT(deleted, hf_deleted);
 
 /* clang-format on */
 
@@ -250,6 +281,7 @@ const struct hf_layout *hf_record_layout(enum hf_record_kind kind)
         [HF_RECORD_SESSIONS_RELEASED] = &sessions_released_layout,
         [HF_RECORD_TURN_COMMITTED] = &turn_committed_layout,
         [HF_RECORD_TURN_LOST] = &turn_lost_layout,
+        [HF_RECORD_DELETED] = &deleted_layout,
     };
     _Static_assert(HF_COUNT_OF(layouts) == HF_RECORD_KIND_MAX + 1, "every kind has a layout");
     return kind >= 1 && kind <= HF_RECORD_KIND_MAX ? layouts[kind] : NULL;

@@ -10,7 +10,7 @@
 
 #include "engine/codec.h"
 
-/* Append-only numbers; 17 to 19 are kept for deleted, pruned and carried. */
+/* Append-only numbers; 17 and 18 are kept for pruned and carried. */
 enum hf_record_kind {
     HF_RECORD_STORE_CREATED = 1,
     HF_RECORD_GENERATION_RAISED = 2,
@@ -27,7 +27,8 @@ enum hf_record_kind {
     HF_RECORD_SESSIONS_RELEASED = 13,
     HF_RECORD_TURN_COMMITTED = 14,
     HF_RECORD_TURN_LOST = 15,
-    HF_RECORD_KIND_MAX = 15
+    HF_RECORD_DELETED = 16,
+    HF_RECORD_KIND_MAX = 16
 };
 
 /* Why work was taken from someone, or handed back. Append-only numbers. */
@@ -75,13 +76,18 @@ struct hf_started {
     uint64_t instance; /* number, counting up, never used again */
     hf_slice id, orchestration;
     uint64_t engine_version;
-    hf_slice body; /* event 1 of execution 1; opaque */
-    hf_slice key;  /* idempotency key, or empty */
+    hf_slice body;                                            /* event 1 of execution 1; opaque */
+    uint64_t parent_instance, parent_execution, parent_event; /* whose child it is; 0: nobody's */
+    hf_slice lost_body;   /* of a child: the message to its parent when it ends without one of its
+                             own: terminated or deleted */
+    hf_slice orphan_body; /* of a child: the message to it when its parent has ended */
+    hf_slice key;         /* idempotency key, or empty */
 };
 
 struct hf_message_record {
     uint64_t instance;
-    hf_slice body; /* opaque event body */
+    hf_slice body;      /* opaque event body */
+    uint64_t execution; /* of the child event that it answers; 0: none */
     hf_slice key;
 };
 
@@ -102,6 +108,7 @@ struct hf_registered {
     hf_slice life;    /* name of the life file */
     hf_slice boot_id; /* of the machine's present boot */
     uint64_t pid;
+    uint64_t reclaim_ms; /* after its death its sessions wait so long for the same worker id */
 };
 
 struct hf_registration_ended {
@@ -186,12 +193,28 @@ struct hf_turn_cancel {
 
 struct hf_turn_session {
     uint64_t incarnation;
-    hf_slice id; /* when opened */
+    hf_slice id; /* when opened, as the next two */
     hf_slice tag;
+    uint64_t event_id; /* of this record: its body is handed out with each claim */
 };
 
 struct hf_turn_carried {
     uint64_t event_id; /* of this execution; its bytes become an event of the next */
+};
+
+/* A child to be started, under an id that may be taken. */
+struct hf_turn_child {
+    uint64_t event_id; /* of this record: what its outcome answers */
+    hf_slice id, orchestration;
+    hf_slice body;                   /* event 1 of the child */
+    hf_slice lost_body, orphan_body; /* as in struct hf_started */
+    hf_slice clash_body;             /* the message to this instance when the id is taken */
+};
+
+/* A child that is to be asked to stop; its outcome is not wanted any more. */
+struct hf_turn_child_cancel {
+    uint64_t event_id; /* of this execution, that started it; unknown ones have no effect */
+    hf_slice body;     /* the message to the child */
 };
 
 /* What became of the instance. Append-only numbers. */
@@ -218,11 +241,20 @@ struct hf_turn_committed {
     uint64_t output_event;   /* of this record: the last one, when the instance ended */
     hf_slice next_body;      /* event 1 of the next execution, when continued */
     struct hf_list carried;  /* hf_turn_carried: its events from 2 */
+    /* What the next three do to other instances is records of those, in the same transaction. */
+    struct hf_list children;      /* hf_turn_child */
+    struct hf_list child_cancels; /* hf_turn_child_cancel */
+    hf_slice parent_body; /* when the instance ended and is a child: the message to its parent */
 };
 
 struct hf_turn_lost {
     uint64_t instance, head, registration;
     uint64_t reason;
+};
+
+/* The instance is gone, and its id free; what is left of it is dead to every lookup. */
+struct hf_deleted {
+    uint64_t instance;
 };
 
 /* The layout of a kind's body; NULL for a number that is none. Static storage. */
@@ -245,6 +277,7 @@ union hf_record_body {
     struct hf_sessions_released sessions_released;
     struct hf_turn_committed turn_committed;
     struct hf_turn_lost turn_lost;
+    struct hf_deleted deleted;
 };
 
 /* The name of a reason: "dead"; "?" for a number that is none. Static storage. */

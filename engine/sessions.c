@@ -155,7 +155,8 @@ struct hf_list hf__sessions_list(const struct hf_execution *self, struct hf_aren
     for (size_t i = 0; rows && i < list.count; i++) {
         const struct hf__session_handle *handle = handle_at(self,
                                                             (hf_session){ self->open_sessions[i] });
-        rows[i] = (struct hf_carried_session){ handle->incarnation, hf_text(handle->id) };
+        rows[i] = (struct hf_carried_session){ .incarnation = handle->incarnation,
+                                               .id = hf_text(handle->id) };
     }
     list.items = rows;
     return list;

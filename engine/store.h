@@ -67,7 +67,8 @@ enum hf_store_command_kind {
     HF_STORE_COMPLETE_ITEM,
     HF_STORE_ABANDON_ITEM,
     HF_STORE_RELEASE_SESSIONS,
-    HF_STORE_FIRE_TIMERS
+    HF_STORE_FIRE_TIMERS,
+    HF_STORE_DELETE
 };
 
 /* Creates an instance. Errors: HF_EXISTS; a known key: done already, HF_OK. */
@@ -87,12 +88,21 @@ struct hf_store_message {
     bool ended_is_fine;
 };
 
-/* Ends an instance at once: body becomes its last event. Errors: HF_NOT_FOUND; ended already: HF_OK
- * without effect. */
+/* Ends an instance at once: body becomes its last event. A parent gets the instance's lost_body,
+ * its children their orphan_body. Errors: HF_NOT_FOUND; ended already: HF_OK without effect. */
 struct hf_store_terminate {
     hf_slice id;
     hf_slice body;
     hf_slice key;
+};
+
+/* Makes an instance gone: its id is free, its number dead. Up to 1,000 of its rows go at once; the
+ * rest is dead to every lookup and reclaimed. Parent and children as when it is terminated. Errors:
+ * HF_NOT_FOUND; HF_STILL_RUNNING unless `even_running`. */
+struct hf_store_delete {
+    hf_slice id;
+    hf_slice key;
+    bool even_running;
 };
 
 /* Registers a worker; ends a dead registration of the same worker id in the same transaction. Its
@@ -101,6 +111,7 @@ struct hf_store_register {
     hf_slice worker_id, life, boot_id;
     uint64_t pid;
     uint64_t items_deadline_boot_ms, sessions_deadline_boot_ms;
+    uint64_t reclaim_ms; /* after its death its sessions wait so long for the same worker id */
     uint64_t out_registration;
 };
 
@@ -181,16 +192,27 @@ struct hf_store_abandon_turn {
 struct hf_item_grant {
     struct hf_item_token token;
     uint64_t attempt; /* deliveries that count, with this one */
+    uint64_t deaths;  /* of those: how often its process died in it */
     hf_slice body;    /* of the event that scheduled it; empty: damaged on disk */
+    hf_slice tag;
     hf_slice instance_id;
     hf_slice session_id;         /* empty: ordinary */
     uint64_t incarnation, epoch; /* of the session */
     bool first_in_claim;         /* the first delivery since the session was claimed */
+    bool is_older_than_claim;    /* it was scheduled before the session was claimed */
+    /* With the first in a claim only: */
+    bool was_owned;        /* the session had been claimed before */
+    uint64_t from;         /* by this registration; 0: by none */
+    hf_slice from_worker;  /* its worker id; empty: unknown */
+    uint64_t claim_reason; /* enum hf_reason */
+    hf_slice session_body; /* of the event that opened the session; empty: damaged on disk */
 };
 
 /* Delivers up to items_max items, oldest first: ordinary ones, those of sessions that the
  * registration owns, and, while it owns fewer than sessions_max, those of claimable sessions (dead
- * owners' first), which it claims in the same record. */
+ * owners' first), which it claims in the same record. An item in which a process died twice is a
+ * suspect: it is delivered to a registration that runs nothing else, and nothing else to that one
+ * while it runs. */
 struct hf_store_fetch_items {
     uint64_t registration;
     size_t items_max;
@@ -260,6 +282,7 @@ struct hf_store_command {
         struct hf_store_abandon_item abandon_item;
         struct hf_store_release_sessions release_sessions;
         struct hf_store_fire_timers fire_timers;
+        struct hf_store_delete delete_instance;
     };
 };
 
@@ -332,6 +355,17 @@ struct hf_session_row {
     hf_slice worker_id;    /* of the owner; empty: unclaimed */
     uint64_t lease_left_ms;
     uint64_t queued_count, running_count;
+    uint64_t opened_unix_ms;
+    uint64_t quiet_unix_ms; /* since then it has no item; 0: it has some */
+};
+
+/* Which open sessions. The answer goes on behind `after`, which moves on. */
+struct hf_sessions_query {
+    uint64_t owner;               /* registration; 0: of all, and the unclaimed ones */
+    uint64_t quiet_until_unix_ms; /* only those that are quiet since then, or longer; 0: all */
+    uint64_t after_instance, after_incarnation; /* zero: from the first on */
+    size_t looked_max;                          /* rows that are looked at; 0: all */
+    bool out_more;                              /* ask again */
 };
 
 struct hf_registration_row {
@@ -382,9 +416,10 @@ struct hf_backend_ops {
      * the LSN of the damaged record. All in arena. */
     hf_status (*turn_view)(struct hf_backend *backend, const struct hf_item_id *from,
                            struct hf_arena *arena, struct hf_turn_view *out_view, hf_error *error);
-    /* All open sessions of registration `owner` (0: of all, and the unclaimed ones), in arena. */
-    hf_status (*sessions)(struct hf_backend *backend, uint64_t owner, struct hf_arena *arena,
-                          struct hf_session_row **out_rows, size_t *out_count, hf_error *error);
+    /* Open sessions, in arena. */
+    hf_status (*sessions)(struct hf_backend *backend, struct hf_sessions_query *query,
+                          struct hf_arena *arena, struct hf_session_row **out_rows,
+                          size_t *out_count, hf_error *error);
     /* All registrations that live or still have rows, in arena. */
     hf_status (*registrations)(struct hf_backend *backend, struct hf_arena *arena,
                                struct hf_registration_row **out_rows, size_t *out_count,

@@ -23,9 +23,10 @@ HF_MUST_CHECK hf_status hf__read_turn_view(struct hf_backend *backend,
                                            const struct hf_item_id *from, struct hf_arena *arena,
                                            struct hf_turn_view *out_view, hf_error *error);
 /* As above. */
-HF_MUST_CHECK hf_status hf__read_sessions(struct hf_backend *backend, uint64_t owner,
-                                          struct hf_arena *arena, struct hf_session_row **out_rows,
-                                          size_t *out_count, hf_error *error);
+HF_MUST_CHECK hf_status hf__read_sessions(struct hf_backend *backend,
+                                          struct hf_sessions_query *query, struct hf_arena *arena,
+                                          struct hf_session_row **out_rows, size_t *out_count,
+                                          hf_error *error);
 /* As above. */
 HF_MUST_CHECK hf_status hf__read_registrations(struct hf_backend *backend, struct hf_arena *arena,
                                                struct hf_registration_row **out_rows,

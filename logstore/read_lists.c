@@ -99,23 +99,30 @@ static hf_status session_next(struct hf__step *step, uint64_t owner, struct hf_s
     return hf_error_corrupt(step->error, 0, "a registration owns a session that is not there");
 }
 
-hf_status hf__read_sessions(struct hf_backend *backend, uint64_t owner, struct hf_arena *arena,
-                            struct hf_session_row **out_rows, size_t *out_count, hf_error *error)
+hf_status hf__read_sessions(struct hf_backend *backend, struct hf_sessions_query *query,
+                            struct hf_arena *arena, struct hf_session_row **out_rows,
+                            size_t *out_count, hf_error *error)
 {
     struct hf__reader reader;
     struct hf__step step;
     struct hf_row_session session;
-    struct hf_session_id id = { 0, 0 };
+    struct hf_session_id id = { query->after_instance, query->after_incarnation };
+    size_t looked_count = 0;
     struct list list = { .arena = arena, .element_size = sizeof(struct hf_session_row) };
     hf_status status = hf__reader_begin(hf__store_of(backend), arena, &reader, error);
     if (status != HF_OK) return status;
     status = hf__reader_step(&reader, error, &step);
-    while (status == HF_OK) {
-        status = session_next(&step, owner, &id, &session);
+    bool is_full = false;
+    while (status == HF_OK && !is_full) {
+        status = session_next(&step, query->owner, &id, &session);
         if (status == HF_OK) status = session_fill(&step, &session, &list);
+        is_full = query->looked_max > 0 && ++looked_count == query->looked_max;
     }
     hf__reader_end(&reader);
-    if (status != HF_NOT_FOUND) return status;
+    if (status != HF_OK && status != HF_NOT_FOUND) return status;
+    query->out_more = status == HF_OK;
+    query->after_instance = id.instance;
+    query->after_incarnation = id.incarnation;
     *out_rows = list.items;
     *out_count = list.count;
     return HF_OK;

@@ -215,11 +215,12 @@ int tool_sessions(const struct tool_arguments *arguments)
 {
     struct tool_store store;
     struct hf_session_row *rows = NULL;
+    struct hf_sessions_query query = { 0 };
     size_t count = 0;
     hf_error error = { 0 };
     int failed = tool_open(&store, arguments->words[0]);
     if (!failed &&
-        store.backend->ops->sessions(store.backend, 0, &store.arena, &rows, &count, &error)) {
+        store.backend->ops->sessions(store.backend, &query, &store.arena, &rows, &count, &error)) {
         failed = tool_fail(&error);
     }
     for (size_t i = 0; i < count && !failed; i++) {

@@ -858,7 +858,8 @@ static void case_15_7_many_incarnations_leave_no_row(void **state)
     }
     struct hf_session_row *rows;
     size_t count;
-    assert_ok(world->backend->ops->sessions(world->backend, 0, &world->arena, &rows, &count,
+    struct hf_sessions_query query = { 0 };
+    assert_ok(world->backend->ops->sessions(world->backend, &query, &world->arena, &rows, &count,
                                             &world->error),
               &world->error);
     assert_int_equal(count, 1);

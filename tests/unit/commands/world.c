@@ -623,7 +623,8 @@ bool session_find(struct world *world, uint64_t instance, uint64_t incarnation,
 {
     struct hf_session_row *rows;
     size_t count;
-    assert_ok(world->backend->ops->sessions(world->backend, 0, &world->arena, &rows, &count,
+    struct hf_sessions_query query = { 0 };
+    assert_ok(world->backend->ops->sessions(world->backend, &query, &world->arena, &rows, &count,
                                             &world->error),
               &world->error);
     for (size_t i = 0; i < count; i++) {

@@ -507,7 +507,8 @@ static void test_new_history_without_start_is_damage(void **state)
 static void test_new_carried_sessions_out_of_order_are_damage(void **state)
 {
     (void)state;
-    struct hf_carried_session sessions[] = { { 2, HF_SLICE("a") }, { 1, HF_SLICE("b") } };
+    struct hf_carried_session sessions[] = { { .incarnation = 2, .id = HF_SLICE("a") },
+                                             { .incarnation = 1, .id = HF_SLICE("b") } };
     struct hf_event started = { .kind = HF_EVENT_STARTED,
                                 .name = HF_SLICE("t"),
                                 .sessions = { sessions, 2 },

@@ -102,17 +102,20 @@ static void test_bytes_are_text_or_hex(void **state)
  */
 static void test_layout_prints_every_field(void **state)
 {
-    struct hf_carried_session sessions[] = { { 1, HF_SLICE("s") }, { 2, HF_SLICE("t") } };
+    struct hf_carried_session sessions[] = { { .incarnation = 1, .id = HF_SLICE("s") },
+                                             { .incarnation = 2, .id = HF_SLICE("t") } };
     struct hf_event event = { .kind = HF_EVENT_STARTED,
                               .name = HF_SLICE("f"),
                               .payload = HF_SLICE("\xff"),
                               .sessions = { sessions, 2 } };
     hf_json_layout(*state, hf_event_layout(), &event);
-    assert_written(*state, "{\"kind\":1,\"source\":0,\"name\":\"f\",\"payload\":{\"hex\":\"ff\"},"
-                           "\"text\":\"\",\"incarnation\":0,\"due_unix_ms\":0,\"status\":0,"
-                           "\"code\":\"\",\"sessions\":[{\"incarnation\":1,\"id\":\"s\"},"
-                           "{\"incarnation\":2,\"id\":\"t\"}],\"incarnations_count\":0,"
-                           "\"generated_ids_count\":0}");
+    assert_written(*state,
+                   "{\"kind\":1,\"source\":0,\"name\":\"f\",\"payload\":{\"hex\":\"ff\"},"
+                   "\"text\":\"\",\"incarnation\":0,\"due_unix_ms\":0,\"status\":0,"
+                   "\"code\":\"\",\"sessions\":[{\"incarnation\":1,\"id\":\"s\",\"tag\":\"\"},"
+                   "{\"incarnation\":2,\"id\":\"t\",\"tag\":\"\"}],\"incarnations_count\":0,"
+                   "\"generated_ids_count\":0,\"tag\":\"\",\"recovery\":0,"
+                   "\"parent_execution\":0}");
 }
 
 /* A record among the values of a larger object. */

@@ -95,7 +95,7 @@ static void test_delivery_without_claim_is_corrupt(void **state)
     world_refuse(&world, HF_RECORD_DELIVERED, &body);
     claim.incarnation = UINT64_MAX;
     world_refuse(&world, HF_RECORD_DELIVERED, &body);
-    struct hf_registered again = { hf_text("worker"), hf_text("l"), HF_EMPTY, 0 };
+    struct hf_registered again = { .worker_id = HF_SLICE("worker"), .life = HF_SLICE("l") };
     world_refuse(&world, HF_RECORD_REGISTERED, &again);
     world_release(&world);
 }

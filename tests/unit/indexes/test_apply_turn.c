@@ -438,7 +438,9 @@ static void test_idempotency_key_is_remembered(void **state)
     struct world world;
     world_init(&world);
     world_start(&world, 1, "talk");
-    struct hf_message_record message = { 1, hf_text("hello"), hf_text("key") };
+    struct hf_message_record message = { .instance = 1,
+                                         .body = HF_SLICE("hello"),
+                                         .key = HF_SLICE("key") };
     uint64_t lsn = world_fold(&world, HF_RECORD_MESSAGE, &message);
     struct hf_row_command_key row;
     world_begin(&world);

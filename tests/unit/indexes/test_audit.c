@@ -23,7 +23,9 @@ static void busy_world(struct world *world)
     uint64_t delivery = world_deliver(world, registration, delayed, 0);
     struct hf_abandoned back = { { 1, 1, delayed }, delivery, 1, registration, 0, 0, 7000 };
     world_fold(world, HF_RECORD_ABANDONED, &back);
-    struct hf_message_record message = { 1, hf_text("hello"), hf_text("key") };
+    struct hf_message_record message = { .instance = 1,
+                                         .body = HF_SLICE("hello"),
+                                         .key = HF_SLICE("key") };
     world_fold(world, HF_RECORD_MESSAGE, &message);
 }
 

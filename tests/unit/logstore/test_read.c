@@ -197,8 +197,10 @@ static void test_sessions_are_told_with_their_owners(void **state)
     struct hf_session_row *rows = NULL;
     size_t count = 0;
     store_must_fill(self);
-    assert_ok(ops_of(self)->sessions(self->backend, 0, &self->arena, &rows, &count, &self->error),
-              &self->error);
+    struct hf_sessions_query query = { 0 };
+    assert_ok(
+        ops_of(self)->sessions(self->backend, &query, &self->arena, &rows, &count, &self->error),
+        &self->error);
     assert_int_equal(count, 2);
     assert_slice(rows[0].instance_id, "rich");
     assert_slice(rows[0].session_id, "s");
@@ -213,15 +215,17 @@ static void test_sessions_are_told_with_their_owners(void **state)
     assert_int_equal(rows[1].worker_id.size, 0);
     uint64_t owner = rows[0].owner;
     self->seams.boot_ms += 4000;
+    query = (struct hf_sessions_query){ .owner = owner };
     assert_ok(
-        ops_of(self)->sessions(self->backend, owner, &self->arena, &rows, &count, &self->error),
+        ops_of(self)->sessions(self->backend, &query, &self->arena, &rows, &count, &self->error),
         &self->error);
     assert_int_equal(count, 1);
     assert_slice(rows[0].session_id, "s");
     assert_int_equal(rows[0].lease_left_ms, 6000);
-    assert_ok(ops_of(self)->sessions(self->backend, owner + 1000, &self->arena, &rows, &count,
-                                     &self->error),
-              &self->error);
+    query = (struct hf_sessions_query){ .owner = owner + 1000 };
+    assert_ok(
+        ops_of(self)->sessions(self->backend, &query, &self->arena, &rows, &count, &self->error),
+        &self->error);
     assert_int_equal(count, 0);
 }
 

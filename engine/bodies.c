@@ -23,6 +23,14 @@ hf_slice hf_body_mailbox_message(hf_slice queue, hf_slice payload, struct hf_are
     return encode(&event, arena);
 }
 
+hf_slice hf_body_event_raised(hf_slice event_name, hf_slice payload, struct hf_arena *arena)
+{
+    struct hf_event event = { .kind = HF_EVENT_EVENT_RAISED,
+                              .name = event_name,
+                              .payload = payload };
+    return encode(&event, arena);
+}
+
 hf_slice hf_body_cancel_requested(hf_slice reason, struct hf_arena *arena)
 {
     struct hf_event event = { .kind = HF_EVENT_CANCEL_REQUESTED, .text = reason };

@@ -74,6 +74,8 @@ HF_MUST_CHECK hf_status hf_execution_check(const struct hf_execution_options *op
 hf_slice hf_body_started(hf_slice orchestration, hf_slice input, struct hf_arena *arena);
 /* A message for a mailbox. */
 hf_slice hf_body_mailbox_message(hf_slice queue, hf_slice payload, struct hf_arena *arena);
+/* An event that is raised by name. */
+hf_slice hf_body_event_raised(hf_slice event_name, hf_slice payload, struct hf_arena *arena);
 /* A request to stop. */
 hf_slice hf_body_cancel_requested(hf_slice reason, struct hf_arena *arena);
 /* The last event of an instance that is terminated. */

@@ -19,6 +19,7 @@ const char *hf_status_name(hf_status status)
         NAME(HF_CANCELLED);
         NAME(HF_TIMEOUT);
         NAME(HF_SESSION_CLOSED);
+        NAME(HF_SESSION_LOST);
         NAME(HF_INVALID);
         NAME(HF_NOT_FOUND);
         NAME(HF_EXISTS);

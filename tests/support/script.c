@@ -52,7 +52,7 @@ static void add_event(struct hf_script *self, uint64_t event_id, hf_slice body)
 
 void hf_script_init(struct hf_script *self, hf_orchestration_fn run, const void *user)
 {
-    *self = (struct hf_script){ .execution = 1, .next_lsn = 1, .now_unix_ms = 1000 };
+    *self = (struct hf_script){ .id = "i-1", .execution = 1, .next_lsn = 1, .now_unix_ms = 1000 };
     self->outcome = HF_OUTCOME_RUNNING;
     self->heap.allocator = (hf_allocator){ sizeof(hf_allocator), &self->heap, heap_resize };
     hf_arena_init(&self->memory, hf_heap_default());
@@ -69,6 +69,14 @@ void hf_script_init(struct hf_script *self, hf_orchestration_fn run, const void 
                                                    .sessions_max = 10,
                                                    .payload_size_max = 1024 * 1024 };
     add_event(self, 1, hf_body_started(hf_text("t"), hf_text("in"), &self->memory));
+}
+
+void hf_script_become(struct hf_script *self, const char *id, hf_slice body)
+{
+    hf_assert(!self->live && self->decisions_size == 0);
+    self->id = id;
+    self->events_count = 0;
+    add_event(self, 1, body);
 }
 
 void hf_script_evict(struct hf_script *self)
@@ -95,7 +103,7 @@ void hf_script_release(struct hf_script *self)
 
 /* ---- committing ----------------------------------------------------------------------------- */
 
-static struct hf_script_work *work_find(struct hf_script *self, uint64_t event_id)
+struct hf_script_work *hf_script_work(struct hf_script *self, uint64_t event_id)
 {
     for (size_t i = 0; i < self->works_count; i++) {
         if (self->works[i].event_id == event_id) return &self->works[i];
@@ -137,6 +145,39 @@ static bool is_new_event(const struct hf_script *self, uint64_t event_id)
            event_id <= self->events_count;
 }
 
+static hf_slice kept(struct hf_script *self, hf_slice slice)
+{
+    hf_assert(slice.size > 0);
+    return hf_arena_copy(&self->memory, slice);
+}
+
+/* A child starts with what names its parent; all it may ever say to the parent is there. */
+static void commit_children(struct hf_script *self)
+{
+    const struct hf_turn_child *children = self->turn.children.items;
+    for (size_t i = 0; i < self->turn.children.count; i++) {
+        struct hf_event started;
+        hf_assert(is_new_event(self, children[i].event_id));
+        hf_status status = hf_event_decode(children[i].body, &self->memory, &started, NULL);
+        hf_assert(status == HF_OK && started.source == children[i].event_id);
+        hf_assert(started.parent_execution == self->execution);
+        hf_assert(hf_slice_equal(started.text, hf_text(self->id)));
+        hf_assert(hf_slice_equal(started.name, children[i].orchestration));
+        work_add(self, (struct hf_script_work){ .kind = HF_SCRIPT_CHILD,
+                                                .event_id = children[i].event_id,
+                                                .child_id = kept(self, children[i].id),
+                                                .body = kept(self, children[i].body),
+                                                .lost_body = kept(self, children[i].lost_body),
+                                                .clash_body = kept(self, children[i].clash_body) });
+    }
+    const struct hf_turn_child_cancel *cancels = self->turn.child_cancels.items;
+    for (size_t i = 0; i < self->turn.child_cancels.count; i++) {
+        struct hf_script_work *work = hf_script_work(self, cancels[i].event_id);
+        hf_assert(cancels[i].body.size > 0 && (!work || work->kind == HF_SCRIPT_CHILD));
+        if (work) work_remove(self, work);
+    }
+}
+
 static void commit_work(struct hf_script *self)
 {
     const struct hf_turn_item *items = self->turn.items.items;
@@ -149,12 +190,13 @@ static void commit_work(struct hf_script *self)
     }
     for (size_t i = 0; i < self->turn.timers.count; i++) {
         hf_assert(is_new_event(self, timers[i].event_id));
-        work_add(self, (struct hf_script_work){ .event_id = timers[i].event_id,
-                                                .is_timer = true,
+        work_add(self, (struct hf_script_work){ .kind = HF_SCRIPT_TIMER,
+                                                .event_id = timers[i].event_id,
                                                 .due_unix_ms = timers[i].due_unix_ms });
     }
     for (size_t i = 0; i < self->turn.cancels.count; i++) {
-        struct hf_script_work *work = work_find(self, cancels[i].event_id);
+        struct hf_script_work *work = hf_script_work(self, cancels[i].event_id);
+        hf_assert(!work || work->kind != HF_SCRIPT_CHILD);
         if (work) work_remove(self, work);
     }
 }
@@ -230,6 +272,7 @@ static void commit(struct hf_script *self)
         self->status_body = self->events[self->turn.status_event - 1].body;
     }
     commit_work(self);
+    commit_children(self);
     commit_sessions(self);
     self->outcome = self->turn.outcome;
     if (self->outcome == HF_OUTCOME_RUNNING) return;
@@ -268,7 +311,7 @@ hf_status hf_script_turn(struct hf_script *self)
     hf_assert(self->outcome == HF_OUTCOME_RUNNING);
     hf_arena_release(&self->turn_arena);
     self->turn = (struct hf_turn_committed){ 0 };
-    struct hf_turn_view view = { .instance_id = HF_SLICE("i-1"),
+    struct hf_turn_view view = { .instance_id = hf_text(self->id),
                                  .next_event_id = self->events_count + 1,
                                  .events = self->events,
                                  .events_count = self->events_count,
@@ -296,26 +339,71 @@ void hf_script_post(struct hf_script *self, uint64_t execution, hf_slice body)
     };
 }
 
-static hf_slice answer_body(struct hf_script *self, uint64_t event_id, bool is_timer,
+static hf_slice answer_body(struct hf_script *self, const struct hf_script_work *work,
                             hf_slice payload, const hf_error *error)
 {
-    struct hf_event fired = { .kind = HF_EVENT_TIMER_FIRED, .source = event_id };
-    if (is_timer) return hf_event_encode(&fired, &self->memory);
-    return hf_body_activity_outcome(event_id, payload, error, &self->memory);
+    struct hf_event event = { .kind = HF_EVENT_TIMER_FIRED, .source = work->event_id };
+    switch (work->kind) {
+    case HF_SCRIPT_TIMER: return hf_event_encode(&event, &self->memory);
+    case HF_SCRIPT_ITEM:
+        return hf_body_activity_outcome(work->event_id, payload, error, &self->memory);
+    case HF_SCRIPT_CHILD: break;
+    }
+    event.kind = error ? HF_EVENT_CHILD_FAILED : HF_EVENT_CHILD_COMPLETED;
+    event.payload = payload;
+    if (error) {
+        event.status = (uint32_t)error->status;
+        event.code = hf_text(error->code);
+        event.text = hf_text(error->message);
+    }
+    return hf_event_encode(&event, &self->memory);
 }
 
 bool hf_script_answer(struct hf_script *self, uint64_t event_id, hf_slice payload,
                       const hf_error *error)
 {
-    struct hf_script_work *work = work_find(self, event_id);
+    struct hf_script_work *work = hf_script_work(self, event_id);
     if (!work) return false;
-    hf_script_post(self, work->execution,
-                   answer_body(self, event_id, work->is_timer, payload, error));
+    hf_script_post(self, work->execution, answer_body(self, work, payload, error));
     work_remove(self, work);
     return true;
 }
 
 /* ---- playing -------------------------------------------------------------------------------- */
+
+/* What an answer to that event of the present history is of. */
+static enum hf_script_work_kind answered_kind(struct hf_script *self, uint64_t event_id)
+{
+    bool is_known = event_id > 0 && event_id <= self->events_count;
+    bool is_child = is_known &&
+                    hf_script_event(self, event_id - 1).kind == HF_EVENT_CHILD_SCHEDULED;
+    return is_child ? HF_SCRIPT_CHILD : HF_SCRIPT_ITEM;
+}
+
+/* Answers an event whether or not it is pending. */
+static void answer_late(struct hf_script *self, enum hf_script_work_kind kind, uint64_t event_id,
+                        hf_slice payload)
+{
+    struct hf_script_work work = { .kind = kind, .event_id = event_id };
+    if (hf_script_work(self, event_id)) work_remove(self, hf_script_work(self, event_id));
+    hf_script_post(self, self->execution, answer_body(self, &work, payload, NULL));
+}
+
+/* Answers an item of the former execution. */
+static void answer_former(struct hf_script *self, uint64_t event_id, hf_slice payload)
+{
+    struct hf_script_work work = { .kind = HF_SCRIPT_ITEM, .event_id = event_id };
+    hf_script_post(self, self->execution - 1, answer_body(self, &work, payload, NULL));
+}
+
+/* A child is terminated, or never was since its id was taken. */
+static void end_child(struct hf_script *self, uint64_t event_id, bool clashes)
+{
+    struct hf_script_work *work = hf_script_work(self, event_id);
+    if (!work || work->kind != HF_SCRIPT_CHILD) return;
+    hf_script_post(self, work->execution, clashes ? work->clash_body : work->lost_body);
+    work_remove(self, work);
+}
 
 static void play_word(struct hf_script *self, char *word)
 {
@@ -329,17 +417,21 @@ static void play_word(struct hf_script *self, char *word)
     case 'e': hf_script_evict(self); break;
     case 'c':
     case 't': hf_script_answer(self, id, payload, NULL); break;
+    case 's':
+        error.status = HF_SESSION_LOST;
+        hf_script_answer(self, id, payload, &error);
+        break;
     case 'f': hf_script_answer(self, id, hf_text("data"), &error); break;
-    case 'C':
-    case 'T':
-        if (work_find(self, id)) work_remove(self, work_find(self, id));
-        hf_script_post(self, self->execution, answer_body(self, id, word[0] == 'T', payload, NULL));
-        break;
-    case 'O':
-        hf_script_post(self, self->execution - 1, answer_body(self, id, false, payload, NULL));
-        break;
+    case 'l':
+    case 'k': end_child(self, id, word[0] == 'k'); break;
+    case 'C': answer_late(self, answered_kind(self, id), id, payload); break;
+    case 'T': answer_late(self, HF_SCRIPT_TIMER, id, payload); break;
+    case 'O': answer_former(self, id, payload); break;
     case 'm':
         hf_script_post(self, 0, hf_body_mailbox_message(hf_text(word + 1), payload, &self->memory));
+        break;
+    case 'v':
+        hf_script_post(self, 0, hf_body_event_raised(hf_text(word + 1), payload, &self->memory));
         break;
     case 'x': hf_script_post(self, 0, hf_body_cancel_requested(payload, &self->memory)); break;
     case '+': self->now_unix_ms += id; break;

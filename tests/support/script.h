@@ -18,12 +18,15 @@ struct hf_script_heap {
     uint64_t fail_at;          /* this allocation fails, and all later ones; 0: none */
 };
 
-/* A pending item or timer, as a store keeps it. */
+enum hf_script_work_kind { HF_SCRIPT_ITEM, HF_SCRIPT_TIMER, HF_SCRIPT_CHILD };
+
+/* A pending item, timer or child, as a store keeps it. */
 struct hf_script_work {
+    enum hf_script_work_kind kind;
     uint64_t execution, event_id;
-    uint64_t incarnation; /* of an item's session */
-    bool is_timer;
-    uint64_t due_unix_ms;
+    uint64_t incarnation;                           /* of an item's session */
+    uint64_t due_unix_ms;                           /* of a timer */
+    hf_slice child_id, body, lost_body, clash_body; /* of a child, as the decision had them */
 };
 
 struct hf_script {
@@ -33,6 +36,7 @@ struct hf_script {
     struct hf_fiber_pool fibers;
     struct hf_execution_options options;
 
+    const char *id;            /* of the instance: "i-1" */
     struct hf_execution *live; /* NULL: evicted */
     bool always_evict;         /* after each turn */
     bool no_check;             /* leave the second run out */
@@ -63,6 +67,9 @@ struct hf_script {
 /* Makes the script of an instance of `run`, registered as "t" with user, that was started with
  * input "in"; no turn is run. Borrows user. The caller may change options and input afterwards. */
 void hf_script_init(struct hf_script *self, hf_orchestration_fn run, const void *user);
+/* Makes it another instance, a child, before its first turn: the id is Borrowed, the body is event
+ * 1 and Copied. */
+void hf_script_become(struct hf_script *self, const char *id, hf_slice body);
 /* Evicts and frees all. Afterwards the heap holds nothing (asserted). */
 void hf_script_release(struct hf_script *self);
 
@@ -84,12 +91,17 @@ bool hf_script_answer(struct hf_script *self, uint64_t event_id, hf_slice payloa
  *   c3=text    completion of item 3         C3=text    the same, also when it is not pending
  *   f3=code    failure of item 3            T3         timer 3 fires, also when it is not pending
  *   t3         timer 3 fires                mq=text    message for mailbox q
+ *   l3         child 3 is terminated        ve=text    event e is raised
+ *   k3         the id of child 3 is taken   s3=text    item 3 is lost with its session
  *   O3=text    completion of item 3 of the former execution
  *   x=reason   request to stop              +500       the wall clock goes on by 500 ms
  *
- * Returns the status of the latest turn. A word that a store would refuse does nothing. */
+ * c, C and f are for children, too. Returns the status of the latest turn. A word that a store
+ * would refuse does nothing. */
 hf_status hf_script_play(struct hf_script *self, const char *words);
 
+/* The pending work of that event id, or NULL. Valid until: something is played. */
+struct hf_script_work *hf_script_work(struct hf_script *self, uint64_t event_id);
 /* The history as text, one event a line: `2 activity_scheduled "a" (2 bytes)`. Valid until:
  * release. */
 const char *hf_script_history(struct hf_script *self);

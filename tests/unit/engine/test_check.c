@@ -106,6 +106,11 @@ static void test_bodies_read_back(void **state)
     hf_slice body = hf_body_cancel_requested(hf_text("a\xff\xc3\xa9\x80z\xe2\x82"), &arena);
     assert_ok(hf_event_decode(body, &arena, &event, NULL), NULL);
     assert_true(hf_slice_equal(event.text, hf_text("a?\xc3\xa9?z??")));
+    body = hf_body_event_raised(hf_text("approved"), hf_text("by x"), &arena);
+    assert_ok(hf_event_decode(body, &arena, &event, NULL), NULL);
+    assert_int_equal(event.kind, HF_EVENT_EVENT_RAISED);
+    assert_true(hf_slice_equal(event.name, hf_text("approved")));
+    assert_true(hf_slice_equal(event.payload, hf_text("by x")));
     hf_error error = { .status = HF_TOO_LARGE, .code = "c\xff", .message = "m" };
     body = hf_body_activity_outcome(7, hf_text("data"), &error, &arena);
     assert_ok(hf_event_decode(body, &arena, &event, NULL), NULL);

@@ -129,8 +129,8 @@ static hf_status with_sessions(hf_orchestration *o, hf_slice input)
     return hf_continue_as_new(o, hf_text("second"));
 }
 
-/* Case 9.6: after continue-as-new the carried session ids are the ones that were open before. */
-static void test_case_9_6_carried_sessions_are_those_that_were_open(void **state)
+/* After continue-as-new the carried session ids are the ones that were open before. */
+static void test_carried_sessions_are_those_that_were_open(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -148,10 +148,10 @@ static void test_case_9_6_carried_sessions_are_those_that_were_open(void **state
     hf_script_release(&script);
 }
 
-/* Case 19.1: a generated id is unique in its instance for good: not repeated after continue-as-new
- * with a carried session. Carried ones need no opening, can be used and closed, and a new
- * incarnation goes on counting. */
-static void test_case_19_1_generated_id_is_not_repeated(void **state)
+/* A generated id is unique in its instance for good: not repeated after continue-as-new with a
+ * carried session. Carried ones need no opening, can be used and closed, and a new incarnation goes
+ * on counting. */
+static void test_generated_id_is_not_repeated(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -178,8 +178,8 @@ static hf_status closed_before(hf_orchestration *o, hf_slice input)
     return hf_complete(o, hf_format(o, "%s %s", hf_session_id(o, a), hf_session_id(o, b)));
 }
 
-/* Case 19.1 again: nor is a generated id repeated when its session was closed before. */
-static void test_case_19_1_generated_id_of_closed_session_is_not_repeated(void **state)
+/* Nor is a generated id repeated when its session was closed before. */
+static void test_generated_id_of_closed_session_is_not_repeated(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -197,9 +197,9 @@ int main(void)
         cmocka_unit_test(test_completion_of_former_execution_is_dropped),
         cmocka_unit_test(test_continue_under_a_request_is_cancelled),
         cmocka_unit_test(test_carried_messages_replay),
-        cmocka_unit_test(test_case_9_6_carried_sessions_are_those_that_were_open),
-        cmocka_unit_test(test_case_19_1_generated_id_is_not_repeated),
-        cmocka_unit_test(test_case_19_1_generated_id_of_closed_session_is_not_repeated),
+        cmocka_unit_test(test_carried_sessions_are_those_that_were_open),
+        cmocka_unit_test(test_generated_id_is_not_repeated),
+        cmocka_unit_test(test_generated_id_of_closed_session_is_not_repeated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

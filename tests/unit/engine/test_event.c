@@ -209,7 +209,7 @@ static void test_kinds_have_names(void **state)
 }
 
 /* An ActivityScheduled event without a session field reads as "no session". */
-static void test_case_16_4_scheduled_event_without_session_has_no_session(void **state)
+static void case_16_4_scheduled_event_without_session_has_no_session(void **state)
 {
     static const hf_slice kept = HF_SLICE("\x82\x00\x0a\x02\xa1"
                                           "f");
@@ -222,7 +222,7 @@ static void test_case_16_4_scheduled_event_without_session_has_no_session(void *
 }
 
 /* SessionOpened and SessionClosed survive encoding and decoding unchanged. */
-static void test_case_16_5_session_events_survive_unchanged(void **state)
+static void case_16_5_session_events_survive_unchanged(void **state)
 {
     static const uint64_t kinds[] = { HF_EVENT_SESSION_OPENED, HF_EVENT_SESSION_CLOSED };
     for (size_t i = 0; i < HF_COUNT_OF(kinds); i++) {
@@ -256,8 +256,8 @@ int main(void)
         TEST_WITH_ARENA(test_smallest_events_survive),
         TEST_WITH_ARENA(test_commands_and_messages_are_told_apart),
         TEST_WITH_ARENA(test_kinds_have_names),
-        TEST_WITH_ARENA(test_case_16_4_scheduled_event_without_session_has_no_session),
-        TEST_WITH_ARENA(test_case_16_5_session_events_survive_unchanged),
+        TEST_WITH_ARENA(case_16_4_scheduled_event_without_session_has_no_session),
+        TEST_WITH_ARENA(case_16_5_session_events_survive_unchanged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

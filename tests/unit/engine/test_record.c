@@ -149,7 +149,7 @@ static void assert_turn_bytes(struct hf_turn_item *item, hf_slice expected, stru
 }
 
 /* An item without a session has no session field in its record. */
-static void test_case_16_1_ordinary_item_has_no_session_field(void **state)
+static void case_16_1_ordinary_item_has_no_session_field(void **state)
 {
     static const hf_slice expected = HF_SLICE(TURN_WITH_ITEM("\x81\x01\x07"));
     struct hf_turn_item item = { .event_id = 7 };
@@ -157,7 +157,7 @@ static void test_case_16_1_ordinary_item_has_no_session_field(void **state)
 }
 
 /* An item with a session has it. */
-static void test_case_16_2_session_item_has_its_session_field(void **state)
+static void case_16_2_session_item_has_its_session_field(void **state)
 {
     static const hf_slice expected = HF_SLICE(TURN_WITH_ITEM("\x82\x01\x07\x02\x03"));
     struct hf_turn_item item = { .event_id = 7, .incarnation = 3 };
@@ -165,7 +165,7 @@ static void test_case_16_2_session_item_has_its_session_field(void **state)
 }
 
 /* The kept bytes of an item record without the session key decode as "no session". */
-static void test_case_16_3_kept_item_without_session_key_has_no_session(void **state)
+static void case_16_3_kept_item_without_session_key_has_no_session(void **state)
 {
     static const hf_slice kept = HF_SLICE(TURN_WITH_ITEM("\x81\x01\x07"));
     struct hf_turn_committed turn;
@@ -219,9 +219,9 @@ int main(void)
         TEST_WITH_ARENA(test_every_required_field_is_missed),
         TEST_WITH_ARENA(test_message_record_has_these_bytes),
         TEST_WITH_ARENA(test_decoded_slices_point_into_the_body),
-        TEST_WITH_ARENA(test_case_16_1_ordinary_item_has_no_session_field),
-        TEST_WITH_ARENA(test_case_16_2_session_item_has_its_session_field),
-        TEST_WITH_ARENA(test_case_16_3_kept_item_without_session_key_has_no_session),
+        TEST_WITH_ARENA(case_16_1_ordinary_item_has_no_session_field),
+        TEST_WITH_ARENA(case_16_2_session_item_has_its_session_field),
+        TEST_WITH_ARENA(case_16_3_kept_item_without_session_key_has_no_session),
         TEST_WITH_ARENA(test_turn_with_100000_commands_survives),
         TEST_WITH_ARENA(test_reasons_have_names),
     };

@@ -343,11 +343,11 @@ static void test_changed_code_is_nondeterminism(void **state)
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) check_change(&changes[i]);
 }
 
-/* Case 9.3: history has SessionOpened, code does not open. */
-static void test_case_9_3_open_that_is_missing_is_nondeterminism(void **state)
+/* History has SessionOpened, code does not open. */
+static void test_open_that_is_missing_is_nondeterminism(void **state)
 {
     (void)state;
-    const struct change change = { "9.3",
+    const struct change change = { "missing open",
                                    "oAaAw",
                                    ".",
                                    "aAw",
@@ -356,11 +356,11 @@ static void test_case_9_3_open_that_is_missing_is_nondeterminism(void **state)
     check_change(&change);
 }
 
-/* Case 9.4: code opens a session where history has another command. */
-static void test_case_9_4_open_instead_of_a_command_is_nondeterminism(void **state)
+/* Code opens a session where history has another command. */
+static void test_open_instead_of_a_command_is_nondeterminism(void **state)
 {
     (void)state;
-    const struct change change = { "9.4",
+    const struct change change = { "surplus open",
                                    "aAw",
                                    ".",
                                    "oAaAw",
@@ -369,16 +369,14 @@ static void test_case_9_4_open_instead_of_a_command_is_nondeterminism(void **sta
     check_change(&change);
 }
 
-/* Case 9.5: history opens A then B, code opens B then A. */
-static void test_case_9_5_swapped_opens_are_nondeterminism(void **state)
+/* History opens A then B, code opens B then A. */
+static void test_swapped_opens_are_nondeterminism(void **state)
 {
     (void)state;
-    const struct change change = { "9.5",
-                                   "oAoBaAw",
-                                   ".",
-                                   "oBoAaAw",
-                                   "session_opened \"A\" #1 at event 2",
-                                   "session_opened \"B\" #1" };
+    const struct change change = {
+        "swapped opens",          "oAoBaAw", ".", "oBoAaAw", "session_opened \"A\" #1 at event 2",
+        "session_opened \"B\" #1"
+    };
     check_change(&change);
 }
 
@@ -515,9 +513,9 @@ int main(void)
         cmocka_unit_test(test_end_runs_clean_ups_once),
         cmocka_unit_test(test_free_before_the_first_turn),
         cmocka_unit_test(test_changed_code_is_nondeterminism),
-        cmocka_unit_test(test_case_9_3_open_that_is_missing_is_nondeterminism),
-        cmocka_unit_test(test_case_9_4_open_instead_of_a_command_is_nondeterminism),
-        cmocka_unit_test(test_case_9_5_swapped_opens_are_nondeterminism),
+        cmocka_unit_test(test_open_that_is_missing_is_nondeterminism),
+        cmocka_unit_test(test_open_instead_of_a_command_is_nondeterminism),
+        cmocka_unit_test(test_swapped_opens_are_nondeterminism),
         cmocka_unit_test(test_changed_outcome_is_nondeterminism),
         cmocka_unit_test(test_changed_source_and_status_are_nondeterminism),
         cmocka_unit_test(test_damaged_history_runs_no_code),

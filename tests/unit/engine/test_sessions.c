@@ -20,8 +20,8 @@ static hf_status two_generated(hf_orchestration *o, hf_slice input)
     return hf_complete(o, hf_format(o, "%s %s", hf_session_id(o, a), hf_session_id(o, b)));
 }
 
-/* Case 1.1: open_session gives a non-empty id; two calls give different ids. */
-static void test_case_1_1_generated_ids_differ(void **state)
+/* A generated id is not empty; two openings get different ones. */
+static void test_generated_ids_differ(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -56,8 +56,8 @@ static hf_status given(hf_orchestration *o, hf_slice input)
     return hf_complete(o, hf_text(hf_session_id(o, again)));
 }
 
-/* Cases 1.2 and 1.3: a given id is the id; opening it again is a no-op without a second event. */
-static void test_case_1_2_case_1_3_given_id_opens_once(void **state)
+/* A given id is the id; opening it again is a no-op without a second event. */
+static void test_given_id_opens_once(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -78,8 +78,8 @@ static hf_status close_twice(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
-/* Case 1.5: closing a closed session is a no-op; the store is told of one close. */
-static void test_case_1_5_second_close_has_no_effect(void **state)
+/* Closing a closed session is a no-op; the store is told of one close. */
+static void test_second_close_has_no_effect(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -98,9 +98,9 @@ static hf_status close_unknown(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
-/* Cases 1.6 and 8.1: closing a session that was never opened is recorded, touches no row, and the
- * id can be opened later. */
-static void test_case_1_6_case_8_1_close_of_unknown_is_recorded(void **state)
+/* Closing a session that was never opened is recorded, touches no row, and the id can be opened
+ * later. */
+static void test_close_of_unknown_is_recorded(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -128,9 +128,9 @@ static hf_status open_close_open(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
-/* Cases 1.7 and 19.3: open X, close X, open X: the second is an incarnation of its own that takes
- * activities, also in one turn. */
-static void test_case_1_7_case_19_3_second_opening_takes_activities(void **state)
+/* Open X, close X, open X: the second is an incarnation of its own that takes activities, also in
+ * one turn. */
+static void test_second_opening_takes_activities(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -158,8 +158,8 @@ static hf_status three_open(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
-/* Case 1.8: three sessions are open at once, and each takes activities. */
-static void test_case_1_8_three_sessions_at_once(void **state)
+/* Three sessions are open at once, and each takes activities. */
+static void test_three_sessions_at_once(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -205,17 +205,16 @@ static void check_not_open(hf_orchestration_fn run)
     hf_script_release(&script);
 }
 
-/* Case 8.2: an activity on a session that was never opened fails the orchestration; the error names
- * the session. */
-static void test_case_8_2_activity_on_unknown_session_fails(void **state)
+/* An activity on a session that was never opened fails the orchestration; the error names the
+ * session. */
+static void test_activity_on_unknown_session_fails(void **state)
 {
     (void)state;
     check_not_open(never_opened);
 }
 
-/* Case 8.3: the same on one that was closed, also when its id is open again in another incarnation.
- */
-static void test_case_8_3_activity_on_closed_session_fails(void **state)
+/* The same on one that was closed, also when its id is open again in another incarnation. */
+static void test_activity_on_closed_session_fails(void **state)
 {
     (void)state;
     check_not_open(was_closed);
@@ -229,9 +228,9 @@ static hf_status third_open(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
-/* Case 8.4: the limit of open sessions fails the orchestration; the message gives limit and count.
- * Not at replay. */
-static void test_case_8_4_limit_of_open_sessions(void **state)
+/* The limit of open sessions fails the orchestration; the message gives limit and count. Not at
+ * replay. */
+static void test_limit_of_open_sessions(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -258,8 +257,8 @@ static hf_status close_one_open_one(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
-/* Case 8.5: limit of 2: open 2, close 1, open 1 works. */
-static void test_case_8_5_close_makes_room(void **state)
+/* Limit of 2: open 2, close 1, open 1 works. */
+static void test_close_makes_room(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -270,9 +269,8 @@ static void test_case_8_5_close_makes_room(void **state)
     hf_script_release(&script);
 }
 
-/* Case 8.6: on a store without sessions, open fails the orchestration with "does not support
- * sessions". */
-static void test_case_8_6_store_without_sessions(void **state)
+/* On a store without sessions, open fails the orchestration with "does not support sessions". */
+static void test_store_without_sessions(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -297,9 +295,8 @@ static hf_status long_id(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
-/* Cases 15.11 and 15.12: an empty id, and one of 1,000 bytes, fail the orchestration; the error
- * gives the limit. */
-static void test_case_15_11_case_15_12_bad_ids(void **state)
+/* An empty id, and one of 1,000 bytes, fail the orchestration; the error gives the limit. */
+static void test_bad_ids(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -331,8 +328,8 @@ static hf_status open_use_close(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
-/* Case 9.1: an orchestration that opens a session and uses it replays without a mismatch. */
-static void test_case_9_1_open_and_use_replay(void **state)
+/* An orchestration that opens a session and uses it replays without a mismatch. */
+static void test_open_and_use_replay(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -343,8 +340,8 @@ static void test_case_9_1_open_and_use_replay(void **state)
     hf_script_release(&script);
 }
 
-/* Case 9.2: the same with open, activity, close. */
-static void test_case_9_2_open_activity_close_replay(void **state)
+/* The same with open, activity, close. */
+static void test_open_activity_close_replay(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -372,10 +369,10 @@ static hf_status close_while_pending(hf_orchestration *o, hf_slice input)
     return status;
 }
 
-/* Cases 19.2 and 7.4, the engine's side: a future whose session is closed completes at once with
- * "session closed"; a completion that comes later, or in the same batch, is dropped or ignored;
- * other sessions go on. The error can be passed on. */
-static void test_case_19_2_pending_future_of_closed_session_ends(void **state)
+/* A future whose session is closed completes at once with "session closed"; a completion that comes
+ * later, or in the same batch, is dropped or ignored; other sessions go on. The error can be passed
+ * on. */
+static void test_pending_future_of_closed_session_ends(void **state)
 {
     (void)state;
     const char *const words[] = { ". t6 . C4=late . c5=r .", ". t6 c4=late . e c5=r .",
@@ -399,8 +396,8 @@ static hf_status hundred_times(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
-/* Case 15.7: 100 times open and close in one instance: no row is left, and no work. */
-static void test_case_15_7_hundred_times_open_and_close(void **state)
+/* 100 times open and close in one instance: no row is left, and no work. */
+static void test_hundred_times_open_and_close(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -415,23 +412,23 @@ static void test_case_15_7_hundred_times_open_and_close(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_case_1_1_generated_ids_differ),
+        cmocka_unit_test(test_generated_ids_differ),
         cmocka_unit_test(test_generated_id_skips_an_open_one),
-        cmocka_unit_test(test_case_1_2_case_1_3_given_id_opens_once),
-        cmocka_unit_test(test_case_1_5_second_close_has_no_effect),
-        cmocka_unit_test(test_case_1_6_case_8_1_close_of_unknown_is_recorded),
-        cmocka_unit_test(test_case_1_7_case_19_3_second_opening_takes_activities),
-        cmocka_unit_test(test_case_1_8_three_sessions_at_once),
-        cmocka_unit_test(test_case_8_2_activity_on_unknown_session_fails),
-        cmocka_unit_test(test_case_8_3_activity_on_closed_session_fails),
-        cmocka_unit_test(test_case_8_4_limit_of_open_sessions),
-        cmocka_unit_test(test_case_8_5_close_makes_room),
-        cmocka_unit_test(test_case_8_6_store_without_sessions),
-        cmocka_unit_test(test_case_15_11_case_15_12_bad_ids),
-        cmocka_unit_test(test_case_9_1_open_and_use_replay),
-        cmocka_unit_test(test_case_9_2_open_activity_close_replay),
-        cmocka_unit_test(test_case_19_2_pending_future_of_closed_session_ends),
-        cmocka_unit_test(test_case_15_7_hundred_times_open_and_close),
+        cmocka_unit_test(test_given_id_opens_once),
+        cmocka_unit_test(test_second_close_has_no_effect),
+        cmocka_unit_test(test_close_of_unknown_is_recorded),
+        cmocka_unit_test(test_second_opening_takes_activities),
+        cmocka_unit_test(test_three_sessions_at_once),
+        cmocka_unit_test(test_activity_on_unknown_session_fails),
+        cmocka_unit_test(test_activity_on_closed_session_fails),
+        cmocka_unit_test(test_limit_of_open_sessions),
+        cmocka_unit_test(test_close_makes_room),
+        cmocka_unit_test(test_store_without_sessions),
+        cmocka_unit_test(test_bad_ids),
+        cmocka_unit_test(test_open_and_use_replay),
+        cmocka_unit_test(test_open_activity_close_replay),
+        cmocka_unit_test(test_pending_future_of_closed_session_ends),
+        cmocka_unit_test(test_hundred_times_open_and_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

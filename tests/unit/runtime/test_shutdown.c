@@ -207,6 +207,25 @@ static void test_renewals_go_on_while_draining(void **state)
     assert_int_equal(puppet_count(puppet, HF_STORE_COMPLETE_ITEM), 1);
 }
 
+struct holding {
+    struct puppet *puppet;
+    hf_runtime *runtime;
+};
+
+/* Whether every fetch has been answered and none is wanted; from then on commits are held. Under
+ * one lock: no fetch can slip in between that has looked at the store already. */
+static bool holds_when_quiet(void *context)
+{
+    const struct holding *holding = context;
+    struct hf__dispatch *dispatch = &holding->runtime->dispatch;
+    uv_mutex_lock(&holding->runtime->mutex);
+    bool is_quiet = !hf__dispatch_is_busy(holding->runtime) && !dispatch->turns.more &&
+                    !dispatch->items.more;
+    if (is_quiet) puppet_hold(holding->puppet, true);
+    uv_mutex_unlock(&holding->runtime->mutex);
+    return is_quiet;
+}
+
 /* Work that a fetch brings after the stop is handed back without having run. */
 static void test_late_grants_are_handed_back(void **state)
 {
@@ -214,8 +233,8 @@ static void test_late_grants_are_handed_back(void **state)
     struct puppet *puppet = &fixture->puppet;
     puppet_set_view(puppet, "quick", NULL, false);
     hf_runtime *runtime = worker(puppet);
-    puppet_wait(puppet, HF_STORE_FETCH_ITEMS, 1);
-    puppet_hold(puppet, true);
+    struct holding holding = { puppet, runtime };
+    assert_true(hf_test_wait(PUPPET_LIMIT_MS, &holding, holds_when_quiet));
     puppet_give_item(puppet, 1, "stuck", "");
     puppet_give_session_item(puppet, 2, "stuck", PUPPET_EPOCH);
     puppet_give_turn(puppet, 3, 10, "nobody");

@@ -1,6 +1,6 @@
 #!/bin/sh
 # check.sh: everything that must hold before a change lands; continuous integration runs just this.
-#   release        gcc, optimised, no warning; all tests
+#   release        gcc, optimised, no warning; all tests, which must show every session case
 #   release-clang  clang, optimised, no warning
 #   tsan           ThreadSanitizer; the tests with threads and with several processes
 #   asan           AddressSanitizer, LeakSanitizer, UndefinedBehaviorSanitizer; all tests
@@ -47,6 +47,8 @@ sh tools/setup.sh check
 
 build release
 run_tests release
+step "session cases"
+sh tests/sessions/table.sh tests/sessions/cases.tsv build/tests/report/session_cases
 build release-clang
 build tsan
 run_tests tsan -L 'concurrent|process'

@@ -1,6 +1,5 @@
-/* Whole runtimes on a real store, in one process: work reaches who may run it, and sessions stay
- * where they are held. */
-#include "tests/process/house.h"
+/* Whole runtimes on a real store, in one process: work reaches who may run it. */
+#include "tests/support/child.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +12,7 @@ static void test_hello_runs_from_end_to_end(void **state)
 {
     struct house house;
     (void)state;
-    house_open(&house);
+    house_open(&house, NULL);
     hf_runtime *runtime = house_worker(&house, HF_WITH(hf_runtime_options, .worker_id = "one"));
     house_start(&house, "greeting", "hello", "world");
     house_expect(&house, "greeting", "Hello, world!");
@@ -45,7 +44,7 @@ static void test_hundred_instances_of_five_activities_complete(void **state)
 {
     struct house house;
     (void)state;
-    house_open(&house);
+    house_open(&house, NULL);
     hf_runtime *runtime = house_worker(
         &house, HF_WITH(hf_runtime_options, .orchestration_threads = 2, .activity_threads = 4));
     run_many(&house, "fan", "5", 100);
@@ -62,7 +61,7 @@ static void test_chain_of_fifty_resumes_the_live_execution(void **state)
 {
     struct house house;
     (void)state;
-    house_open(&house);
+    house_open(&house, NULL);
     hf_runtime *runtime = house_worker(&house, HF_WITH(hf_runtime_options, .activity_threads = 2));
     house_start(&house, "long", "chain", "50");
     house_expect(&house, "long", "50");
@@ -81,7 +80,7 @@ static void test_step_of_a_chain_costs_two_commits(void **state)
     struct house house;
     struct hf_store_counters before, after;
     (void)state;
-    house_open(&house);
+    house_open(&house, NULL);
     hf_runtime *runtime = house_worker(&house, HF_WITH(hf_runtime_options, .activity_threads = 2));
     house_start(&house, "warm", "chain", "1");
     house_expect(&house, "warm", "1");
@@ -100,7 +99,7 @@ static void test_evicted_instances_complete(void **state)
 {
     struct house house;
     (void)state;
-    house_open(&house);
+    house_open(&house, NULL);
     hf_runtime *runtime = house_worker(
         &house, HF_WITH(hf_runtime_options, .live_instances_max = 1, .activity_threads = 2));
     run_many(&house, "chain", "10", 8);
@@ -117,7 +116,7 @@ static void test_no_live_instances_replays_each_turn(void **state)
 {
     struct house house;
     (void)state;
-    house_open(&house);
+    house_open(&house, NULL);
     hf_runtime *runtime = house_worker(
         &house, HF_WITH(hf_runtime_options, .live_instances_max = UINT32_MAX));
     house_start(&house, "long", "chain", "10");
@@ -133,7 +132,7 @@ static void test_timer_wakes_its_instance(void **state)
 {
     struct house house;
     (void)state;
-    house_open(&house);
+    house_open(&house, NULL);
     hf_runtime *runtime = house_worker(&house, HF_WITH(hf_runtime_options, .worker_id = "one"));
     house_start(&house, "nap", "naps", "30");
     house_start(&house, "no-nap", "naps", "0");
@@ -145,130 +144,24 @@ static void test_timer_wakes_its_instance(void **state)
     house_close(&house);
 }
 
-/* Asserts that all lines of a report name the same worker, the first one cold and all others warm;
- * returns the worker's letter. */
-static char assert_stays(const char *report, int lines_count)
-{
-    char worker = report[0];
-    int seen = 0;
-    for (const char *line = report; *line; line = strchr(line, '\n') + 1) {
-        assert_int_equal(line[0], worker);
-        assert_memory_equal(line + 1, seen == 0 ? " cold first 1\n" : " warm later 1\n", 14);
-        seen++;
-    }
-    assert_int_equal(seen, lines_count);
-    return worker;
-}
-
-/* case 2.1, 3.2, 13.1: two workers compete; the activities of each session run in one of them, each
- * sees the memory of its own session, and neither worker takes the other for dead. */
-static void test_case_3_2_session_stays_with_one_of_two_workers(void **state)
-{
-    enum { INSTANCES_COUNT = 20, CALLS_COUNT = 6 };
-    struct house house;
-    char id[32];
-    char report[1024];
-    (void)state;
-    house_open(&house);
-    hf_runtime *a = house_worker(
-        &house, HF_WITH(hf_runtime_options, .worker_id = "a", .activity_threads = 2));
-    hf_runtime *b = house_worker(
-        &house, HF_WITH(hf_runtime_options, .worker_id = "b", .activity_threads = 2));
-    for (int i = 0; i < INSTANCES_COUNT; i++) {
-        snprintf(id, sizeof id, "talk-%d", i);
-        house_start(&house, id, "talk", "6");
-    }
-    for (int i = 0; i < INSTANCES_COUNT; i++) {
-        snprintf(id, sizeof id, "talk-%d", i);
-        house_output(&house, id, report, sizeof report);
-        assert_stays(report, CALLS_COUNT);
-    }
-    assert_true(house_metric(a, "sessions_claimed") + house_metric(b, "sessions_claimed") ==
-                INSTANCES_COUNT);
-    assert_true(house_metric(a, "workers_declared_dead") == 0);
-    assert_true(house_metric(b, "workers_declared_dead") == 0);
-    hf_runtime_free(a);
-    hf_runtime_free(b);
-    assert_int_equal(stage_count(&house.stage, "log worker.dead"), 0);
-    assert_true(house.stage.memories_max >= 1);
-    house_close(&house);
-}
-
-/* case 2.2, 3.4: a full worker keeps its session through a wait, and another worker, with no
- * session capacity at all, never gets it. */
-static void test_case_2_2_session_stays_through_a_wait(void **state)
-{
-    struct house house;
-    hf_error error = { 0 };
-    char report[1024];
-    (void)state;
-    house_open(&house);
-    hf_runtime *plain = house_worker(
-        &house, HF_WITH(hf_runtime_options, .worker_id = "p", .sessions_max = UINT32_MAX));
-    hf_runtime *owner = house_worker(
-        &house, HF_WITH(hf_runtime_options, .worker_id = "o", .sessions_max = 1));
-    house_start(&house, "desk", "waits", "");
-    house_wait_status(&house, "desk", "waiting");
-    run_many(&house, "chain", "5", 4);
-    assert_true(house_metric(owner, "sessions_owned") == 1);
-    assert_ok(hf_enqueue(house.store, "desk", "go", hf_text("!"), &error), &error);
-    house_output(&house, "desk", report, sizeof report);
-    assert_int_equal(assert_stays(report, 2), 'o');
-    assert_true(house_metric(plain, "sessions_claimed") == 0);
-    hf_runtime_free(plain);
-    hf_runtime_free(owner);
-    house_close(&house);
-}
-
 static bool no_memories(void *context)
 {
     return stage_memories(context) == 0;
 }
 
-static bool no_sessions(void *context)
-{
-    return house_metric(context, "sessions_owned") == 0;
-}
-
-/* case 4.3, 7.3: closing a session tells its running activity to stop, and its memory goes, once,
- * behind it. The lease is ten minutes: it is the ring that tells. */
-static void test_case_7_3_close_tells_the_running_activity(void **state)
-{
-    struct house house;
-    hf_error error = { 0 };
-    (void)state;
-    house_open(&house);
-    hf_runtime *runtime = house_worker(
-        &house, HF_WITH(hf_runtime_options, .worker_id = "a", .item_lock_ms = 600000));
-    house_start(&house, "desk", "hold", "");
-    stage_wait(&house.stage, "held desk a 1", 1);
-    assert_int_equal(stage_memories(&house.stage), 1);
-    assert_int_equal(stage_count(&house.stage, "told"), 0);
-    assert_ok(hf_enqueue(house.store, "desk", "close", hf_text(""), &error), &error);
-    house_expect(&house, "desk", "HF_SESSION_CLOSED");
-    stage_wait(&house.stage, "told", 1);
-    assert_true(hf_test_wait(HOUSE_LIMIT_MS, &house.stage, no_memories));
-    assert_true(hf_test_wait(HOUSE_LIMIT_MS, runtime, no_sessions));
-    assert_true(house_metric(runtime, "sessions_closed") == 1);
-    assert_true(house_metric(runtime, "sessions_lost") == 0);
-    assert_true(house_metric(runtime, "renewals") == 0);
-    hf_runtime_free(runtime);
-    house_close(&house);
-}
-
-/* case 11.3: the same when the instance is terminated. */
+/* Terminating an instance tells the activity of its session to stop, and its memory goes. */
 static void test_terminate_tells_the_running_activity(void **state)
 {
     struct house house;
     hf_error error = { 0 };
     (void)state;
-    house_open(&house);
+    house_open(&house, NULL);
     hf_runtime *runtime = house_worker(&house, HF_WITH(hf_runtime_options, .worker_id = "a"));
     house_start(&house, "desk", "hold", "");
     stage_wait(&house.stage, "held desk a 1", 1);
     assert_ok(hf_terminate(house.store, "desk", "enough", &error), &error);
     stage_wait(&house.stage, "told", 1);
-    assert_true(hf_test_wait(HOUSE_LIMIT_MS, &house.stage, no_memories));
+    assert_true(hf_test_wait(STAGE_LIMIT_MS, &house.stage, no_memories));
     hf_runtime_free(runtime);
     house_close(&house);
 }
@@ -280,9 +173,9 @@ static void test_unknown_activity_waits_for_a_worker_that_has_it(void **state)
 {
     struct house house;
     (void)state;
-    house_open(&house);
+    house_open(&house, NULL);
     hf_registry *all = house.registry;
-    house.registry = house_registry(&house.stage, "greet");
+    house.registry = stage_registry(&house.stage, NULL, "greet");
     hf_runtime *without = house_worker(&house, HF_WITH(hf_runtime_options, .worker_id = "old"));
     house_start(&house, "greeting", "hello", "world");
     stage_wait(&house.stage, "log activity.unregistered old", 1);
@@ -303,9 +196,9 @@ static void test_unknown_orchestration_waits_for_a_worker_that_has_it(void **sta
 {
     struct house house;
     (void)state;
-    house_open(&house);
+    house_open(&house, NULL);
     hf_registry *all = house.registry;
-    house.registry = house_registry(&house.stage, "hello");
+    house.registry = stage_registry(&house.stage, NULL, "hello");
     hf_runtime *without = house_worker(&house, HF_WITH(hf_runtime_options, .worker_id = "old"));
     house_start(&house, "greeting", "hello", "world");
     stage_wait(&house.stage, "log instance.unregistered old", 1);
@@ -329,7 +222,7 @@ static void test_worker_id_that_lives_here_is_refused(void **state)
     hf_error error = { 0 };
     hf_runtime *second = NULL;
     (void)state;
-    house_open(&house);
+    house_open(&house, NULL);
     const hf_runtime_options *options = HF_WITH(hf_runtime_options, .worker_id = "twin");
     hf_runtime *first = house_worker(&house, options);
     assert_ok(hf_runtime_new(house.store, house.registry, options, &second, &error), &error);
@@ -354,15 +247,12 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_evicted_instances_complete),
         cmocka_unit_test(test_no_live_instances_replays_each_turn),
         cmocka_unit_test(test_timer_wakes_its_instance),
-        cmocka_unit_test(test_case_3_2_session_stays_with_one_of_two_workers),
-        cmocka_unit_test(test_case_2_2_session_stays_through_a_wait),
-        cmocka_unit_test(test_case_7_3_close_tells_the_running_activity),
         cmocka_unit_test(test_terminate_tells_the_running_activity),
         cmocka_unit_test(test_unknown_activity_waits_for_a_worker_that_has_it),
         cmocka_unit_test(test_unknown_orchestration_waits_for_a_worker_that_has_it),
         cmocka_unit_test(test_worker_id_that_lives_here_is_refused),
     };
-    int status = house_child_main(argc, argv);
+    int status = child_main(argc, argv, NULL);
     if (status >= 0) return status;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,8 @@
 /* Stopping: sessions and work go over to others at once, nothing is counted, nothing is left. */
 /* ctest-timeout: 300 */
-#include "tests/process/house.h"
+#include "tests/support/child.h"
 
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,77 +15,14 @@ static hf_runtime *worker(struct house *house, const char *id)
                                        .item_lock_ms = 600000, .session_lock_ms = 600000));
 }
 
-static void count_stop(void *user)
-{
-    atomic_int *count = user;
-    atomic_fetch_add(count, 1);
-}
-
-/* case 6.1: SIGTERM, heeded by hf_runtime_stop_signal: the sessions are released before the process
- * exits, and another worker claims them. */
-static void test_case_6_1_sigterm_releases_sessions_before_the_exit(void **state)
-{
-    struct house house;
-    struct child a;
-    hf_error error = { 0 };
-    char line[HOUSE_LINE_SIZE];
-    char report[HOUSE_LINE_SIZE];
-    (void)state;
-    house_open(&house);
-    child_start(&a, house.directory.path, "a", "");
-    house_start(&house, "desk", "waits", "");
-    child_expect(&a, "where desk a", line, sizeof line);
-    house_wait_status(&house, "desk", "waiting");
-    assert_int_equal(kill(a.pid, SIGTERM), 0);
-    child_expect(&a, "log session.release a", line, sizeof line);
-    child_expect(&a, "stopped", line, sizeof line);
-    assert_int_equal(child_end(&a, 0), 0);
-
-    hf_runtime *b = worker(&house, "b");
-    assert_ok(hf_enqueue(house.store, "desk", "go", hf_text(""), &error), &error);
-    house_output(&house, "desk", report, sizeof report);
-    assert_string_equal(report, "a cold first 1\nb cold first 1\n");
-    assert_int_equal(stage_count(&house.stage, "log worker.dead"), 0);
-    hf_runtime_free(b);
-    house_close(&house);
-}
-
-/* case 6.2: an activity that returns HF_CANCELLED once told is handed back without counting. */
-static void test_case_6_2_told_activity_is_handed_back_uncounted(void **state)
-{
-    struct house house;
-    atomic_int stops = 0;
-    hf_error error = { 0 };
-    (void)state;
-    house_open(&house);
-    hf_runtime *a = worker(&house, "a");
-    house_start(&house, "desk", "hold_free", "");
-    stage_wait(&house.stage, "held desk a 1", 1);
-    hf_runtime_stop(a, HOUSE_LIMIT_MS, count_stop, &stops);
-    hf_runtime_stop(a, 0, count_stop, &stops); /* the second call does nothing */
-    assert_ok(hf_runtime_join(a, &error), &error);
-    assert_int_equal(atomic_load(&stops), 1);
-    assert_int_equal(stage_count(&house.stage, "told"), 1);
-    assert_true(house_metric(a, "sessions_released") == 1);
-    hf_runtime_free(a);
-    assert_int_equal(atomic_load(&stops), 1);
-
-    hf_runtime *b = worker(&house, "b");
-    stage_wait(&house.stage, "held desk b 1", 1);
-    stage_let_go(&house.stage);
-    house_expect(&house, "desk", "let go");
-    hf_runtime_free(b);
-    house_close(&house);
-}
-
-/* case 6.2: a grace of 0: an activity that heeds nothing is handed back uncounted while it runs on,
+/* A grace of 0: an activity that heeds nothing is handed back uncounted while it runs on,
  * and its result is dropped. */
-static void test_case_6_2_stuck_activity_is_given_up_uncounted(void **state)
+static void test_stuck_activity_is_given_up_uncounted(void **state)
 {
     struct house house;
     hf_error error = { 0 };
     (void)state;
-    house_open(&house);
+    house_open(&house, NULL);
     hf_runtime *a = worker(&house, "a");
     house_start(&house, "desk", "hold_free", "stuck");
     stage_wait(&house.stage, "held desk a 1", 1);
@@ -96,7 +32,7 @@ static void test_case_6_2_stuck_activity_is_given_up_uncounted(void **state)
 
     hf_runtime *b = worker(&house, "b");
     stage_wait(&house.stage, "held desk b 1", 1);
-    stage_let_go(&house.stage);
+    stage_open(&house.stage, NULL);
     house_expect(&house, "desk", "let go");
     hf_runtime_free(a);
     assert_true(house_metric(b, "activities_completed") == 1);
@@ -110,12 +46,12 @@ static void test_activity_that_ends_in_the_grace_is_completed(void **state)
     struct house house;
     hf_error error = { 0 };
     (void)state;
-    house_open(&house);
+    house_open(&house, NULL);
     hf_runtime *a = worker(&house, "a");
     house_start(&house, "desk", "hold_free", "stuck");
     stage_wait(&house.stage, "held desk a 1", 1);
-    hf_runtime_stop(a, HOUSE_LIMIT_MS, NULL, NULL);
-    stage_let_go(&house.stage);
+    hf_runtime_stop(a, STAGE_LIMIT_MS, NULL, NULL);
+    stage_open(&house.stage, NULL);
     assert_ok(hf_runtime_join(a, &error), &error);
     assert_true(house_metric(a, "activities_completed") == 1);
     assert_true(house_metric(a, "activities_abandoned") == 0);
@@ -128,44 +64,13 @@ static void test_activity_that_ends_in_the_grace_is_completed(void **state)
     house_close(&house);
 }
 
-/* case 4.4: sessions with nothing running are released while an activity of another still drains,
- * and their memory is destroyed then. */
-static void test_case_4_4_idle_sessions_are_released_at_once(void **state)
-{
-    struct house house;
-    hf_error error = { 0 };
-    char report[HOUSE_LINE_SIZE];
-    (void)state;
-    house_open(&house);
-    hf_runtime *a = worker(&house, "a");
-    house_start(&house, "idle", "waits", "");
-    house_wait_status(&house, "idle", "waiting");
-    house_start(&house, "busy", "hold_free", "stuck");
-    stage_wait(&house.stage, "held busy a 1", 1);
-    hf_runtime_stop(a, HOUSE_LIMIT_MS, NULL, NULL);
-    stage_wait(&house.stage, "log session.release a", 1);
-
-    hf_runtime *b = worker(&house, "b");
-    assert_ok(hf_enqueue(house.store, "idle", "go", hf_text(""), &error), &error);
-    house_output(&house, "idle", report, sizeof report);
-    assert_string_equal(report, "a cold first 1\nb cold first 1\n");
-    assert_int_equal(stage_count(&house.stage, "log worker.stop a"), 0);
-    assert_int_equal(stage_count(&house.stage, "held busy"), 1);
-    stage_let_go(&house.stage);
-    assert_ok(hf_runtime_join(a, &error), &error);
-    house_expect(&house, "busy", "let go");
-    hf_runtime_free(a);
-    hf_runtime_free(b);
-    house_close(&house);
-}
-
 /* Freeing a runtime that works stops it in order first: nothing of it stays behind. */
 static void test_free_of_a_working_runtime_stops_it(void **state)
 {
     struct house house;
     char id[32];
     (void)state;
-    house_open(&house);
+    house_open(&house, NULL);
     hf_runtime *a = worker(&house, "a");
     for (int i = 0; i < 20; i++) {
         snprintf(id, sizeof id, "chain-%d", i);
@@ -197,7 +102,7 @@ static void test_forked_child_does_not_touch_the_runtime(void **state)
     struct house house;
     int status = 0;
     (void)state;
-    house_open(&house);
+    house_open(&house, NULL);
     hf_runtime *a = worker(&house, "a");
     pid_t pid = fork();
     assert_true(pid >= 0);
@@ -222,15 +127,12 @@ static void test_forked_child_does_not_touch_the_runtime(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_case_6_1_sigterm_releases_sessions_before_the_exit),
-        cmocka_unit_test(test_case_6_2_told_activity_is_handed_back_uncounted),
-        cmocka_unit_test(test_case_6_2_stuck_activity_is_given_up_uncounted),
+        cmocka_unit_test(test_stuck_activity_is_given_up_uncounted),
         cmocka_unit_test(test_activity_that_ends_in_the_grace_is_completed),
-        cmocka_unit_test(test_case_4_4_idle_sessions_are_released_at_once),
         cmocka_unit_test(test_free_of_a_working_runtime_stops_it),
         cmocka_unit_test(test_forked_child_does_not_touch_the_runtime),
     };
-    int status = house_child_main(argc, argv);
+    int status = child_main(argc, argv, NULL);
     if (status >= 0) return status;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

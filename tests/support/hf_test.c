@@ -15,29 +15,55 @@ enum { REPORT_LINE_SIZE = 256, OPEN_DIRECTORIES_MAX = 16 };
 /* ---- running -------------------------------------------------------------------------------- */
 
 /* One write to a file opened for appending: programs that run side by side do not mix lines. */
-static bool report_append(const char *folder, const char *name, size_t count)
+static bool report_append(const char *file_name, const char *line)
 {
     char path[4096];
-    char line[REPORT_LINE_SIZE];
-    int path_size = snprintf(path, sizeof path, "%s/cases", folder);
-    int line_size = snprintf(line, sizeof line, "%s %zu\n", name, count);
+    const char *folder = getenv("HOLDFAST_REPORT");
+    if (!folder) return true;
+    int path_size = snprintf(path, sizeof path, "%s/%s", folder, file_name);
     if (path_size < 0 || (size_t)path_size >= sizeof path) return false;
-    if (line_size < 0 || (size_t)line_size >= sizeof line) return false;
 
+    size_t line_size = strlen(line);
     int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (file < 0) return false;
-    bool whole = write(file, line, (size_t)line_size) == line_size;
+    bool whole = write(file, line, line_size) == (ssize_t)line_size;
     return close(file) == 0 && whole;
 }
 
-int hf__test_counted(const char *name, size_t count, int failed_count)
+static bool report_count(const char *name, size_t count)
 {
-    const char *folder = getenv("HOLDFAST_REPORT");
-    if (folder && !report_append(folder, name, count)) {
-        fprintf(stderr, "%s: cannot count the cases in %s: %s\n", name, folder, strerror(errno));
-        return 1;
+    char line[REPORT_LINE_SIZE];
+    snprintf(line, sizeof line, "%s %zu\n", name, count);
+    if (report_append("cases", line)) return true;
+    fprintf(stderr, "%s: cannot count the cases: %s\n", name, strerror(errno));
+    return false;
+}
+
+/* Notes the session case that a test of that name shows, if it claims to. */
+static bool report_session_case(const char *name, const char *test)
+{
+    unsigned section, number;
+    int end = 0;
+    char line[REPORT_LINE_SIZE];
+    if (strncmp(test, "case_", 5) != 0) return true;
+    if (sscanf(test, "case_%u_%u_%n", &section, &number, &end) != 2 || end == 0) {
+        fprintf(stderr, "%s: %s names no case: case_<section>_<number>_<claim>\n", name, test);
+        return false;
     }
-    return failed_count != 0 || count == 0;
+    snprintf(line, sizeof line, "%u.%u %s\n", section, number, name);
+    if (report_append("session_cases", line)) return true;
+    fprintf(stderr, "%s: cannot note case %u.%u: %s\n", name, section, number, strerror(errno));
+    return false;
+}
+
+int hf__test_counted(const char *name, const struct CMUnitTest *tests, size_t count,
+                     int failed_count)
+{
+    bool is_noted = report_count(name, count);
+    for (size_t i = 0; i < count && failed_count == 0; i++) {
+        is_noted = report_session_case(name, tests[i].name) && is_noted;
+    }
+    return failed_count != 0 || count == 0 || !is_noted;
 }
 
 /* ---- assertions on statuses ----------------------------------------------------------------- */

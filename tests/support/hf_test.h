@@ -27,7 +27,9 @@
 /* ---- running -------------------------------------------------------------------------------- */
 
 /* A group runs as cmocka's own macro would, and its cases are also counted for the report of the
- * whole run. Evaluates to 0 when all passed and 1 otherwise: the exit status of main. */
+ * whole run; when all passed, the session cases that it shows are noted there: those of its tests
+ * whose names begin with "case_<section>_<number>_". Evaluates to 0 when all passed and 1
+ * otherwise: the exit status of main. */
 #undef cmocka_run_group_tests
 #define cmocka_run_group_tests(tests, setup, teardown)                                             \
     hf_test_run((tests), sizeof(tests) / sizeof((tests)[0]), (setup), (teardown))
@@ -35,13 +37,18 @@
 /* The body of cmocka_run_group_tests. Borrows tests. */
 #define hf_test_run(tests, count, setup, teardown)                                                 \
     hf__test_counted(                                                                              \
-        HOLDFAST_TEST_NAME, (count),                                                               \
+        HOLDFAST_TEST_NAME, (tests), (count),                                                      \
         _cmocka_run_group_tests(HOLDFAST_TEST_NAME, (tests), (count), (setup), (teardown)))
 
-/* Adds the line "name count" to the report that the environment names (HOLDFAST_REPORT, a folder);
- * without one it writes nothing. Returns 1 when failed_count or count says that the group did not
- * pass, else 0. */
-int hf__test_counted(const char *name, size_t count, int failed_count);
+/* Adds the line "name count" to `cases` in the report that the environment names (HOLDFAST_REPORT,
+ * a folder), and for each session case of a group that passed "<section>.<number> name" to
+ * `session_cases`; without one it writes nothing. Returns 1 when failed_count or count says that
+ * the group did not pass, or a name begins with "case_" and has no number of a case, else 0. */
+int hf__test_counted(const char *name, const struct CMUnitTest *tests, size_t count,
+                     int failed_count);
+
+/* Nothing is skipped: a case that was would count as shown. */
+#undef skip
 
 /* ---- assertions on statuses ----------------------------------------------------------------- */
 

@@ -1,0 +1,395 @@
+/* The helpers of house.h. */
+#include "tests/support/house.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/heap.h"
+#include "engine/event.h"
+#include "logstore/inspect.h"
+#include "runtime/store.h"
+
+/* ---- opening and closing -------------------------------------------------------------------- */
+
+static uint64_t moved(uint64_t time_ms, int64_t by_ms)
+{
+    return (uint64_t)((int64_t)time_ms + by_ms);
+}
+
+static uint64_t boot_ms(void *argument)
+{
+    struct house_clock *self = argument;
+    const hf_clock *world = hf_world_clock();
+    return moved(world->boot_ms(world->self), atomic_load(&self->boot_ms));
+}
+
+static uint64_t wall_unix_ms(void *argument)
+{
+    struct house_clock *self = argument;
+    const hf_clock *world = hf_world_clock();
+    return moved(world->wall_unix_ms(world->self), atomic_load(&self->wall_ms));
+}
+
+void house_move_clocks(struct house *self, int64_t boot_ms_by, int64_t wall_ms_by)
+{
+    atomic_fetch_add(&self->clock.boot_ms, boot_ms_by);
+    atomic_fetch_add(&self->clock.wall_ms, wall_ms_by);
+}
+
+void house_open(struct house *self, const struct part *parts)
+{
+    hf_error error = { 0 };
+    memset(self, 0, sizeof *self);
+    hf_test_directory_make(&self->directory);
+    stage_init(&self->stage, -1);
+    self->clock.clock = (hf_clock){ .size = sizeof(hf_clock),
+                                    .self = &self->clock,
+                                    .boot_ms = boot_ms,
+                                    .wall_unix_ms = wall_unix_ms };
+    self->observer = stage_observer(&self->stage);
+    self->registry = stage_registry(&self->stage, parts, NULL);
+    assert_ok(hf_store_open(self->directory.path,
+                            HF_WITH(hf_store_options, .observer = &self->observer,
+                                    .clock = &self->clock.clock),
+                            &self->store, &error),
+              &error);
+}
+
+static bool nobody_alive(void *self, hf_slice life)
+{
+    (void)self;
+    (void)life;
+    return false;
+}
+
+static void report_finding(void *self, const struct hf_verify_finding *finding)
+{
+    (void)self;
+    print_error("verify: %s: %s (lsn %llu)\n", finding->table ? finding->table : "log",
+                finding->message, (unsigned long long)finding->lsn);
+}
+
+void house_verify(const char *directory)
+{
+    hf_error error = { 0 };
+    const struct hf_seams seams = { .allocator = hf_heap_default(),
+                                    .clock = hf_world_clock(),
+                                    .random = hf_world_random,
+                                    .is_alive = nobody_alive,
+                                    .boot_id = hf_text("a boot of a test") };
+    struct hf_backend *backend = NULL;
+    struct hf_verify_summary summary = { 0 };
+    const struct hf_backend_options options = { .must_exist = true,
+                                                .read_only = true,
+                                                .seams = &seams };
+    assert_ok(hf_backend_open(directory, &options, &backend, &error), &error);
+    assert_ok(hf_store_verify(backend, &summary, &error, NULL, report_finding), &error);
+    backend->ops->close(backend);
+    assert_true(summary.ok);
+    assert_true(summary.records > 0);
+}
+
+/* Every registration has ended, in order or declared dead: no life file may be left. */
+static void assert_no_lives(const char *directory)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/life", directory);
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
+        if (entry->d_name[0] != '.') fail_msg("a life file is left: %s", entry->d_name);
+    }
+    closedir(folder);
+}
+
+void house_close(struct house *self)
+{
+    hf_store_close(self->store);
+    assert_int_equal(stage_count(&self->stage, "log store.close"), 0);
+    hf_registry_free(self->registry);
+    house_verify(self->directory.path);
+    assert_no_lives(self->directory.path);
+    assert_int_equal(stage_memories(&self->stage), 0);
+    stage_release(&self->stage);
+    hf_test_directory_remove(&self->directory);
+}
+
+/* ---- workers
+ * -------------------------------------------------------------------------------------- */
+
+hf_runtime *house_worker(struct house *self, const hf_runtime_options *options)
+{
+    hf_error error = { 0 };
+    hf_runtime *runtime = NULL;
+    hf_runtime_options with_check = *options;
+    with_check.check_replay = true;
+    assert_ok(hf_runtime_new(self->store, self->registry, &with_check, &runtime, &error), &error);
+    assert_ok(hf_runtime_start(runtime, &error), &error);
+    return runtime;
+}
+
+hf_runtime *house_orchestrator(struct house *self)
+{
+    return house_worker(self, HF_WITH(hf_runtime_options, .worker_id = "orchestrator",
+                                      .activity_threads = UINT32_MAX, .item_lock_ms = 600000,
+                                      .session_lock_ms = 600000));
+}
+
+void house_rest(hf_runtime *runtime)
+{
+    hf_error error = { 0 };
+    hf_runtime_stop(runtime, STAGE_LIMIT_MS, NULL, NULL);
+    assert_ok(hf_runtime_join(runtime, &error), &error);
+}
+
+struct wanted {
+    const char *name;
+    double value;
+    bool is_found;
+};
+
+static void metric_take(void *user, const hf_metric *metric)
+{
+    struct wanted *wanted = user;
+    if (strcmp(metric->name, wanted->name) != 0) return;
+    wanted->value = metric->value;
+    wanted->is_found = true;
+}
+
+double house_metric(hf_runtime *runtime, const char *name)
+{
+    struct wanted wanted = { .name = name };
+    hf_runtime_metrics(runtime, metric_take, &wanted);
+    assert_true(wanted.is_found);
+    return wanted.value;
+}
+
+struct metric_wait {
+    hf_runtime *runtime;
+    const char *name;
+    double value;
+};
+
+static bool metric_is(void *context)
+{
+    struct metric_wait *wait = context;
+    return house_metric(wait->runtime, wait->name) == wait->value;
+}
+
+void house_wait_metric(hf_runtime *runtime, const char *name, double value)
+{
+    struct metric_wait wait = { runtime, name, value };
+    if (hf_test_wait(STAGE_LIMIT_MS, &wait, metric_is)) return;
+    fail_msg("%s is %g and does not become %g", name, house_metric(runtime, name), value);
+}
+
+/* ---- instances
+ * ------------------------------------------------------------------------------------ */
+
+void house_start(struct house *self, const char *instance, const char *orchestration,
+                 const char *input)
+{
+    hf_error error = { 0 };
+    assert_ok(hf_start(self->store, instance, orchestration, hf_text(input), &error), &error);
+}
+
+void house_send(struct house *self, const char *instance, const char *queue, const char *message)
+{
+    hf_error error = { 0 };
+    assert_ok(hf_enqueue(self->store, instance, queue, hf_text(message), &error), &error);
+}
+
+/* Waits for the end. Returns owned. */
+static const hf_instance *ended(struct house *self, const char *instance)
+{
+    hf_error error = { 0 };
+    const hf_instance *done = NULL;
+    hf_status status = hf_wait(self->store, instance, STAGE_LIMIT_MS, &done, &error);
+    if (status != HF_OK) stage_print(&self->stage);
+    assert_ok(status, &error);
+    return done;
+}
+
+void house_output(struct house *self, const char *instance, char *out_text, size_t text_size)
+{
+    const hf_instance *done = ended(self, instance);
+    if (done->error) print_error("%s: %s\n", instance, done->error->message);
+    assert_int_equal(done->status, HF_INSTANCE_COMPLETED);
+    assert_true(done->output.size < text_size);
+    snprintf(out_text, text_size, HF_FMT, HF_ARG(done->output));
+    hf_instance_free(done);
+}
+
+void house_expect(struct house *self, const char *instance, const char *output)
+{
+    char text[HOUSE_TEXT_SIZE];
+    house_output(self, instance, text, sizeof text);
+    assert_string_equal(text, output);
+}
+
+size_t house_told(struct house *self, const char *instance, struct told *out_told, size_t told_max)
+{
+    char text[HOUSE_TEXT_SIZE];
+    house_output(self, instance, text, sizeof text);
+    return told_read_all(text, out_told, told_max);
+}
+
+void house_failure(struct house *self, const char *instance, hf_instance_status status,
+                   hf_error *out_error)
+{
+    const hf_instance *done = ended(self, instance);
+    assert_int_equal(done->status, status);
+    assert_non_null(done->error);
+    *out_error = *done->error;
+    out_error->data = hf_text(NULL);
+    hf_instance_free(done);
+}
+
+struct status_wait {
+    hf_store *store;
+    const char *instance, *status;
+};
+
+static bool shows_status(void *context)
+{
+    struct status_wait *wait = context;
+    const hf_instance *instance = NULL;
+    if (hf_get(wait->store, wait->instance, &instance, NULL) != HF_OK) return false;
+    bool shows = hf_slice_equal(instance->custom_status, hf_text(wait->status));
+    hf_instance_free(instance);
+    return shows;
+}
+
+void house_wait_status(struct house *self, const char *instance, const char *status)
+{
+    struct status_wait wait = { self->store, instance, status };
+    if (!hf_test_wait(STAGE_LIMIT_MS, &wait, shows_status)) {
+        fail_msg("%s does not become \"%s\"", instance, status);
+    }
+}
+
+/* ---- what the store shows ------------------------------------------------------------------- */
+
+static void arena_init(struct hf_arena *arena)
+{
+    hf_arena_init(arena, hf_heap_default());
+}
+
+/* All rows, in arena. */
+static size_t sessions_read(struct house *self, struct hf_arena *arena,
+                            struct hf_session_row **out_rows)
+{
+    struct hf_backend *backend = self->store->backend;
+    struct hf_sessions_query query = { 0 };
+    size_t count = 0;
+    hf_error error = { 0 };
+    assert_ok(backend->ops->sessions(backend, &query, arena, out_rows, &count, &error), &error);
+    return count;
+}
+
+static void session_copy(const struct hf_session_row *row, struct house_session *out_session)
+{
+    memset(out_session, 0, sizeof *out_session);
+    snprintf(out_session->owner, sizeof out_session->owner, HF_FMT, HF_ARG(row->worker_id));
+    out_session->incarnation = row->incarnation;
+    out_session->epoch = row->epoch;
+    out_session->registration = row->owner;
+    out_session->lease_left_ms = row->lease_left_ms;
+    out_session->queued_count = row->queued_count;
+    out_session->running_count = row->running_count;
+}
+
+bool house_session(struct house *self, const char *instance, const char *session,
+                   struct house_session *out_session)
+{
+    struct hf_arena arena;
+    struct hf_session_row *rows = NULL;
+    bool is_found = false;
+    arena_init(&arena);
+    size_t count = sessions_read(self, &arena, &rows);
+    for (size_t i = 0; i < count; i++) {
+        if (!hf_slice_equal(rows[i].instance_id, hf_text(instance)) ||
+            !hf_slice_equal(rows[i].session_id, hf_text(session))) {
+            continue;
+        }
+        assert_false(is_found);
+        is_found = true;
+        session_copy(&rows[i], out_session);
+    }
+    hf_arena_release(&arena);
+    return is_found;
+}
+
+size_t house_sessions_count(struct house *self, const char *instance)
+{
+    struct hf_arena arena;
+    struct hf_session_row *rows = NULL;
+    size_t matching = 0;
+    arena_init(&arena);
+    size_t count = sessions_read(self, &arena, &rows);
+    for (size_t i = 0; i < count; i++) {
+        matching += !instance || hf_slice_equal(rows[i].instance_id, hf_text(instance));
+    }
+    hf_arena_release(&arena);
+    return matching;
+}
+
+struct owner_wait {
+    struct house *house;
+    const char *instance, *session, *owner;
+};
+
+static bool has_owner(void *context)
+{
+    struct owner_wait *wait = context;
+    struct house_session row;
+    return house_session(wait->house, wait->instance, wait->session, &row) &&
+           strcmp(row.owner, wait->owner) == 0;
+}
+
+void house_wait_owner(struct house *self, const char *instance, const char *session,
+                      const char *owner)
+{
+    struct owner_wait wait = { self, instance, session, owner };
+    if (hf_test_wait(STAGE_LIMIT_MS, &wait, has_owner)) return;
+    fail_msg("session %s of %s does not come to \"%s\"", session, instance, owner);
+}
+
+static size_t event_write(const struct hf_event *event, char *text, size_t text_size)
+{
+    hf_slice name = event->text.size ? event->text : event->name;
+    char incarnation[32] = "";
+    char source[32] = "";
+    if (event->incarnation) {
+        snprintf(incarnation, sizeof incarnation, " #%" PRIu64, event->incarnation);
+    }
+    if (event->source) snprintf(source, sizeof source, " of %" PRIu64, event->source);
+    int size = snprintf(text, text_size, "%s%s" HF_FMT "%s%s\n", hf_event_kind_name(event->kind),
+                        name.size ? " " : "", HF_ARG(name), incarnation, source);
+    assert_true(size > 0 && (size_t)size < text_size);
+    return (size_t)size;
+}
+
+size_t house_history(struct house *self, const char *instance, char *out_text, size_t text_size)
+{
+    struct hf_backend *backend = self->store->backend;
+    struct hf_arena arena;
+    struct hf_instance_info info;
+    struct hf_turn_view view;
+    hf_error error = { 0 };
+    arena_init(&arena);
+    assert_ok(backend->ops->instance(backend, hf_text(instance), &arena, &info, &error), &error);
+    const struct hf_item_id first = { info.number, info.execution, 1 };
+    assert_ok(backend->ops->turn_view(backend, &first, &arena, &view, &error), &error);
+    size_t size = 0;
+    for (size_t i = 0; i < view.events_count; i++) {
+        struct hf_event event;
+        assert_ok(hf_event_decode(view.events[i].body, &arena, &event, &error), &error);
+        size += event_write(&event, out_text + size, text_size - size);
+    }
+    hf_arena_release(&arena);
+    return view.events_count;
+}

@@ -30,6 +30,7 @@ struct hf_execution *hf__execution_enter(hf_orchestration *o)
     struct hf_execution *self = o->execution;
     hf_assert(self->is_running); /* the public calls are for the orchestration's own function */
     hf_assert(self->broken == HF_OK && !self->is_failed);
+    hf_assert(self->watched_count == 0);
     return self;
 }
 
@@ -69,16 +70,14 @@ void hf__execution_fail(struct hf_execution *self, hf_status status, const char 
     hf_fiber_exit(self->fiber);
 }
 
-void hf__execution_wait(struct hf_execution *self, struct hf__future *future,
-                        struct hf__future *deadline)
+void hf__execution_wait(struct hf_execution *self, size_t count)
 {
-    hf_assert(self->is_running && future->is_pending);
-    self->awaited = future;
-    self->deadline = deadline;
+    hf_assert(self->is_running && count <= self->watched_count);
+    if (count == 0) return;
+    self->wanted_count = count;
     hf_fiber_suspend(self->fiber);
-    self->awaited = self->deadline = NULL;
     if (self->is_evicted) hf_fiber_exit(self->fiber);
-    hf_assert(!future->is_pending || (deadline && !deadline->is_pending));
+    hf_assert(self->wanted_count == 0);
 }
 
 void hf__execution_check_id(struct hf_execution *self, const char *id, const char *what,
@@ -124,8 +123,8 @@ static void code_end(struct hf_execution *self)
     hf_fiber_free(self->fiber);
     self->fiber = NULL;
     self->has_ended = true;
-    self->awaited = self->deadline = NULL;
     hf__futures_cancel_all(self);
+    hf_assert(self->watched_count == 0 && self->wanted_count == 0);
     code_clean_up(self);
     self->futures_count = 0;
     hf__scopes_release(self);
@@ -152,10 +151,10 @@ static void code_start(struct hf_execution *self)
     code_resume(self);
 }
 
+/* Whether the code waits, and has all that it waits for. */
 static bool code_can_go_on(const struct hf_execution *self)
 {
-    if (!self->awaited) return false;
-    return !self->awaited->is_pending || (self->deadline && !self->deadline->is_pending);
+    return self->fiber && self->wanted_count == 0;
 }
 
 /* ---- delivering ----------------------------------------------------------------------------- */

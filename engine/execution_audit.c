@@ -6,8 +6,21 @@
  *  2. Futures of a scope are the table's tail from its futures_begin; scopes rise.
  *  3. A mailbox has takes or messages, never both; takes are pending; all messages are in the list
  * of all, which rises by event id.
- *  4. Open sessions rise by incarnation, and none is beyond the count of those given out. */
+ *  4. The code watches pending futures only, and wants at least one of them while it is there.
+ *  5. Open sessions rise by incarnation, and none is beyond the count of those given out. */
 #include "engine/execution_internal.h"
+
+static void audit_waiting(const struct hf_execution *self)
+{
+    size_t watched = 0;
+    for (size_t i = 0; i < self->futures_count; i++) {
+        if (!self->futures[i]->is_watched) continue;
+        hf_assert(self->futures[i]->is_pending);
+        watched++;
+    }
+    hf_assert(watched == self->watched_count && self->wanted_count <= watched);
+    hf_assert((self->wanted_count > 0) == (self->fiber != NULL));
+}
 
 static void audit_futures(const struct hf_execution *self)
 {
@@ -73,6 +86,7 @@ void hf__execution_audit(const struct hf_execution *self)
 {
     hf_assert(!self->is_running && self->has_ended == !self->fiber);
     audit_futures(self);
+    audit_waiting(self);
     audit_scopes(self);
     audit_mailboxes(self);
     audit_sessions(self);

@@ -31,6 +31,7 @@ struct hf__future {
     uint64_t id; /* event id of the command that made it; the public hf_future.id */
     enum hf__future_kind kind;
     bool is_pending;
+    bool is_watched;      /* the code waits for it, alone or among others */
     bool is_answered;     /* its completion is among this turn's messages: another one is dropped */
     hf_status status;     /* once it is not pending */
     size_t scope;         /* index in scopes */
@@ -120,7 +121,8 @@ struct hf_execution {
     bool is_running;        /* on the fiber now */
     bool is_evicted;        /* the fiber is to leave its await for good */
     bool has_ended;
-    struct hf__future *awaited, *deadline; /* what the code waits for; NULL when it does not */
+    size_t watched_count; /* pending futures that the code watches, only while it waits */
+    size_t wanted_count;  /* so many of them must end before it goes on */
     struct hf__deferred *deferred;
     size_t deferred_count, deferred_capacity;
 
@@ -179,10 +181,9 @@ void hf__execution_no_memory(struct hf_execution *self);
 /* Fails the instance for good and leaves the fiber. Copies. */
 HF_NORETURN void hf__execution_fail(struct hf_execution *self, hf_status status, const char *code,
                                     const char *format, ...) HF_PRINTF(4, 5);
-/* Suspends the code until future, or deadline (may be NULL), is not pending. Does not return when
- * it is evicted. */
-void hf__execution_wait(struct hf_execution *self, struct hf__future *future,
-                        struct hf__future *deadline);
+/* Suspends the code until so many of the futures that it watches have ended; 0: not at all. Does
+ * not return when it is evicted. */
+void hf__execution_wait(struct hf_execution *self, size_t count);
 /* Fails the instance unless id is an id or name. `what` names it, `code` is the error's. */
 void hf__execution_check_id(struct hf_execution *self, const char *id, const char *what,
                             const char *code);
@@ -249,6 +250,9 @@ struct hf__future *hf__future_new(struct hf_execution *self, enum hf__future_kin
                                   uint64_t event_id, hf_slice name);
 /* The future of that id, or NULL. */
 struct hf__future *hf__future_find(const struct hf_execution *self, uint64_t id);
+/* Adds a future to those that the code is about to wait for. One that is done, or watched already,
+ * adds nothing. */
+void hf__future_watch(struct hf_execution *self, struct hf__future *future);
 /* Ends a pending future with a status; it leaves the list of pending ones and its queue. */
 void hf__future_finish(struct hf_execution *self, struct hf__future *future, hf_status status);
 /* Ends the pending future that the message answers, when there is one: copies the outcome into its

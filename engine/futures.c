@@ -84,13 +84,29 @@ struct hf__future *hf__future_find(const struct hf_execution *self, uint64_t id)
     return found ? self->futures[low] : NULL;
 }
 
+void hf__future_watch(struct hf_execution *self, struct hf__future *future)
+{
+    if (!future->is_pending || future->is_watched) return;
+    future->is_watched = true;
+    self->watched_count++;
+}
+
 /* ---- ending --------------------------------------------------------------------------------- */
+
+static void unwatch(struct hf_execution *self, struct hf__future *future)
+{
+    hf_assert(self->watched_count > 0);
+    future->is_watched = false;
+    self->watched_count--;
+    if (self->wanted_count > 0) self->wanted_count--;
+}
 
 void hf__future_finish(struct hf_execution *self, struct hf__future *future, hf_status status)
 {
     hf_assert(future->is_pending);
     pending_remove(self, future);
     if (future->queue) hf__mailbox_leave(future);
+    if (future->is_watched) unwatch(self, future);
     future->is_pending = false;
     future->status = status;
 }

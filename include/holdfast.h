@@ -420,6 +420,20 @@ HF_API HF_MUST_CHECK hf_status hf_await(hf_orchestration *o, hf_future future,
 /* As hf_await; HF_TIMEOUT after timeout_ms, and then the future is cancelled. */
 HF_API HF_MUST_CHECK hf_status hf_await_within(hf_orchestration *o, hf_future future,
                                                uint64_t timeout_ms, hf_slice *out_result);
+/* Waits until all are done. Returns HF_OK, or the status of the first in the array that has
+ * another. Results come from hf_await, then at once. None at all: HF_OK. */
+HF_API HF_MUST_CHECK hf_status hf_join(hf_orchestration *o, const hf_future *futures, size_t count);
+/* Waits until one is done, and cancels the others. *out_winner (may be NULL) is its index: of
+ * several that are done, the first in the array. Its outcome comes from hf_await. Returns HF_OK, or
+ * HF_CANCELLED when the winner was cancelled: by hf_future_cancel, or since the instance was asked
+ * to stop. None at all fail the instance. */
+HF_API HF_MUST_CHECK hf_status hf_select(hf_orchestration *o, const hf_future *futures,
+                                         size_t count, size_t *out_winner);
+/* Calls the work off, and an await returns HF_CANCELLED. A command of the turn: no await. Done
+ * already: no effect. */
+HF_API void hf_future_cancel(hf_orchestration *o, hf_future future);
+/* Whether an await would return at once; the same at replay. */
+HF_API bool hf_future_is_done(hf_orchestration *o, hf_future future);
 /* Of the latest await that did not return HF_OK, or of hf_fail; all zero before. Valid until: the
  * next of these. */
 HF_API const hf_error *hf_orchestration_error(hf_orchestration *o);

@@ -102,6 +102,36 @@ static hf_status generations(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
+static hf_status fan_out(hf_orchestration *o, hf_slice input)
+{
+    hf_scope scope = hf_scope_open(o);
+    hf_future all[] = { hf_schedule(o, "a", input), hf_mailbox_take(o, "q"), hf_timer(o, 5) };
+    hf_slice message, output;
+    HF_TRY(hf_join(o, all, 3));
+    HF_TRY(hf_await(o, all[1], &message));
+    output = hf_keep(o, scope, message);
+    hf_scope_close(o, scope);
+    hf_future failing = hf_schedule(o, "b", input);
+    if (hf_join(o, &failing, 1) != HF_FAILED) return HF_INVALID;
+    return hf_complete(o, output);
+}
+
+static hf_status races(hf_orchestration *o, hf_slice input)
+{
+    hf_scope round = hf_scope_open(o);
+    hf_slice message = HF_EMPTY;
+    for (size_t winner = 0; winner == 0; hf_scope_reset(o, round)) {
+        hf_future all[] = { hf_mailbox_take(o, "q"), hf_schedule(o, "a", input), hf_timer(o, 5) };
+        HF_TRY(hf_select(o, all, 3, &winner));
+        if (!hf_future_is_done(o, all[1])) return HF_INVALID;
+        if (winner == 0) HF_TRY(hf_await(o, all[0], &message));
+        hf_future spare = hf_schedule(o, "spare", input);
+        hf_future_cancel(o, spare);
+        message = hf_keep(o, round, message);
+    }
+    return hf_complete(o, message);
+}
+
 static hf_status misuse(hf_orchestration *o, hf_slice input)
 {
     defer_block(o);
@@ -133,6 +163,8 @@ const struct scenario *scenarios_all(size_t *out_count)
         { "compensation", compensation, ". x=stop C3=late . C2=late x=again c6=ok ." },
         { "sessions", sessions, ". c4=out . C6=late c10=C . c12=D ." },
         { "generations", generations, ". mq=1 mq=2 . . mq=3 . O3=old c5=A . t8 ." },
+        { "fan out", fan_out, ". c2=A . mq=M t4 . f8=bad ." },
+        { "races", races, ". mq=1 . mq=2 mq=3 . t28 ." },
         { "misuse", misuse, ". t3 ." },
         { "failure", failure, ". f2=bad ." },
         { "failure of its own", failure, ". c2=good ." },

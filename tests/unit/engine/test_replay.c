@@ -179,14 +179,27 @@ static hf_status wait_within(hf_orchestration *o, hf_slice input)
     return hf_await_within(o, hf_schedule(o, "a", input), 5, NULL);
 }
 
+static hf_status wait_all(hf_orchestration *o, hf_slice input)
+{
+    hf_future both[] = { hf_schedule(o, "a", input), hf_timer(o, 5) };
+    return hf_join(o, both, 2);
+}
+
+static hf_status wait_first(hf_orchestration *o, hf_slice input)
+{
+    hf_future both[] = { hf_schedule(o, "a", input), hf_timer(o, 5) };
+    return hf_select(o, both, 2, NULL);
+}
+
 /* Eviction in the middle of any await frees everything; clean-ups run once a life, the latest
  * first. */
 static void test_eviction_in_every_await_frees_everything(void **state)
 {
     (void)state;
-    hf_status (*const waits[])(hf_orchestration *, hf_slice) = { wait_activity,
-                                                                 wait_session_activity, wait_timer,
-                                                                 wait_mailbox, wait_within };
+    hf_status (*const waits[])(hf_orchestration *, hf_slice) = {
+        wait_activity, wait_session_activity, wait_timer, wait_mailbox, wait_within, wait_all,
+        wait_first,
+    };
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
         struct life life = { .wait = waits[i] };
         struct hf_script script;

@@ -24,4 +24,21 @@ int64_t demo_words(hf_slice text);
  * saying why not. */
 int demo_timeline(const char *directory);
 
+struct tool_arguments;
+
+/* The soak on the text at path, as the arguments ask; returns the exit status. */
+int demo_soak(const struct tool_arguments *arguments, const char *path);
+
+/* What happened to work and sessions. */
+struct demo_tally {
+    uint64_t deaths;       /* of registrations */
+    uint64_t claims;       /* of sessions */
+    uint64_t takeovers;    /* those from another registration */
+    uint64_t redeliveries; /* of items that somebody else had before */
+    uint64_t turns_lost;
+};
+
+/* Counts them in the log of the closed store in directory. As above. */
+int demo_tally_read(const char *directory, struct demo_tally *out_tally);
+
 #endif

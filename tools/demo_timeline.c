@@ -1,5 +1,5 @@
-/* Who held which session when, told by the log alone: claims, releases, deaths and closings are
- * records. */
+/* What the log alone tells: who held which session when, since claims, releases, deaths and
+ * closings are records; and how much of that there was. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -16,7 +16,6 @@ struct name {
 };
 
 struct timeline {
-    struct tool_store store;
     uint64_t start_unix_ms; /* of the first record */
     struct name workers[NAMES_MAX], instances[NAMES_MAX];
     size_t workers_count, instances_count;
@@ -81,9 +80,11 @@ static void print_closed(const struct timeline *timeline, const struct hf_log_re
 }
 
 /* Takes note of names and prints what concerns sessions. */
-static void tell(struct timeline *timeline, const struct hf_log_record *record,
-                 const union hf_record_body *body)
+static void timeline_tell(void *self, const struct hf_log_record *record,
+                          const union hf_record_body *body)
 {
+    struct timeline *timeline = self;
+    if (timeline->start_unix_ms == 0) timeline->start_unix_ms = record->wall_unix_ms;
     switch (record->kind) {
     case HF_RECORD_STARTED:
         name_add(timeline->instances, &timeline->instances_count, body->started.instance,
@@ -113,33 +114,84 @@ static void tell(struct timeline *timeline, const struct hf_log_record *record,
     }
 }
 
-static hf_status timeline_visit(void *self, const struct hf_log_visit *visit)
+/* ---- reading the log ------------------------------------------------------------------------ */
+
+/* Is called with each record, decoded. */
+typedef void (*tell_fn)(void *self, const struct hf_log_record *record,
+                        const union hf_record_body *body);
+
+struct reading {
+    struct tool_store store;
+    void *self;
+    tell_fn tell;
+};
+
+static hf_status reading_visit(void *self, const struct hf_log_visit *visit)
 {
-    struct timeline *timeline = self;
+    struct reading *reading = self;
     hf_error error = { 0 };
     const struct hf_log_record *record = &visit->record;
     const struct hf_layout *layout = hf_record_layout((enum hf_record_kind)record->kind);
     union hf_record_body body;
     if (visit->damage || !layout) return HF_OK; /* log verify tells of damage */
-    hf_arena_reset(&timeline->store.arena);
-    if (timeline->start_unix_ms == 0) timeline->start_unix_ms = record->wall_unix_ms;
-    hf_status status = hf_decode(layout, record->body, &timeline->store.arena, &body, &error);
+    hf_arena_reset(&reading->store.arena);
+    hf_status status = hf_decode(layout, record->body, &reading->store.arena, &body, &error);
     if (status) {
         tool_fail(&error);
     } else {
-        tell(timeline, record, &body);
+        reading->tell(reading->self, record, &body);
     }
     return status;
+}
+
+/* Tells self of every record of the store in directory; 0, or 1 after saying why not. */
+static int read_log(const char *directory, void *self, tell_fn tell)
+{
+    struct reading reading = { .self = self, .tell = tell };
+    hf_error error = { 0 };
+    int failed = tool_open(&reading.store, directory);
+    if (!failed && hf_log_scan(reading.store.backend, 0, &error, &reading, reading_visit)) {
+        failed = 1;
+    }
+    tool_close(&reading.store);
+    return failed;
 }
 
 int demo_timeline(const char *directory)
 {
     struct timeline timeline = { .start_unix_ms = 0 };
-    hf_error error = { 0 };
-    int failed = tool_open(&timeline.store, directory);
-    if (!failed && hf_log_scan(timeline.store.backend, 0, &error, &timeline, timeline_visit)) {
-        failed = 1;
+    return read_log(directory, &timeline, timeline_tell);
+}
+
+/* ---- counting ------------------------------------------------------------------------------- */
+
+static void tally_delivered(struct demo_tally *tally, const struct hf_delivered *delivered)
+{
+    const struct hf_claimed_session *claims = delivered->claims.items;
+    const struct hf_delivered_item *items = delivered->items.items;
+    tally->claims += delivered->claims.count;
+    for (size_t i = 0; i < delivered->claims.count; i++) tally->takeovers += claims[i].from != 0;
+    for (size_t i = 0; i < delivered->items.count; i++) {
+        tally->redeliveries += items[i].reason != HF_REASON_FIRST;
     }
-    tool_close(&timeline.store);
-    return failed;
+}
+
+static void tally_tell(void *self, const struct hf_log_record *record,
+                       const union hf_record_body *body)
+{
+    struct demo_tally *tally = self;
+    switch (record->kind) {
+    case HF_RECORD_DELIVERED: tally_delivered(tally, &body->delivered); break;
+    case HF_RECORD_TURN_LOST: tally->turns_lost++; break;
+    case HF_RECORD_REGISTRATION_ENDED:
+        tally->deaths += body->registration_ended.reason == HF_REASON_DEAD;
+        break;
+    default: break;
+    }
+}
+
+int demo_tally_read(const char *directory, struct demo_tally *out_tally)
+{
+    *out_tally = (struct demo_tally){ 0 };
+    return read_log(directory, out_tally, tally_tell);
 }

@@ -1,6 +1,7 @@
 /* A worker process of the demo: runs conversations and their activities until SIGTERM. */
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "tools/demo.h"
@@ -32,12 +33,16 @@ int tool_demo_worker(const struct tool_arguments *arguments)
     sigaddset(&stops, SIGTERM);
     sigaddset(&stops, SIGINT);
     pthread_sigmask(SIG_BLOCK, &stops, NULL); /* before any thread of the library starts */
+    prctl(PR_SET_PDEATHSIG, SIGTERM);         /* a demo that is killed leaves no worker behind */
 
+    uint64_t sessions_max = 0;
+    if (!tool_number(arguments->words[2], &sessions_max)) return 1;
     hf_registry *registry = demo_registry();
     if (!registry) return 1;
     hf_runtime_options options = HF_INIT(hf_runtime_options);
     options.worker_id = arguments->words[1];
     options.activity_threads = 2;
+    options.sessions_max = (uint32_t)sessions_max;
     int exit_status = 1;
     if (hf_store_open(arguments->words[0], NULL, &store, &error) ||
         hf_runtime_new(store, registry, &options, &runtime, &error)) {

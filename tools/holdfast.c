@@ -1,4 +1,5 @@
-/* The `holdfast` command: looks for the subcommand and takes the options out of its arguments. */
+/* The `holdfast` command: looks for the subcommand and takes the options out of its arguments.
+ * Wrong use exits with 2, and says what would be right. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,30 +14,59 @@ struct subcommand {
     int words_min, words_max;
     const char *usage;
     int (*run)(const struct tool_arguments *arguments);
+    const char *help; /* more, behind the usage; NULL: nothing */
     bool is_hidden;
 };
 
+static const char demo_help[] =
+    "\n"
+    "Plays the main job with real processes: three conversations, each a session, are sent the "
+    "lines "
+    "of\n"
+    "FILE (default README.md) and count its words in the memory of two workers; one worker is "
+    "killed.\n"
+    "\n"
+    "  --lines FILE         the same as FILE\n"
+    "  --kill-every TIME    the soak: three workers, of which one is killed with SIGKILL every "
+    "TIME "
+    "and\n"
+    "                       started again half of it later, one after the other, until all\n"
+    "                       conversations have ended; from 100ms to 1h, as 500ms, 2s or 1m\n"
+    "  --conversations N    of the soak: 1 to 1000, default 50\n"
+    "\n"
+    "The soak deals the lines out in turn, as cards: conversation 1 gets line 1, and so on; a "
+    "short "
+    "FILE\n"
+    "is dealt again until each conversation has 100. There are at least 6 kills. On a slow machine "
+    "they\n"
+    "come later: between two of them a hundredth of all lines is counted, or all that were sent.\n"
+    "\n"
+    "Exit status 0: every count is that of a count without holdfast, and the log is verified; 1: "
+    "not so,\n"
+    "and what differs is told. The store stays for you to look at.\n";
+
 static const struct subcommand subcommands[] = {
     { "demo", NULL, 0, 1,
-      "demo [FILE]           three durable conversations on two workers, one of which is killed",
-      tool_demo, false },
+      "demo [FILE]           three durable conversations on two workers, one of which is killed\n"
+      "  holdfast demo --kill-every TIME [--conversations N] [--lines FILE]   the same as a soak",
+      tool_demo, demo_help, false },
     { "bench", NULL, 0, 1,
       "bench [chain|fan|hello] [--json] [--count N] [--concurrency N]   beside what LMDB alone can "
       "do",
-      tool_bench, false },
+      tool_bench, NULL, false },
     { "instances", NULL, 1, 1, "instances DIR         all instances, and what became of them",
-      tool_instances, false },
+      tool_instances, NULL, false },
     { "history", NULL, 2, 2, "history DIR INSTANCE  the events of its present execution",
-      tool_history, false },
+      tool_history, NULL, false },
     { "sessions", NULL, 1, 1, "sessions DIR          open sessions: who holds them, how much waits",
-      tool_sessions, false },
+      tool_sessions, NULL, false },
     { "workers", NULL, 1, 1, "workers DIR           registered workers and their leases",
-      tool_workers, false },
-    { "log", "dump", 1, 1, "log dump DIR          every record", tool_log_dump, false },
+      tool_workers, NULL, false },
+    { "log", "dump", 1, 1, "log dump DIR          every record", tool_log_dump, NULL, false },
     { "log", "verify", 1, 1,
       "log verify DIR        proves each record, and that the indexes are their fold",
-      tool_log_verify, false },
-    { "demo-worker", NULL, 2, 2, "demo-worker DIR ID", tool_demo_worker, true },
+      tool_log_verify, NULL, false },
+    { "demo-worker", NULL, 3, 3, "demo-worker DIR ID SESSIONS", tool_demo_worker, NULL, true },
 };
 
 static int usage(FILE *to)
@@ -51,7 +81,16 @@ static int usage(FILE *to)
     return to == stdout ? 0 : 2;
 }
 
-static bool take_number(const char *text, uint64_t *out_number)
+static int subcommand_usage(const struct subcommand *self, FILE *to)
+{
+    fprintf(to, "usage: holdfast %s\n", self->usage);
+    if (to == stdout && self->help) fputs(self->help, to);
+    return to == stdout ? 0 : 2;
+}
+
+/* ---- options -------------------------------------------------------------------------------- */
+
+bool tool_number(const char *text, uint64_t *out_number)
 {
     int64_t number = 0;
     if (!text || !hf_slice_to_i64(hf_text(text), &number) || number <= 0) return false;
@@ -59,23 +98,133 @@ static bool take_number(const char *text, uint64_t *out_number)
     return true;
 }
 
-/* Splits options from words; false: an option that is none. */
-static bool take_arguments(char **argv, struct tool_arguments *arguments, const char **words)
+/* "500ms", "2s" or "1m" as milliseconds. */
+static bool take_time(const char *text, uint64_t *out_ms)
+{
+    enum { TIME_MIN_MS = 100, TIME_MAX_MS = 3600000 };
+    static const struct {
+        const char *name;
+        uint64_t ms;
+    } units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 } };
+    int64_t number = 0;
+    size_t digits = strspn(text, "0123456789");
+    if (!hf_slice_to_i64(hf_bytes(text, digits), &number)) return false;
+    for (size_t i = 0; i < HF_COUNT_OF(units); i++) {
+        if (strcmp(text + digits, units[i].name) != 0) continue;
+        if (number > TIME_MAX_MS) return false;
+        *out_ms = (uint64_t)number * units[i].ms;
+        return *out_ms >= TIME_MIN_MS && *out_ms <= TIME_MAX_MS;
+    }
+    return false;
+}
+
+static bool take_json(const char *value, struct tool_arguments *arguments)
+{
+    (void)value;
+    arguments->json = true;
+    return true;
+}
+
+static bool take_count(const char *value, struct tool_arguments *arguments)
+{
+    return tool_number(value, &arguments->count);
+}
+
+static bool take_concurrency(const char *value, struct tool_arguments *arguments)
+{
+    return tool_number(value, &arguments->concurrency);
+}
+
+static bool take_kill_every(const char *value, struct tool_arguments *arguments)
+{
+    return take_time(value, &arguments->kill_every_ms);
+}
+
+static bool take_conversations(const char *value, struct tool_arguments *arguments)
+{
+    return tool_number(value, &arguments->conversations) && arguments->conversations <= 1000;
+}
+
+static bool take_lines(const char *value, struct tool_arguments *arguments)
+{
+    arguments->lines = value;
+    return *value != '\0';
+}
+
+static const struct option {
+    const char *name;
+    const char *subcommand; /* NULL: of all */
+    const char *wants;      /* the value behind it; NULL: none */
+    bool (*take)(const char *value, struct tool_arguments *arguments);
+} options[] = {
+    { "--json", NULL, NULL, take_json },
+    { "--count", "bench", "a number from 1 on", take_count },
+    { "--concurrency", "bench", "a number from 1 on", take_concurrency },
+    { "--kill-every", "demo", "a time from 100ms to 1h, as 500ms, 2s or 1m", take_kill_every },
+    { "--conversations", "demo", "a number from 1 to 1000", take_conversations },
+    { "--lines", "demo", "the path of a text", take_lines },
+};
+
+static const struct option *option_find(const struct subcommand *self, const char *name)
+{
+    for (size_t i = 0; i < HF_COUNT_OF(options); i++) {
+        const struct option *option = &options[i];
+        bool is_ours = !option->subcommand || strcmp(option->subcommand, self->name) == 0;
+        if (is_ours && strcmp(option->name, name) == 0) return option;
+    }
+    return NULL;
+}
+
+/* Splits options from words; false after saying what is wrong. */
+static bool take_arguments(const struct subcommand *self, char **argv,
+                           struct tool_arguments *arguments, const char **words)
 {
     for (; *argv; argv++) {
-        if (strcmp(*argv, "--json") == 0) {
-            arguments->json = true;
-        } else if (strcmp(*argv, "--count") == 0) {
-            if (!take_number(*++argv, &arguments->count)) return false;
-        } else if (strcmp(*argv, "--concurrency") == 0) {
-            if (!take_number(*++argv, &arguments->concurrency)) return false;
-        } else if (strncmp(*argv, "--", 2) == 0 || arguments->words_count == WORDS_MAX) {
-            return false;
-        } else {
+        if (strncmp(*argv, "--", 2) != 0 && arguments->words_count < WORDS_MAX) {
             words[arguments->words_count++] = *argv;
+            continue;
         }
+        const struct option *option = option_find(self, *argv);
+        if (!option) {
+            fprintf(stderr, "holdfast: %s has no option or room for %s\n", self->name, *argv);
+            return false;
+        }
+        const char *value = option->wants ? argv[1] : NULL;
+        if ((option->wants && !value) || !option->take(value, arguments)) {
+            fprintf(stderr, "holdfast: %s wants %s, not %s\n", option->name, option->wants,
+                    value ? value : "nothing");
+            return false;
+        }
+        if (option->wants) argv++;
     }
     return true;
+}
+
+/* What options and words say only together; false after saying what is wrong. */
+static bool arguments_agree(const struct subcommand *self, const struct tool_arguments *arguments)
+{
+    const char *wrong = NULL;
+    if (arguments->words_count < self->words_min) wrong = "a word is missing";
+    if (arguments->words_count > self->words_max) wrong = "there is a word too many";
+    if (arguments->lines && arguments->words_count > 0) wrong = "the text is given twice";
+    if (arguments->conversations && !arguments->kill_every_ms) {
+        wrong = "--conversations is an option of the soak: give --kill-every too";
+    }
+    if (wrong) fprintf(stderr, "holdfast: %s: %s\n", self->name, wrong);
+    return !wrong;
+}
+
+static int subcommand_run(const struct subcommand *self, char **argv)
+{
+    const char *words[WORDS_MAX] = { NULL };
+    struct tool_arguments arguments = { .words = words };
+    for (char **word = argv; *word; word++) {
+        if (strcmp(*word, "--help") == 0) return subcommand_usage(self, stdout);
+    }
+    if (!take_arguments(self, argv, &arguments, words) || !arguments_agree(self, &arguments)) {
+        return subcommand_usage(self, stderr);
+    }
+    return self->run(&arguments);
 }
 
 int main(int argc, char **argv)
@@ -86,16 +235,7 @@ int main(int argc, char **argv)
         bool matches = strcmp(candidate->name, argv[1]) == 0 &&
                        (!candidate->second ||
                         (argc > 2 && strcmp(candidate->second, argv[2]) == 0));
-        if (!matches) continue;
-        const char *words[WORDS_MAX] = { NULL };
-        struct tool_arguments arguments = { .words = words };
-        if (!take_arguments(argv + (candidate->second ? 3 : 2), &arguments, words) ||
-            arguments.words_count < candidate->words_min ||
-            arguments.words_count > candidate->words_max) {
-            fprintf(stderr, "usage: holdfast %s\n", candidate->usage);
-            return 2;
-        }
-        return candidate->run(&arguments);
+        if (matches) return subcommand_run(candidate, argv + (candidate->second ? 3 : 2));
     }
     return usage(stderr);
 }

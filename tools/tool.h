@@ -10,9 +10,12 @@
 struct tool_arguments {
     const char *const *words; /* what is no option */
     int words_count;
-    bool json;            /* --json */
-    uint64_t count;       /* --count N, of bench; 0: default */
-    uint64_t concurrency; /* --concurrency N, of bench; 0: default */
+    bool json;              /* --json */
+    uint64_t count;         /* --count N, of bench; 0: default */
+    uint64_t concurrency;   /* --concurrency N, of bench; 0: default */
+    uint64_t kill_every_ms; /* --kill-every TIME, of demo; 0: the demo, else the soak */
+    uint64_t conversations; /* --conversations N, of the soak; 0: default */
+    const char *lines;      /* --lines FILE, of demo; NULL: default */
 };
 
 /* The subcommands: each returns the exit status: 0 well, 1 a difference or an error. */
@@ -29,12 +32,15 @@ int tool_history(const struct tool_arguments *arguments);
 int tool_sessions(const struct tool_arguments *arguments);
 /* `workers`: prints all registrations. */
 int tool_workers(const struct tool_arguments *arguments);
-/* `demo`: the main job, played. */
+/* `demo`: the main job, played; or soaked, with --kill-every. */
 int tool_demo(const struct tool_arguments *arguments);
 /* `demo-worker`: a worker process of the demo. */
 int tool_demo_worker(const struct tool_arguments *arguments);
 /* `bench`: speed beside what LMDB alone can do. */
 int tool_bench(const struct tool_arguments *arguments);
+
+/* Reads a whole number from 1 on; false: text is none. */
+bool tool_number(const char *text, uint64_t *out_number);
 
 /* A store that is open for reading, and memory for what is read. */
 struct tool_store {

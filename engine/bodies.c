@@ -120,3 +120,23 @@ hf_status hf_body_read_activity(hf_slice body, struct hf_arena *arena, hf_slice 
     *out_input = event.payload;
     return HF_OK;
 }
+
+hf_status hf_body_read_session(hf_slice body, struct hf_arena *arena,
+                               struct hf_session_policy *out_policy, hf_error *error)
+{
+    struct hf_event event;
+    hf_status status = hf_event_decode(body, arena, &event, error);
+    if (status != HF_OK) return status;
+    if (event.kind != HF_EVENT_SESSION_OPENED) {
+        return hf_error_corrupt(error, 0, "the event %s opens no session",
+                                hf_event_kind_name(event.kind));
+    }
+    if (event.recovery > HF_SESSION_REBUILD) {
+        return hf_error_corrupt(error, 0, "%llu is no way to recover a session",
+                                (unsigned long long)event.recovery);
+    }
+    *out_policy = (struct hf_session_policy){ .recovery = event.recovery,
+                                              .rebuild = event.name,
+                                              .rebuild_input = event.payload };
+    return HF_OK;
+}

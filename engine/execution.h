@@ -98,4 +98,16 @@ HF_MUST_CHECK hf_status hf_body_read_activity(hf_slice body, struct hf_arena *ar
                                               hf_slice *out_name, hf_slice *out_input,
                                               hf_error *error);
 
+/* What a session does when its owner is gone. */
+struct hf_session_policy {
+    uint64_t recovery; /* hf_session_recovery */
+    hf_slice rebuild;  /* the activity that fills its memory; empty: none */
+    hf_slice rebuild_input;
+};
+
+/* Reads it from the event that opened the session. Borrows body. Errors: HF_CORRUPT, HF_NO_MEMORY.
+ */
+HF_MUST_CHECK hf_status hf_body_read_session(hf_slice body, struct hf_arena *arena,
+                                             struct hf_session_policy *out_policy, hf_error *error);
+
 #endif

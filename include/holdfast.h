@@ -451,6 +451,15 @@ HF_API HF_MUST_CHECK hf_status hf_sleep(hf_orchestration *o, uint64_t delay_ms);
 HF_API HF_MUST_CHECK hf_status hf_dequeue(hf_orchestration *o, const char *queue,
                                           hf_slice *out_message);
 
+/* What becomes of a session's activities when another claim begins: its owner died, stopped, or let
+ * it go, and what it had in memory is gone. */
+typedef enum hf_session_recovery {
+    HF_SESSION_MOVE,   /* they run on the new owner, cold: they look at first_in_claim */
+    HF_SESSION_FAIL,   /* those scheduled before the new claim end with HF_SESSION_LOST */
+    HF_SESSION_REBUILD /* an activity of the session's own runs first, once a claim, and fills its
+                          memory; when it fails they end with HF_SESSION_LOST */
+} hf_session_recovery;
+
 /* Opens a session with a generated id, never repeated in the instance. A command of the turn: no
  * await. Sessions survive continue-as-new open. Over the limit of open sessions the instance fails.
  */

@@ -171,6 +171,32 @@ static void test_activity_is_read_from_its_event(void **state)
     hf_script_release(&script);
 }
 
+/* A worker reads from the event that opened a session how it is recovered; an unknown way is
+ * damage, and so is another event. */
+static void test_policy_is_read_from_the_opening_event(void **state)
+{
+    (void)state;
+    struct hf_arena arena;
+    hf_arena_init(&arena, hf_heap_default());
+    struct hf_session_policy policy;
+    struct hf_event event = { .kind = HF_EVENT_SESSION_OPENED,
+                              .text = hf_text("desk"),
+                              .incarnation = 1,
+                              .recovery = HF_SESSION_REBUILD,
+                              .name = hf_text("load"),
+                              .payload = hf_text("it") };
+    assert_ok(hf_body_read_session(hf_event_encode(&event, &arena), &arena, &policy, NULL), NULL);
+    assert_int_equal(policy.recovery, HF_SESSION_REBUILD);
+    assert_true(hf_slice_equal(policy.rebuild, hf_text("load")));
+    assert_true(hf_slice_equal(policy.rebuild_input, hf_text("it")));
+    event.recovery = HF_SESSION_REBUILD + 1;
+    hf_slice body = hf_event_encode(&event, &arena);
+    assert_status(hf_body_read_session(body, &arena, &policy, NULL), HF_CORRUPT);
+    body = hf_body_started(hf_text("t"), hf_text("in"), &arena);
+    assert_status(hf_body_read_session(body, &arena, &policy, NULL), HF_CORRUPT);
+    hf_arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +205,7 @@ int main(void)
         cmocka_unit_test(test_bodies_read_back),
         cmocka_unit_test(test_output_is_read_from_the_last_event),
         cmocka_unit_test(test_activity_is_read_from_its_event),
+        cmocka_unit_test(test_policy_is_read_from_the_opening_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -268,7 +268,7 @@ int demo_compare(struct demo_stage *stage, size_t conversation, const struct dem
 {
     hf_error error = { 0 };
     const hf_instance *done = NULL;
-    char id[DEMO_ID_SIZE], expected[64], why[160];
+    char id[DEMO_ID_SIZE], expected[64], why[256];
     demo_conversation_id(conversation, id);
     if (hf_wait(stage->store, id, DEMO_PATIENCE_MS, &done, &error)) return tool_fail(&error);
     snprintf(expected, sizeof expected, "%lld %lld", (long long)plain->lines,

@@ -1,0 +1,293 @@
+/* Section 9: code that uses sessions follows its history, and code that does not is refused: by a
+ * worker that starts with another registry on the same store. */
+#include "tests/support/house.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/event.h"
+#include "runtime/store.h"
+
+/* What every orchestration here does between its two halves. */
+static hf_status pause_here(hf_orchestration *o)
+{
+    hf_status_set(o, hf_text("waiting"));
+    return hf_dequeue(o, "go", NULL);
+}
+
+static hf_status opens_and_uses(hf_orchestration *o, hf_slice input)
+{
+    hf_slice before, after;
+    hf_session x = hf_session_open_id(o, "x");
+    HF_TRY(hf_call_on(o, x, "where", input, &before));
+    HF_TRY(pause_here(o));
+    HF_TRY(hf_call_on(o, x, "where", input, &after));
+    return hf_complete(o, hf_format(o, HF_FMT "\n" HF_FMT "\n", HF_ARG(before), HF_ARG(after)));
+}
+
+static hf_status opens_uses_closes(hf_orchestration *o, hf_slice input)
+{
+    hf_slice report;
+    hf_session x = hf_session_open_id(o, "x");
+    HF_TRY(hf_call_on(o, x, "where", input, &report));
+    hf_session_close(o, x);
+    HF_TRY(pause_here(o));
+    HF_TRY(hf_call(o, "echo", report, &report));
+    return hf_complete(o, report);
+}
+
+static hf_status opens(hf_orchestration *o, hf_slice input)
+{
+    hf_session_open_id(o, "x");
+    HF_TRY(pause_here(o));
+    return hf_complete(o, input);
+}
+
+static hf_status opens_nothing(hf_orchestration *o, hf_slice input)
+{
+    HF_TRY(pause_here(o));
+    return hf_complete(o, input);
+}
+
+static hf_status calls(hf_orchestration *o, hf_slice input)
+{
+    HF_TRY(hf_call(o, "echo", input, NULL));
+    HF_TRY(pause_here(o));
+    return hf_complete(o, input);
+}
+
+static hf_status opens_and_calls(hf_orchestration *o, hf_slice input)
+{
+    hf_session_open_id(o, "x");
+    return calls(o, input);
+}
+
+static hf_status opens_a_then_b(hf_orchestration *o, hf_slice input)
+{
+    hf_session_open_id(o, "A");
+    hf_session_open_id(o, "B");
+    HF_TRY(pause_here(o));
+    return hf_complete(o, input);
+}
+
+static hf_status opens_b_then_a(hf_orchestration *o, hf_slice input)
+{
+    hf_session_open_id(o, "B");
+    hf_session_open_id(o, "A");
+    HF_TRY(pause_here(o));
+    return hf_complete(o, input);
+}
+
+/* From now on the orchestration `job` is `run`. No runtime uses the registry. */
+static void house_change(struct house *house, hf_orchestration_fn run)
+{
+    const struct part parts[] = { { "job", run, NULL }, { NULL, NULL, NULL } };
+    hf_registry_free(house->registry);
+    house->registry = stage_registry(&house->stage, parts, NULL);
+}
+
+/* A worker that keeps no code in memory: each of its turns begins with the history. */
+static hf_runtime *forgetful(struct house *house, const char *worker_id)
+{
+    return house_worker(house, HF_WITH(hf_runtime_options, .worker_id = worker_id,
+                                       .live_instances_max = UINT32_MAX));
+}
+
+/* Runs `before` on a worker "a" until it waits, and stops that. */
+static void house_run_to_pause(struct house *house, hf_orchestration_fn before)
+{
+    house_open(house, NULL);
+    house_change(house, before);
+    hf_runtime *a = forgetful(house, "a");
+    house_start(house, "desk", "job", "done");
+    house_wait_status(house, "desk", "waiting");
+    house_rest(a);
+    assert_int_equal(stage_count(&house->stage, "log instance."), 0);
+    hf_runtime_free(a);
+}
+
+/* Goes on with the same code on a worker "b", which has only the history. */
+static void house_go_on(struct house *house, const char *output)
+{
+    hf_runtime *b = forgetful(house, "b");
+    house_send(house, "desk", "go", "");
+    house_expect(house, "desk", output);
+    house_rest(b);
+    assert_true(house_metric(b, "turns_replayed") == 2);
+    assert_true(house_metric(b, "replay_mismatches") == 0);
+    assert_int_equal(stage_count(&house->stage, "log instance."), 0);
+    hf_runtime_free(b);
+    house_close(house);
+}
+
+/* An orchestration that opens a session and uses it is replayed by another worker, and goes on. */
+static void case_9_1_open_and_use_replay(void **state)
+{
+    struct house house;
+    (void)state;
+    house_run_to_pause(&house, opens_and_uses);
+    house_go_on(&house, "a cold first 1\nb cold first 1\n");
+}
+
+/* So is one that opens a session, uses it and closes it. */
+static void case_9_2_open_activity_close_replay(void **state)
+{
+    struct house house;
+    (void)state;
+    house_run_to_pause(&house, opens_uses_closes);
+    house_go_on(&house, "a cold first 1");
+}
+
+/* ---- code that has changed ------------------------------------------------------------------ */
+
+struct change {
+    hf_orchestration_fn before, after;
+    const char *has, *issued; /* the two sides of the error */
+};
+
+static uint64_t events_count(struct house *house)
+{
+    hf_error error = { 0 };
+    const hf_instance *instance = NULL;
+    assert_ok(hf_get(house->store, "desk", &instance, &error), &error);
+    assert_int_equal(instance->status, HF_INSTANCE_RUNNING);
+    uint64_t count = instance->events_count;
+    hf_instance_free(instance);
+    return count;
+}
+
+static void assert_has(const char *line, const char *part)
+{
+    if (!strstr(line, part)) fail_msg("\"%s\" has no \"%s\"", line, part);
+}
+
+/* Runs `before` to its pause, then goes on with `after`: its worker logs both sides and appends
+ * nothing. With `before` again the instance completes. */
+static void check_change(const struct change *change)
+{
+    enum { BACKOFF_MS = 60000 };
+    struct house house;
+    char line[STAGE_LINE_SIZE];
+    house_run_to_pause(&house, change->before);
+    uint64_t count = events_count(&house);
+
+    house_change(&house, change->after);
+    hf_runtime *b = forgetful(&house, "b");
+    house_send(&house, "desk", "go", "");
+    stage_line(&house.stage, "log instance.nondeterminism b desk", 1, line, sizeof line);
+    assert_has(line, change->has);
+    assert_has(line, change->issued);
+    house_rest(b);
+    assert_true(house_metric(b, "turns_committed") == 0);
+    hf_runtime_free(b);
+    assert_int_equal(events_count(&house), count);
+
+    house_change(&house, change->before);
+    house_move_clocks(&house, BACKOFF_MS, BACKOFF_MS);
+    hf_runtime *c = forgetful(&house, "c");
+    house_expect(&house, "desk", "done");
+    hf_runtime_free(c);
+    house_close(&house);
+}
+
+/* History has SessionOpened and the code does not open: a nondeterminism error. */
+static void case_9_3_open_that_the_code_lacks_is_nondeterminism(void **state)
+{
+    (void)state;
+    check_change(&(struct change){ opens, opens_nothing, "session_opened \"x\" #1 at event 2",
+                                   "the code issued status_set" });
+}
+
+/* The code opens a session where history has another command: the error shows both. */
+static void case_9_4_open_instead_of_a_command_is_nondeterminism(void **state)
+{
+    (void)state;
+    check_change(&(struct change){ calls, opens_and_calls, "activity_scheduled \"echo\"",
+                                   "the code issued session_opened \"x\" #1" });
+}
+
+/* History opens A then B, the code B then A. */
+static void case_9_5_swapped_opens_are_nondeterminism(void **state)
+{
+    (void)state;
+    check_change(&(struct change){ opens_a_then_b, opens_b_then_a,
+                                   "session_opened \"A\" #1 at event 2",
+                                   "session_opened \"B\" #1" });
+}
+
+/* ---- over continue-as-new ------------------------------------------------------------------- */
+
+static hf_status carries(hf_orchestration *o, hf_slice input)
+{
+    if (hf_slice_equal(input, hf_text("second"))) {
+        HF_TRY(pause_here(o));
+        return hf_complete(o, hf_text("done"));
+    }
+    hf_session x = hf_session_open_id(o, "x"), y = hf_session_open_id(o, "y");
+    hf_session generated = hf_session_open(o);
+    hf_session_close(o, y);
+    HF_TRY(hf_call_on(o, x, "where", input, NULL));
+    HF_TRY(hf_call_on(o, generated, "where", input, NULL));
+    return hf_continue_as_new(o, hf_text("second"));
+}
+
+/* Reads the first event of the present execution into arena. */
+static struct hf_event started_event(struct house *house, struct hf_arena *arena)
+{
+    struct hf_backend *backend = house->store->backend;
+    struct hf_instance_info info = { 0 };
+    struct hf_turn_view view = { 0 };
+    struct hf_event event;
+    hf_error error = { 0 };
+    assert_ok(backend->ops->instance(backend, hf_text("desk"), arena, &info, &error), &error);
+    const struct hf_item_id first = { info.number, info.execution, 1 };
+    assert_ok(backend->ops->turn_view(backend, &first, arena, &view, &error), &error);
+    assert_int_equal(info.execution, 2);
+    assert_ok(hf_event_decode(view.events[0].body, arena, &event, &error), &error);
+    return event;
+}
+
+/* After continue-as-new the carried sessions are those that were open before, in history as in the
+ * store; the next worker replays from them. */
+static void case_9_6_carried_sessions_are_those_that_were_open(void **state)
+{
+    struct house house;
+    struct hf_arena arena;
+    struct house_session row;
+    (void)state;
+    house_run_to_pause(&house, carries);
+    hf_arena_init(&arena, hf_heap_default());
+    struct hf_event started = started_event(&house, &arena);
+    const struct hf_carried_session *carried = started.sessions.items;
+    assert_int_equal(started.sessions.count, 2);
+    assert_true(hf_slice_equal(carried[0].id, hf_text("x")));
+    assert_int_equal(carried[0].incarnation, 1);
+    assert_true(hf_slice_equal(carried[1].id, hf_text("session-1")));
+    assert_int_equal(carried[1].incarnation, 3);
+    hf_arena_release(&arena);
+    assert_int_equal(house_sessions_count(&house, "desk"), 2);
+    assert_true(house_session(&house, "desk", "x", &row));
+    assert_int_equal(row.incarnation, 1);
+    assert_true(house_session(&house, "desk", "session-1", &row));
+    assert_int_equal(row.incarnation, 3);
+
+    hf_runtime *b = forgetful(&house, "b");
+    house_send(&house, "desk", "go", "");
+    house_expect(&house, "desk", "done");
+    assert_int_equal(stage_count(&house.stage, "log instance."), 0);
+    hf_runtime_free(b);
+    house_close(&house);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(case_9_1_open_and_use_replay),
+        cmocka_unit_test(case_9_2_open_activity_close_replay),
+        cmocka_unit_test(case_9_3_open_that_the_code_lacks_is_nondeterminism),
+        cmocka_unit_test(case_9_4_open_instead_of_a_command_is_nondeterminism),
+        cmocka_unit_test(case_9_5_swapped_opens_are_nondeterminism),
+        cmocka_unit_test(case_9_6_carried_sessions_are_those_that_were_open),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -139,6 +139,13 @@ bool stage_is_open(struct stage *self, hf_slice gate)
     return is;
 }
 
+void stage_wait_open(struct stage *self, hf_slice gate)
+{
+    pthread_mutex_lock(&self->mutex);
+    while (!is_open(self, gate)) pthread_cond_wait(&self->changed, &self->mutex);
+    pthread_mutex_unlock(&self->mutex);
+}
+
 int stage_memories(struct stage *self)
 {
     pthread_mutex_lock(&self->mutex);
@@ -276,11 +283,8 @@ static hf_status hold(hf_activity *a, hf_slice gate)
 
 static hf_status stuck(hf_activity *a, hf_slice gate)
 {
-    struct stage *stage = hf_activity_user(a);
     say_held(a, gate);
-    pthread_mutex_lock(&stage->mutex);
-    while (!is_open(stage, gate)) pthread_cond_wait(&stage->changed, &stage->mutex);
-    pthread_mutex_unlock(&stage->mutex);
+    stage_wait_open(hf_activity_user(a), gate);
     return hf_activity_complete(a, hf_text("let go"));
 }
 

@@ -75,6 +75,8 @@ int stage_memories(struct stage *self);
 
 /* Whether the gate is open. Any thread: for activities of a test's own. */
 bool stage_is_open(struct stage *self, hf_slice gate);
+/* Waits until it is, heeding nothing else. Any thread but the test's. */
+void stage_wait_open(struct stage *self, hf_slice gate);
 /* Counts this activity in the memory of its session, which it makes when there is none; returns how
  * many were counted before. 0 without a session. */
 uint64_t stage_meet(hf_activity *a);

@@ -18,10 +18,14 @@
 /* Writes `activity "a" (event 2)`. Cut, never overrun. */
 static void future_describe(const struct hf__future *future, char *text, size_t text_size)
 {
-    const char *kind = future->kind == HF__FUTURE_TAKE ? "mailbox" : "activity";
+    static const char *const kinds[] = { [HF__FUTURE_ACTIVITY] = "activity",
+                                         [HF__FUTURE_TIMER] = "timer",
+                                         [HF__FUTURE_TAKE] = "mailbox",
+                                         [HF__FUTURE_RAISED] = "event" };
+    const char *kind = kinds[future->kind];
     unsigned long long id = future->id;
-    if (future->kind == HF__FUTURE_TIMER) {
-        snprintf(text, text_size, "timer (event %llu)", id);
+    if (future->name.size == 0) {
+        snprintf(text, text_size, "%s (event %llu)", kind, id);
     } else {
         snprintf(text, text_size, "%s \"" HF_FMT "\" (event %llu)", kind, HF_ARG(future->name), id);
     }

@@ -53,17 +53,36 @@ hf_future hf_timer(hf_orchestration *o, uint64_t delay_ms)
     return (hf_future){ future->id };
 }
 
+/* Makes a future that waits for what comes under a name. */
+static struct hf__future *wait_by_name(struct hf_execution *self, enum hf__future_kind kind,
+                                       const char *name)
+{
+    bool is_take = kind == HF__FUTURE_TAKE;
+    hf__execution_check_id(self, name, is_take ? "mailbox name" : "event name", "bad_name");
+    struct hf_event event = { .kind = is_take ? HF_EVENT_MAILBOX_WAITED : HF_EVENT_EVENT_WAITED,
+                              .name = hf_text(name) };
+    uint64_t id = hf__command_issue(self, &event);
+    struct hf__future *future = hf__future_new(self, kind, id, event.name);
+    hf__execution_leave(self);
+    return future;
+}
+
 hf_future hf_mailbox_take(hf_orchestration *o, const char *queue)
 {
     struct hf_execution *self = hf__execution_enter(o);
-    hf__execution_check_id(self, queue, "mailbox name", "bad_name");
-    struct hf_event event = { .kind = HF_EVENT_MAILBOX_WAITED, .name = hf_text(queue) };
-    uint64_t id = hf__command_issue(self, &event);
-    struct hf__future *future = hf__future_new(self, HF__FUTURE_TAKE, id, event.name);
+    struct hf__future *take = wait_by_name(self, HF__FUTURE_TAKE, queue);
+    hf__mailbox_take(self, take);
     hf__execution_leave(self);
-    hf__mailbox_take(self, future);
+    return (hf_future){ take->id };
+}
+
+hf_future hf_event_wait(hf_orchestration *o, const char *event)
+{
+    struct hf_execution *self = hf__execution_enter(o);
+    struct hf__future *wait = wait_by_name(self, HF__FUTURE_RAISED, event);
+    hf__raised_wait(self, wait);
     hf__execution_leave(self);
-    return (hf_future){ future->id };
+    return (hf_future){ wait->id };
 }
 
 /* ---- both in one ---------------------------------------------------------------------------- */

@@ -132,6 +132,7 @@ static bool message_is_wanted(struct hf_execution *self, const struct hf_stored_
     case HF_EVENT_ACTIVITY_FAILED:
     case HF_EVENT_TIMER_FIRED: return completion_is_wanted(self, message, event);
     case HF_EVENT_MAILBOX_MESSAGE:
+    case HF_EVENT_EVENT_RAISED:
     case HF_EVENT_CANCEL_REQUESTED: return true;
     default: return damaged_message(self, message, event, "is no message");
     }

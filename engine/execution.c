@@ -185,6 +185,7 @@ static void deliver(struct hf_execution *self, const struct hf__step *step)
     case HF_EVENT_ACTIVITY_FAILED:
     case HF_EVENT_TIMER_FIRED: hf__future_deliver(self, &step->event); break;
     case HF_EVENT_MAILBOX_MESSAGE: hf__mailbox_deliver(self, step->event_id, &step->event); break;
+    case HF_EVENT_EVENT_RAISED: hf__raised_deliver(self, &step->event); break;
     case HF_EVENT_CANCEL_REQUESTED:
         if (goes_on(self)) deliver_cancel_request(self, &step->event);
         break;
@@ -387,7 +388,8 @@ void hf_execution_free(struct hf_execution *execution)
     hf__scopes_release(self);
     hf_heap_free(heap, self->deferred, self->deferred_capacity * sizeof *self->deferred);
     hf_heap_free(heap, self->futures, self->futures_capacity * sizeof *self->futures);
-    hf_heap_free(heap, self->queues, self->queues_capacity * sizeof *self->queues);
+    hf__lines_release(self, &self->mailboxes);
+    hf__lines_release(self, &self->raised);
     hf_heap_free(heap, self->scopes, self->scopes_capacity * sizeof *self->scopes);
     hf_heap_free(heap, self->handles, self->handles_capacity * sizeof *self->handles);
     hf_heap_free(heap, self->open_sessions,
@@ -406,7 +408,7 @@ size_t hf_execution_memory_size(const struct hf_execution *execution)
     for (size_t i = 0; i < self->scopes_count; i++) size += self->scopes[i].arena.total_size;
     size += self->deferred_capacity * sizeof *self->deferred;
     size += self->futures_capacity * sizeof *self->futures;
-    size += self->queues_capacity * sizeof *self->queues;
+    size += (self->mailboxes.capacity + self->raised.capacity) * sizeof *self->raised.items;
     size += self->scopes_capacity * sizeof *self->scopes;
     size += self->handles_capacity * sizeof *self->handles;
     size += self->open_sessions_capacity * sizeof *self->open_sessions;

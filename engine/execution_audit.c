@@ -4,8 +4,9 @@
  *
  *  1. Futures rise by id; the pending ones are linked in that order, and no other is linked.
  *  2. Futures of a scope are the table's tail from its futures_begin; scopes rise.
- *  3. A mailbox has takes or messages, never both; takes are pending; all messages are in the list
- * of all, which rises by event id.
+ *  3. Takes and waits that are pending, and no other futures, stand in the line of their name, by
+ * rising id. A mailbox has takes or messages, never both; an event has no messages. All messages
+ * are in the list of all, which rises by event id.
  *  4. The code watches pending futures only, and wants at least one of them while it is there.
  *  5. Open sessions rise by incarnation, and none is beyond the count of those given out. */
 #include "engine/execution_internal.h"
@@ -33,7 +34,8 @@ static void audit_futures(const struct hf_execution *self)
         latest = future->id;
         if (!future->is_pending) continue;
         hf_assert(pending == future && future->status == HF_OK);
-        hf_assert((future->queue != NULL) == (future->kind == HF__FUTURE_TAKE));
+        bool is_in_line = future->kind == HF__FUTURE_TAKE || future->kind == HF__FUTURE_RAISED;
+        hf_assert((future->line != NULL) == is_in_line);
         pending = future->next_pending;
     }
     hf_assert(!pending);
@@ -48,26 +50,44 @@ static void audit_scopes(const struct hf_execution *self)
     }
 }
 
+static void audit_line(const struct hf__line *line, enum hf__future_kind kind)
+{
+    const struct hf__future *future = line->first, *previous = NULL;
+    for (; future; previous = future, future = future->next_in_line) {
+        hf_assert(future->is_pending && future->line == line && future->kind == kind);
+        hf_assert(future->previous_in_line == previous && (!previous || previous->id < future->id));
+        hf_assert(hf_slice_equal(future->name, line->name));
+    }
+    hf_assert(line->last == previous);
+}
+
+static void audit_raised(const struct hf_execution *self)
+{
+    for (size_t i = 0; i < self->raised.count; i++) {
+        audit_line(self->raised.items[i], HF__FUTURE_RAISED);
+        hf_assert(!self->raised.items[i]->messages_first);
+    }
+}
+
 static void audit_mailboxes(const struct hf_execution *self)
 {
-    size_t in_queues = 0, size = 0;
+    size_t in_lines = 0, size = 0;
     uint64_t latest = 0;
-    for (size_t i = 0; i < self->queues_count; i++) {
-        const struct hf__queue *queue = self->queues[i];
-        hf_assert(!queue->takes_first || !queue->messages_first);
-        const struct hf__future *take = queue->takes_first;
-        for (; take; take = take->next_take) hf_assert(take->is_pending && take->queue == queue);
-        const struct hf__buffered *message = queue->messages_first;
-        for (; message; message = message->next_in_queue) in_queues++;
+    for (size_t i = 0; i < self->mailboxes.count; i++) {
+        const struct hf__line *line = self->mailboxes.items[i];
+        hf_assert(!line->first || !line->messages_first);
+        audit_line(line, HF__FUTURE_TAKE);
+        const struct hf__buffered *message = line->messages_first;
+        for (; message; message = message->next_in_line) in_lines++;
     }
     const struct hf__buffered *message = self->buffered_first;
     for (; message; message = message->next) {
-        hf_assert(message->event_id > latest && in_queues > 0);
+        hf_assert(message->event_id > latest && in_lines > 0);
         latest = message->event_id;
         size += sizeof *message + message->payload_size;
-        in_queues--;
+        in_lines--;
     }
-    hf_assert(in_queues == 0 && size == self->buffered_size);
+    hf_assert(in_lines == 0 && size == self->buffered_size);
 }
 
 static void audit_sessions(const struct hf_execution *self)
@@ -89,5 +109,6 @@ void hf__execution_audit(const struct hf_execution *self)
     audit_waiting(self);
     audit_scopes(self);
     audit_mailboxes(self);
+    audit_raised(self);
     audit_sessions(self);
 }

@@ -5,7 +5,8 @@
  *   replay.c      reading a history, matching commands with it
  *   decision.c    what a turn decides, as lists to be committed
  *   ending.c      what the code's return means
- *   futures.c     what code can await      mailbox.c   queues of messages and takes
+ *   futures.c     what code can await      lines.c     what waits under a name
+ *   mailbox.c     messages and takes       raised.c    events and waits
  *   sessions.c    which are open           scopes.c    memory of the code
  *   author_*.c    the public calls: thin
  *
@@ -24,7 +25,12 @@
 #include "engine/event.h"
 #include "engine/execution.h"
 
-enum hf__future_kind { HF__FUTURE_ACTIVITY = 1, HF__FUTURE_TIMER, HF__FUTURE_TAKE };
+enum hf__future_kind {
+    HF__FUTURE_ACTIVITY = 1,
+    HF__FUTURE_TIMER,
+    HF__FUTURE_TAKE,
+    HF__FUTURE_RAISED
+};
 
 /* Lives in the arena of its scope. */
 struct hf__future {
@@ -41,24 +47,30 @@ struct hf__future {
     hf_slice result;      /* output; data of a failure */
     hf_slice code, text;  /* of a failure */
     struct hf__future *previous_pending, *next_pending; /* by rising id */
-    struct hf__queue *queue;                            /* of a take */
-    struct hf__future *previous_take, *next_take; /* pending ones of one queue, by rising id */
+    struct hf__line *line;                              /* of a pending take or wait */
+    struct hf__future *previous_in_line, *next_in_line; /* by rising id */
 };
 
 /* A mailbox message that nobody has taken yet. A block of the heap, its payload behind it. */
 struct hf__buffered {
     uint64_t event_id;
     size_t payload_size;
-    struct hf__buffered *next_in_queue;
-    struct hf__buffered *previous, *next; /* of all queues, by rising event id */
+    struct hf__buffered *next_in_line;
+    struct hf__buffered *previous, *next; /* of all mailboxes, by rising event id */
     char payload[];
 };
 
-/* A mailbox. At most one of its two lists has elements. */
-struct hf__queue {
+/* What waits under a name, the oldest first: takes or waits, or the messages of a mailbox that
+ * nobody has taken; never both. */
+struct hf__line {
     hf_slice name;
-    struct hf__future *takes_first, *takes_last;
+    struct hf__future *first, *last;
     struct hf__buffered *messages_first, *messages_last;
+};
+
+struct hf__lines {
+    struct hf__line **items; /* by name */
+    size_t count, capacity;
 };
 
 struct hf__scope {
@@ -151,8 +163,7 @@ struct hf_execution {
     size_t futures_count, futures_capacity;
     struct hf__future *pending_first, *pending_last;
 
-    struct hf__queue **queues; /* by name */
-    size_t queues_count, queues_capacity;
+    struct hf__lines mailboxes, raised;
     struct hf__buffered *buffered_first, *buffered_last;
     size_t buffered_size; /* bytes of the blocks */
 
@@ -253,8 +264,10 @@ struct hf__future *hf__future_find(const struct hf_execution *self, uint64_t id)
 /* Adds a future to those that the code is about to wait for. One that is done, or watched already,
  * adds nothing. */
 void hf__future_watch(struct hf_execution *self, struct hf__future *future);
-/* Ends a pending future with a status; it leaves the list of pending ones and its queue. */
+/* Ends a pending future with a status; it leaves the list of pending ones and its line. */
 void hf__future_finish(struct hf_execution *self, struct hf__future *future, hf_status status);
+/* Ends a pending future with HF_OK and a copy of what came for it. */
+void hf__future_receive(struct hf_execution *self, struct hf__future *future, hf_slice payload);
 /* Ends the pending future that the message answers, when there is one: copies the outcome into its
  * scope. */
 void hf__future_deliver(struct hf_execution *self, const struct hf_event *event);
@@ -267,17 +280,35 @@ void hf__futures_close_session(struct hf_execution *self, uint64_t incarnation);
 /* Forgets the futures from index `begin` on; cancels the pending ones by commands. On the fiber. */
 void hf__futures_cut(struct hf_execution *self, size_t begin);
 
+/* ---- lines.c -------------------------------------------------------------------------------- */
+
+/* The line of that name; NULL: there is none. */
+struct hf__line *hf__line_find(const struct hf__lines *lines, hf_slice name);
+/* The line of that name, made when there is none. NULL: no memory, the execution is broken. */
+struct hf__line *hf__line_of(struct hf_execution *self, struct hf__lines *lines, hf_slice name);
+/* Puts a pending future at its end. */
+void hf__line_enter(struct hf__line *line, struct hf__future *future);
+/* Takes a pending future out of its line. */
+void hf__line_leave(struct hf__future *future);
+/* Frees the table. */
+void hf__lines_release(struct hf_execution *self, struct hf__lines *lines);
+
 /* ---- mailbox.c ------------------------------------------------------------------------------ */
 
-/* Gives the take the oldest message of its queue, or lets it wait in line. */
+/* Gives the take the oldest message of its mailbox, or lets it wait in line. */
 void hf__mailbox_take(struct hf_execution *self, struct hf__future *take);
-/* Gives the message to the oldest take of its queue, or keeps it. */
+/* Gives the message to the oldest take of its mailbox, or keeps it. */
 void hf__mailbox_deliver(struct hf_execution *self, uint64_t event_id,
                          const struct hf_event *event);
-/* Takes a pending take out of its line. */
-void hf__mailbox_leave(struct hf__future *take);
 /* Frees the messages that nobody took. */
 void hf__mailbox_release(struct hf_execution *self);
+
+/* ---- raised.c ------------------------------------------------------------------------------- */
+
+/* Lets the wait stand in the line of its event. */
+void hf__raised_wait(struct hf_execution *self, struct hf__future *wait);
+/* Gives what was raised to the oldest wait of its name; nobody waits: it is dropped. */
+void hf__raised_deliver(struct hf_execution *self, const struct hf_event *event);
 
 /* ---- sessions.c ----------------------------------------------------------------------------- */
 

@@ -105,10 +105,17 @@ void hf__future_finish(struct hf_execution *self, struct hf__future *future, hf_
 {
     hf_assert(future->is_pending);
     pending_remove(self, future);
-    if (future->queue) hf__mailbox_leave(future);
+    if (future->line) hf__line_leave(future);
     if (future->is_watched) unwatch(self, future);
     future->is_pending = false;
     future->status = status;
+}
+
+void hf__future_receive(struct hf_execution *self, struct hf__future *future, hf_slice payload)
+{
+    future->result = hf_arena_copy(&self->scopes[future->scope].arena, payload);
+    if (!future->result.data) hf__execution_no_memory(self);
+    hf__future_finish(self, future, HF_OK);
 }
 
 void hf__future_deliver(struct hf_execution *self, const struct hf_event *event)
@@ -124,12 +131,18 @@ void hf__future_deliver(struct hf_execution *self, const struct hf_event *event)
     hf__future_finish(self, future, failed ? HF_FAILED : HF_OK);
 }
 
+/* Whether a store works for it: it must be told when that is to end. */
+static bool is_work(const struct hf__future *future)
+{
+    return future->kind == HF__FUTURE_ACTIVITY || future->kind == HF__FUTURE_TIMER;
+}
+
 void hf__future_cancel(struct hf_execution *self, struct hf__future *future)
 {
     hf_assert(future->is_pending);
     struct hf_event event = { .kind = HF_EVENT_FUTURE_CANCELLED, .source = future->id };
     hf__command_issue(self, &event);
-    if (future->kind != HF__FUTURE_TAKE) hf__decision_cancel(self, future->id);
+    if (is_work(future)) hf__decision_cancel(self, future->id);
     hf__future_finish(self, future, HF_CANCELLED);
 }
 
@@ -137,7 +150,7 @@ void hf__futures_cancel_all(struct hf_execution *self)
 {
     while (self->pending_first) {
         struct hf__future *future = self->pending_first;
-        if (future->kind != HF__FUTURE_TAKE) hf__decision_cancel(self, future->id);
+        if (is_work(future)) hf__decision_cancel(self, future->id);
         hf__future_finish(self, future, HF_CANCELLED);
     }
     hf_assert(!self->pending_last);

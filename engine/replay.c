@@ -175,20 +175,44 @@ struct proof {
     const char *wrong; /* why the last step is damaged, or NULL */
 };
 
-/* Whether the step at index names an earlier command of kind `kind` as its source. */
-static bool source_is(const struct proof *proof, size_t index, uint64_t kind)
+/* The kind of command that a message of this kind completes; 0: it completes none. */
+static uint64_t completed_kind(uint64_t kind)
 {
-    uint64_t source = proof->steps[index].event.source;
-    return source > 0 && source <= index && proof->steps[source - 1].event.kind == kind;
+    switch (kind) {
+    case HF_EVENT_TIMER_FIRED: return HF_EVENT_TIMER_CREATED;
+    case HF_EVENT_ACTIVITY_COMPLETED:
+    case HF_EVENT_ACTIVITY_FAILED: return HF_EVENT_ACTIVITY_SCHEDULED;
+    default: return 0;
+    }
 }
 
-static void prove_completion(struct proof *proof, size_t index, uint64_t command_kind)
+/* Whether a command of this kind makes what can be given up. */
+static bool is_cancellable(uint64_t kind)
 {
-    if (!source_is(proof, index, command_kind)) {
+    switch (kind) {
+    case HF_EVENT_ACTIVITY_SCHEDULED:
+    case HF_EVENT_TIMER_CREATED:
+    case HF_EVENT_MAILBOX_WAITED:
+    case HF_EVENT_EVENT_WAITED: return true;
+    default: return false;
+    }
+}
+
+/* The kind of the earlier event that the step at index names as its source; 0: it names none. */
+static uint64_t source_kind(const struct proof *proof, size_t index)
+{
+    uint64_t source = proof->steps[index].event.source;
+    return source > 0 && source <= index ? proof->steps[source - 1].event.kind : 0;
+}
+
+static void prove_completion(struct proof *proof, size_t index)
+{
+    const struct hf_event *event = &proof->steps[index].event;
+    if (source_kind(proof, index) != completed_kind(event->kind)) {
         proof->wrong = "names no command that it could answer";
         return;
     }
-    bool *is_answered = &proof->is_answered[proof->steps[index].event.source - 1];
+    bool *is_answered = &proof->is_answered[event->source - 1];
     if (*is_answered) proof->wrong = "is the second completion of its source";
     *is_answered = true;
 }
@@ -203,16 +227,11 @@ static void prove_step(struct proof *proof, size_t index)
         proof->wrong = index == 0 ? "is not a start" : "is a second start";
     } else if (index > 0 && hf__event_is_last(proof->steps[index - 1].event.kind)) {
         proof->wrong = "stands behind the last event";
-    } else if (event->kind == HF_EVENT_TIMER_FIRED) {
-        prove_completion(proof, index, HF_EVENT_TIMER_CREATED);
-    } else if (event->kind == HF_EVENT_ACTIVITY_COMPLETED ||
-               event->kind == HF_EVENT_ACTIVITY_FAILED) {
-        prove_completion(proof, index, HF_EVENT_ACTIVITY_SCHEDULED);
-    } else if (event->kind == HF_EVENT_FUTURE_CANCELLED) {
-        bool known = source_is(proof, index, HF_EVENT_ACTIVITY_SCHEDULED) ||
-                     source_is(proof, index, HF_EVENT_TIMER_CREATED) ||
-                     source_is(proof, index, HF_EVENT_MAILBOX_WAITED);
-        if (!known) proof->wrong = "names no command that it could cancel";
+    } else if (completed_kind(event->kind) != 0) {
+        prove_completion(proof, index);
+    } else if (event->kind == HF_EVENT_FUTURE_CANCELLED &&
+               !is_cancellable(source_kind(proof, index))) {
+        proof->wrong = "names no command that it could cancel";
     }
 }
 

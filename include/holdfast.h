@@ -230,6 +230,11 @@ HF_API HF_MUST_CHECK hf_status hf_start(hf_store *store, const char *instance,
  * HF_NOT_FOUND: no such instance or it has ended. */
 HF_API HF_MUST_CHECK hf_status hf_enqueue(hf_store *store, const char *instance, const char *queue,
                                           hf_slice message, hf_error *error);
+/* Raises `event` with data for a running instance: it reaches the oldest hf_event_wait of that
+ * name; while none waits it is recorded in history and dropped. Errors and threads as hf_enqueue.
+ */
+HF_API HF_MUST_CHECK hf_status hf_raise(hf_store *store, const char *instance, const char *event,
+                                        hf_slice data, hf_error *error);
 /* Asks the instance to stop: its pending awaits return HF_CANCELLED once, then it may compensate.
  * reason may be NULL. An ended instance: HF_OK, no effect. Errors and threads as hf_enqueue. */
 HF_API HF_MUST_CHECK hf_status hf_cancel(hf_store *store, const char *instance, const char *reason,
@@ -242,15 +247,16 @@ typedef enum hf_command_kind {
     HF_COMMAND_START = 1,
     HF_COMMAND_ENQUEUE,
     HF_COMMAND_CANCEL,
-    HF_COMMAND_TERMINATE
+    HF_COMMAND_TERMINATE,
+    HF_COMMAND_RAISE
 } hf_command_kind;
 
 typedef struct hf_command {
     size_t size;
     hf_command_kind kind;
     const char *instance;
-    const char *name;            /* orchestration (start) or queue (enqueue), else NULL */
-    hf_slice data;               /* input, message or reason */
+    const char *name; /* orchestration (start), queue (enqueue), event (raise), else NULL */
+    hf_slice data;    /* input, message, reason, or data of the event */
     const char *idempotency_key; /* NULL: none. A repeat with it is HF_OK and takes effect once */
     void (*on_done)(void *user, const hf_error *error); /* may be NULL */
     void *user;
@@ -411,6 +417,11 @@ HF_API hf_future hf_schedule_on(hf_orchestration *o, hf_session session, const c
 HF_API hf_future hf_timer(hf_orchestration *o, uint64_t delay_ms);
 /* The next message of mailbox queue: first in, first out; messages that came earlier count. */
 HF_API hf_future hf_mailbox_take(hf_orchestration *o, const char *queue);
+
+/* What is raised next under the name `event` (hf_raise): the nth raise reaches the nth wait that is
+ * live. One that is raised while nobody waits answers nothing: it is recorded and dropped; what
+ * must not be missed goes into a mailbox. A wait that is cancelled gives up its place. */
+HF_API hf_future hf_event_wait(hf_orchestration *o, const char *event);
 
 /* Waits for future. out_result may be NULL. Valid until: the scope in which the future was made
  * ends. Awaiting a finished future again gives the same outcome at once. Returns HF_OK, HF_FAILED,

@@ -27,26 +27,28 @@ hf_status hf__payload_check(const hf_store *store, hf_slice payload, const char 
     return HF_OK;
 }
 
-/* What `name` and `data` are called in messages, by kind. */
-static const char *const name_words[] = {
-    [HF_COMMAND_START] = "orchestration's name", [HF_COMMAND_ENQUEUE] = "queue's name"
+/* What `name` and `data` are called in messages, by kind; a kind whose name is NULL has none. */
+static const struct {
+    const char *name, *data;
+} words[] = {
+    [HF_COMMAND_START] = { "orchestration's name", "input" },
+    [HF_COMMAND_ENQUEUE] = { "queue's name", "message" },
+    [HF_COMMAND_CANCEL] = { NULL, "reason" },
+    [HF_COMMAND_TERMINATE] = { NULL, "reason" },
+    [HF_COMMAND_RAISE] = { "event's name", "data" },
 };
-static const char *const data_words[] = { [HF_COMMAND_START] = "input",
-                                          [HF_COMMAND_ENQUEUE] = "message",
-                                          [HF_COMMAND_CANCEL] = "reason",
-                                          [HF_COMMAND_TERMINATE] = "reason" };
 
 static hf_status command_check(const hf_store *store, const hf_command *command, hf_error *error)
 {
     uint32_t kind = (uint32_t)command->kind;
-    if (kind < HF_COMMAND_START || kind > HF_COMMAND_TERMINATE) {
+    if (kind < HF_COMMAND_START || kind >= HF_COUNT_OF(words)) {
         return hf_error_set(error, HF_INVALID, "%u is no kind of command: use HF_COMMAND_...",
                             kind);
     }
     hf_status status = hf_id_check(command->instance, "instance id", error);
     if (status != HF_OK) return status;
-    bool is_named = kind == HF_COMMAND_START || kind == HF_COMMAND_ENQUEUE;
-    if (is_named) status = hf_id_check(command->name, name_words[kind], error);
+    bool is_named = words[kind].name != NULL;
+    if (is_named) status = hf_id_check(command->name, words[kind].name, error);
     if (status != HF_OK) return status;
     if (!is_named && command->name) {
         return hf_error_set(error, HF_INVALID,
@@ -56,7 +58,7 @@ static hf_status command_check(const hf_store *store, const hf_command *command,
         status = hf_id_check(command->idempotency_key, "idempotency key", error);
         if (status != HF_OK) return status;
     }
-    return hf__payload_check(store, command->data, data_words[kind], error);
+    return hf__payload_check(store, command->data, words[kind].data, error);
 }
 
 /* ---- making --------------------------------------------------------------------------------- */
@@ -67,6 +69,7 @@ static enum hf_store_command_kind store_kind(hf_command_kind kind)
     case HF_COMMAND_START: return HF_STORE_START;
     case HF_COMMAND_TERMINATE: return HF_STORE_TERMINATE;
     case HF_COMMAND_ENQUEUE:
+    case HF_COMMAND_RAISE:
     case HF_COMMAND_CANCEL: return HF_STORE_MESSAGE;
     }
     HF_UNREACHABLE("the kind was checked");
@@ -79,6 +82,8 @@ static hf_slice command_body(const hf_command *command, struct hf_arena *arena)
     case HF_COMMAND_START: return hf_body_started(hf_text(command->name), command->data, arena);
     case HF_COMMAND_ENQUEUE:
         return hf_body_mailbox_message(hf_text(command->name), command->data, arena);
+    case HF_COMMAND_RAISE:
+        return hf_body_event_raised(hf_text(command->name), command->data, arena);
     case HF_COMMAND_CANCEL: return hf_body_cancel_requested(command->data, arena);
     case HF_COMMAND_TERMINATE: return hf_body_terminated(command->data, arena);
     }
@@ -209,6 +214,15 @@ hf_status hf_enqueue(hf_store *store, const char *instance, const char *queue, h
 {
     const hf_command command = {
         .kind = HF_COMMAND_ENQUEUE, .instance = instance, .name = queue, .data = message
+    };
+    return call(store, &command, error);
+}
+
+hf_status hf_raise(hf_store *store, const char *instance, const char *event, hf_slice data,
+                   hf_error *error)
+{
+    const hf_command command = {
+        .kind = HF_COMMAND_RAISE, .instance = instance, .name = event, .data = data
     };
     return call(store, &command, error);
 }

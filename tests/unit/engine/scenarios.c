@@ -132,6 +132,21 @@ static hf_status races(hf_orchestration *o, hf_slice input)
     return hf_complete(o, message);
 }
 
+static hf_status events(hf_orchestration *o, hf_slice input)
+{
+    hf_scope round = hf_scope_open(o);
+    hf_slice data;
+    hf_future waits[] = { hf_event_wait(o, "e"), hf_event_wait(o, "other"), hf_event_wait(o, "e") };
+    (void)input;
+    HF_TRY(hf_join(o, waits, 2));
+    HF_TRY(hf_await(o, waits[1], &data));
+    data = hf_keep(o, round, data);
+    hf_scope_close(o, round);
+    if (hf_await_within(o, hf_event_wait(o, "e"), 5, NULL) != HF_TIMEOUT) return HF_INVALID;
+    HF_TRY(hf_await(o, hf_event_wait(o, "e"), NULL));
+    return hf_complete(o, data);
+}
+
 static hf_status misuse(hf_orchestration *o, hf_slice input)
 {
     defer_block(o);
@@ -165,6 +180,7 @@ const struct scenario *scenarios_all(size_t *out_count)
         { "generations", generations, ". mq=1 mq=2 . . mq=3 . O3=old c5=A . t8 ." },
         { "fan out", fan_out, ". c2=A . mq=M t4 . f8=bad ." },
         { "races", races, ". mq=1 . mq=2 mq=3 . t28 ." },
+        { "events", events, "ve=1 . vother=2 vlost=3 . t10 . ve=4 ." },
         { "misuse", misuse, ". t3 ." },
         { "failure", failure, ". f2=bad ." },
         { "failure of its own", failure, ". c2=good ." },

@@ -172,6 +172,12 @@ static hf_status wait_mailbox(hf_orchestration *o, hf_slice input)
     return hf_dequeue(o, "q", NULL);
 }
 
+static hf_status wait_event(hf_orchestration *o, hf_slice input)
+{
+    (void)input;
+    return hf_await(o, hf_event_wait(o, "e"), NULL);
+}
+
 static hf_status wait_within(hf_orchestration *o, hf_slice input)
 {
     hf_scope_open(o);
@@ -197,8 +203,10 @@ static void test_eviction_in_every_await_frees_everything(void **state)
 {
     (void)state;
     hf_status (*const waits[])(hf_orchestration *, hf_slice) = {
-        wait_activity, wait_session_activity, wait_timer, wait_mailbox, wait_within, wait_all,
-        wait_first,
+        wait_activity, wait_session_activity,
+        wait_timer,    wait_mailbox,
+        wait_within,   wait_all,
+        wait_first,    wait_event,
     };
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
         struct life life = { .wait = waits[i] };
@@ -256,8 +264,9 @@ static void test_free_before_the_first_turn(void **state)
  * ---------------------------------------------------------------------------- */
 
 /* One step of a program that is told what to do: `aX` schedules X, `oX` opens X, `cX` closes X,
- * `sX` schedules on X, `t` a timer, `mX` takes from X, `v` sets the status to the input, `w` awaits
- * the latest future, `W` within 5 ms, `i` changes the input. Behind the last step it returns. */
+ * `sX` schedules on X, `t` a timer, `mX` takes from X, `eX` waits for event X, `v` sets the status
+ * to the input, `w` awaits the latest future, `W` within 5 ms, `i` changes the input. Behind the
+ * last step it returns. */
 struct program {
     const char *steps;
 };
@@ -269,7 +278,7 @@ static hf_status interpret(hf_orchestration *o, hf_slice input)
     hf_session opened = { 0 };
     for (const char *at = program->steps; *at; at++) {
         char step = *at;
-        if (strchr("asocmi", step)) at++;
+        if (strchr("asocmei", step)) at++;
         const char name[] = { *at, '\0' };
         hf_future made = { 0 };
         switch (step) {
@@ -283,6 +292,7 @@ static hf_status interpret(hf_orchestration *o, hf_slice input)
         case 'c': hf_session_close(o, hf_session_named(o, name)); break;
         case 't': made = hf_timer(o, 5); break;
         case 'm': made = hf_mailbox_take(o, name); break;
+        case 'e': made = hf_event_wait(o, name); break;
         case 'v': hf_status_set(o, input); break;
         case 'i': input = hf_text(name); break;
         case 'w': HF_TRY(hf_await(o, latest, NULL)); break;
@@ -342,6 +352,9 @@ static void test_changed_code_is_nondeterminism(void **state)
         { "another status", "aAvvw", ".", "aAiXvvw", "status_set (2 bytes) at event 3",
           "another input" },
         { "another mailbox", "mAw", ".", "mBw", "mailbox_waited \"A\" at event 2", "\"B\"" },
+        { "another event", "eAw", ".", "eBw", "event_waited \"A\" at event 2", "\"B\"" },
+        { "a mailbox instead", "eAw", ".", "mAw", "event_waited \"A\" at event 2",
+          "the code issued mailbox_waited \"A\": another command" },
         { "another session", "oAoBsAw", ".", "oAoBsBw", "on session \"A\" #1",
           "on session \"B\" #2" },
         { "no session", "oAsAw", ".", "oAaow", "on session \"A\" #1", "\"o\"" },
@@ -483,6 +496,8 @@ static void test_damaged_history_runs_no_code(void **state)
     event = (struct hf_event){ .kind = HF_EVENT_TIMER_FIRED, .source = 2 };
     check_damaged_event(4, event, "names no command that it could answer");
     event = (struct hf_event){ .kind = HF_EVENT_FUTURE_CANCELLED, .source = 1 };
+    check_damaged_event(4, event, "names no command that it could cancel");
+    event.source = 6; /* behind it */
     check_damaged_event(4, event, "names no command that it could cancel");
 }
 

@@ -33,23 +33,26 @@ static void test_start_makes_a_pending_instance_once(void **state)
 
 /* Messages reach running instances only; a cancel request of an ended one is fine and does nothing.
  */
-static void test_enqueue_and_cancel_reach_running_instances(void **state)
+static void test_messages_and_requests_reach_running_instances(void **state)
 {
     struct handle *handle = *state;
     hf_store *store = handle->store;
     hf_error *error = &handle->error;
     assert_status(hf_enqueue(store, "a", "mail", INPUT, error), HF_NOT_FOUND);
+    assert_status(hf_raise(store, "a", "go", INPUT, error), HF_NOT_FOUND);
     assert_status(hf_cancel(store, "a", "why", error), HF_NOT_FOUND);
     assert_status(hf_terminate(store, "a", NULL, error), HF_NOT_FOUND);
     handle_start(handle, "a");
     assert_ok(hf_enqueue(store, "a", "mail", INPUT, error), error);
+    assert_ok(hf_raise(store, "a", "go", INPUT, error), error);
     assert_ok(hf_cancel(store, "a", NULL, error), error);
-    assert_int_equal(hf_fake_messages(&handle->fake, "a"), 2);
+    assert_int_equal(hf_fake_messages(&handle->fake, "a"), 3);
     assert_ok(hf_terminate(store, "a", "enough", error), error);
     assert_status(hf_enqueue(store, "a", "mail", INPUT, error), HF_NOT_FOUND);
+    assert_status(hf_raise(store, "a", "go", INPUT, error), HF_NOT_FOUND);
     assert_ok(hf_cancel(store, "a", "why", error), error);
     assert_ok(hf_terminate(store, "a", NULL, error), error);
-    assert_int_equal(hf_fake_messages(&handle->fake, "a"), 2);
+    assert_int_equal(hf_fake_messages(&handle->fake, "a"), 3);
 }
 
 /* A terminated instance shows why. */
@@ -116,6 +119,9 @@ static void test_bad_ids_are_refused_by_name(void **state)
                               how);
         handle_assert_invalid(handle, hf_enqueue(store, "a", text, INPUT, error), "queue's name",
                               how);
+        handle_assert_invalid(handle, hf_raise(store, text, "e", INPUT, error), "instance id", how);
+        handle_assert_invalid(handle, hf_raise(store, "a", text, INPUT, error), "event's name",
+                              how);
         handle_assert_invalid(handle, hf_cancel(store, text, NULL, error), "instance id", how);
         handle_assert_invalid(handle, hf_terminate(store, text, NULL, error), "instance id", how);
         handle_assert_invalid(handle, hf_get(store, text, &instance, error), "instance id", how);
@@ -178,6 +184,8 @@ static void test_payload_over_its_limit_is_too_large(void **state)
                         "elsewhere, or raise the option");
     assert_status(hf_enqueue(store, "a", "q", large, error), HF_TOO_LARGE);
     assert_non_null(strstr(error->message, "the message has 1001 bytes"));
+    assert_status(hf_raise(store, "a", "e", large, error), HF_TOO_LARGE);
+    assert_non_null(strstr(error->message, "the data has 1001 bytes"));
     assert_false(hf_fake_has(&handle->fake, "b"));
     assert_int_equal(hf_fake_messages(&handle->fake, "a"), 0);
 }
@@ -212,8 +220,8 @@ static void test_bad_commands_are_refused_and_not_answered(void **state)
     hf_command bad = good;
     bad.kind = (hf_command_kind)0;
     handle_assert_invalid(handle, hf_submit(handle->store, &bad, &handle->error), "kind", "0");
-    bad.kind = (hf_command_kind)5;
-    handle_assert_invalid(handle, hf_submit(handle->store, &bad, &handle->error), "kind", "5");
+    bad.kind = (hf_command_kind)99;
+    handle_assert_invalid(handle, hf_submit(handle->store, &bad, &handle->error), "kind", "99");
     bad = good;
     bad.name = "queue";
     handle_assert_invalid(handle, hf_submit(handle->store, &bad, &handle->error), "name", "NULL");
@@ -235,7 +243,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_start_makes_a_pending_instance_once),
-        CASE(test_enqueue_and_cancel_reach_running_instances),
+        CASE(test_messages_and_requests_reach_running_instances),
         CASE(test_terminated_instance_shows_its_reason),
         CASE(test_unknown_outcome_is_passed_on),
         CASE(test_bad_ids_are_refused_by_name),

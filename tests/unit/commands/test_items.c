@@ -4,7 +4,7 @@
 /* ---- queue ----------------------------------------------------------------------------------- */
 
 /* Items come in the order in which they were scheduled; fetching one does not remove it. */
-static void case_queue_1_2_and_6_items_come_oldest_first_and_stay_until_acknowledged(void **state)
+static void test_items_come_oldest_first_and_stay_until_acknowledged(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -30,7 +30,7 @@ static void case_queue_1_2_and_6_items_come_oldest_first_and_stay_until_acknowle
 }
 
 /* A completion takes the item away and puts the message into the inbox, in one step. */
-static void case_queue_3_completion_is_one_step(void **state)
+static void test_completion_is_one_step(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -48,7 +48,7 @@ static void case_queue_3_completion_is_one_step(void **state)
 }
 
 /* What is handed back with a delay is skipped until its time, and keeps its place then. */
-static void case_queue_7_and_expiry_11_delayed_item_is_skipped_until_its_time(void **state)
+static void test_delayed_item_is_skipped_until_its_time(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -88,7 +88,7 @@ static size_t fetch_tagged(struct world *world, uint64_t registration, const hf_
 
 /* Untagged work is everybody's; tagged work goes only to those who serve the tag, also after it was
  * handed back. A tag given twice gives nothing twice; one that nobody ever used gives nothing. */
-static void case_tag_1_3_5_6_and_8_items_go_to_those_who_serve_their_tag(void **state)
+static void test_items_go_to_those_who_serve_their_tag(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -121,7 +121,7 @@ static void case_tag_1_3_5_6_and_8_items_go_to_those_who_serve_their_tag(void **
 
 /* Work of a registration that renews no more is delivered again, as one more attempt, and the
  * former token is refused; until the deadline it is nobody else's. */
-static void case_queue_5_and_poison_4_passed_item_is_delivered_again(void **state)
+static void test_passed_item_is_delivered_again(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -147,7 +147,7 @@ static void case_queue_5_and_poison_4_passed_item_is_delivered_again(void **stat
 }
 
 /* The token decides, not the clock: accepted after the deadline while nobody took the item. */
-static void case_expiry_12_completion_after_the_deadline_is_accepted(void **state)
+static void test_completion_after_the_deadline_is_accepted(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -159,7 +159,7 @@ static void case_expiry_12_completion_after_the_deadline_is_accepted(void **stat
 }
 
 /* A renewal moves the deadline, from then on; what it presents and is right is not named. */
-static void case_expiry_5_and_8_renewal_moves_the_deadline(void **state)
+static void test_renewal_moves_the_deadline(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -180,7 +180,7 @@ static void case_expiry_5_and_8_renewal_moves_the_deadline(void **state)
 }
 
 /* Tokens that were never given are named as unknown, and the rest is renewed. */
-static void case_expiry_6_unknown_tokens_are_named(void **state)
+static void test_unknown_tokens_are_named(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -216,7 +216,7 @@ static void case_expiry_6_unknown_tokens_are_named(void **state)
 
 /* A renewal after the deadline works while nobody has taken the work, and names it once somebody
  * has. */
-static void case_expiry_7_renewal_after_the_deadline(void **state)
+static void test_renewal_after_the_deadline(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -233,7 +233,7 @@ static void case_expiry_7_renewal_after_the_deadline(void **state)
 }
 
 /* What was acknowledged is named as final. */
-static void case_expiry_9_acknowledged_token_is_named_as_final(void **state)
+static void test_acknowledged_token_is_named_as_final(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -244,7 +244,7 @@ static void case_expiry_9_acknowledged_token_is_named_as_final(void **state)
 }
 
 /* Work handed back can be fetched at once, at its old place. */
-static void case_expiry_10_abandoned_item_is_ready_at_once(void **state)
+static void test_abandoned_item_is_ready_at_once(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -283,7 +283,7 @@ static struct hf_item_grant retake(struct world *world, uint64_t registration,
 }
 
 /* The first attempt is 1; deliveries count unless they are handed back for our own reasons. */
-static void case_poison_3_6_and_8_attempts_of_items(void **state)
+static void test_attempts_of_items(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -301,7 +301,7 @@ static void case_poison_3_6_and_8_attempts_of_items(void **state)
 }
 
 /* One item's attempts are not another's. */
-static void case_poison_5_attempts_are_counted_per_item(void **state)
+static void test_attempts_are_counted_per_item(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -315,7 +315,7 @@ static void case_poison_5_attempts_are_counted_per_item(void **state)
 /* ---- cancel ---------------------------------------------------------------------------------- */
 
 /* Named items go, in whatever state they are, and only those; unknown ids have no effect. */
-static void case_cancel_1_10_12_13_and_14_named_items_go(void **state)
+static void test_named_items_go(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -347,7 +347,7 @@ static void case_cancel_1_10_12_13_and_14_named_items_go(void **state)
 }
 
 /* What one turn schedules and cancels comes to nothing. */
-static void case_cancel_15_scheduled_and_cancelled_in_one_turn_is_nothing(void **state)
+static void test_scheduled_and_cancelled_in_one_turn_is_nothing(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -361,7 +361,7 @@ static void case_cancel_15_scheduled_and_cancelled_in_one_turn_is_nothing(void *
 }
 
 /* Tokens hold while the instance runs, whatever it waits for, and name its end afterwards. */
-static void case_cancel_6_and_8_tokens_hold_until_the_instance_ends(void **state)
+static void test_tokens_hold_until_the_instance_ends(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -430,23 +430,23 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(case_queue_1_2_and_6_items_come_oldest_first_and_stay_until_acknowledged),
-        CASE(case_queue_3_completion_is_one_step),
-        CASE(case_queue_7_and_expiry_11_delayed_item_is_skipped_until_its_time),
-        CASE(case_tag_1_3_5_6_and_8_items_go_to_those_who_serve_their_tag),
-        CASE(case_queue_5_and_poison_4_passed_item_is_delivered_again),
-        CASE(case_expiry_12_completion_after_the_deadline_is_accepted),
-        CASE(case_expiry_5_and_8_renewal_moves_the_deadline),
-        CASE(case_expiry_6_unknown_tokens_are_named),
-        CASE(case_expiry_7_renewal_after_the_deadline),
-        CASE(case_expiry_9_acknowledged_token_is_named_as_final),
-        CASE(case_expiry_10_abandoned_item_is_ready_at_once),
+        CASE(test_items_come_oldest_first_and_stay_until_acknowledged),
+        CASE(test_completion_is_one_step),
+        CASE(test_delayed_item_is_skipped_until_its_time),
+        CASE(test_items_go_to_those_who_serve_their_tag),
+        CASE(test_passed_item_is_delivered_again),
+        CASE(test_completion_after_the_deadline_is_accepted),
+        CASE(test_renewal_moves_the_deadline),
+        CASE(test_unknown_tokens_are_named),
+        CASE(test_renewal_after_the_deadline),
+        CASE(test_acknowledged_token_is_named_as_final),
+        CASE(test_abandoned_item_is_ready_at_once),
         CASE(test_work_of_another_boot_can_be_taken),
-        CASE(case_poison_3_6_and_8_attempts_of_items),
-        CASE(case_poison_5_attempts_are_counted_per_item),
-        CASE(case_cancel_1_10_12_13_and_14_named_items_go),
-        CASE(case_cancel_15_scheduled_and_cancelled_in_one_turn_is_nothing),
-        CASE(case_cancel_6_and_8_tokens_hold_until_the_instance_ends),
+        CASE(test_attempts_of_items),
+        CASE(test_attempts_are_counted_per_item),
+        CASE(test_named_items_go),
+        CASE(test_scheduled_and_cancelled_in_one_turn_is_nothing),
+        CASE(test_tokens_hold_until_the_instance_ends),
         CASE(test_malformed_and_empty_item_commands),
         CASE(test_dead_registrations_are_refused),
     };

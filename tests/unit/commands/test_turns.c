@@ -40,7 +40,7 @@ static void instance_of_version(struct world *world, uint64_t registration, cons
 /* ---- commit: whole or not at all ------------------------------------------------------------- */
 
 /* A turn brings history, items, timers, sessions and status in one step. */
-static void case_atomicity_2_commit_lands_whole(void **state)
+static void test_commit_lands_whole(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -72,7 +72,7 @@ static void case_atomicity_2_commit_lands_whole(void **state)
 
 /* A turn whose ids do not follow on, or which names what is not there, is refused without a trace
  * and keeps its lock; mended, it lands. */
-static void case_atomicity_1_and_3_refused_commit_writes_nothing_and_keeps_the_lock(void **state)
+static void test_refused_commit_writes_nothing_and_keeps_the_lock(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -132,7 +132,7 @@ static void test_turns_that_do_not_fit_are_refused(void **state)
 }
 
 /* The event with an id that history has already is refused, and history stays as it was. */
-static void case_error_2_duplicate_event_id_is_refused(void **state)
+static void test_duplicate_event_id_is_refused(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -201,7 +201,7 @@ static void test_malformed_turns_are_refused(void **state)
 }
 
 /* Of two commits with one token the first lands and the second is fenced. */
-static void case_atomicity_4_second_commit_with_one_token_is_refused(void **state)
+static void test_second_commit_with_one_token_is_refused(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -216,7 +216,7 @@ static void case_atomicity_4_second_commit_with_one_token_is_refused(void **stat
 /* ---- locks ----------------------------------------------------------------------------------- */
 
 /* A locked turn is nobody else's; other instances are not held up by it. */
-static void case_lock_1_and_6_lock_is_exclusive_and_of_one_instance(void **state)
+static void test_lock_is_exclusive_and_of_one_instance(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -234,7 +234,7 @@ static void case_lock_1_and_6_lock_is_exclusive_and_of_one_instance(void **state
 }
 
 /* The same turn never has the same token twice. */
-static void case_lock_2_each_fetch_has_a_new_token(void **state)
+static void test_each_fetch_has_a_new_token(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -249,7 +249,7 @@ static void case_lock_2_each_fetch_has_a_new_token(void **state)
 
 /* Tokens that were never given, were given to others, or are of other heads are refused by commit
  * and abandon, each with its reason. */
-static void case_lock_3_wrong_tokens_are_refused(void **state)
+static void test_wrong_tokens_are_refused(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -283,7 +283,7 @@ static void case_lock_3_wrong_tokens_are_refused(void **state)
 
 /* What arrives while a turn is locked is not offered to others, stays when the turn is committed,
  * and is then due. */
-static void case_lock_5_7_and_8_messages_during_a_turn_stay_for_the_next(void **state)
+static void test_messages_during_a_turn_stay_for_the_next(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -333,7 +333,7 @@ static void test_turns_come_oldest_first(void **state)
 
 /* A turn whose holder does not renew can be taken when the deadline for items has passed; until
  * then by nobody. The old token is refused once it was taken. */
-static void case_expiry_1_and_4_passed_lock_can_be_taken(void **state)
+static void test_passed_lock_can_be_taken(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -355,7 +355,7 @@ static void case_expiry_1_and_4_passed_lock_can_be_taken(void **state)
 }
 
 /* A turn handed back is due at once. */
-static void case_expiry_2_abandon_releases_the_lock_at_once(void **state)
+static void test_abandon_releases_the_lock_at_once(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -393,7 +393,7 @@ static void test_abandon_with_delay_holds_the_turn_back(void **state)
 
 /* The token decides, not the clock: a commit after the deadline lands while nobody took the turn,
  * also when the lock was freed for others meanwhile. */
-static void case_expiry_13_late_commit_lands_while_nobody_took_the_turn(void **state)
+static void test_late_commit_lands_while_nobody_took_the_turn(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -443,7 +443,7 @@ static void test_ended_registration_gets_no_turn(void **state)
 /* ---- versions -------------------------------------------------------------------------------- */
 
 /* A range gives what stands in it, ends included, and nothing beyond. */
-static void case_version_2_3_and_6_range_is_inclusive(void **state)
+static void test_range_is_inclusive(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -460,7 +460,7 @@ static void case_version_2_3_and_6_range_is_inclusive(void **state)
 }
 
 /* What is skipped is neither locked nor in the way. */
-static void case_version_4_and_5_skipped_turns_stay_free_for_others(void **state)
+static void test_skipped_turns_stay_free_for_others(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -484,7 +484,7 @@ static void case_version_4_and_5_skipped_turns_stay_free_for_others(void **state
 }
 
 /* An empty range matches nothing, not even instances without a version. */
-static void case_version_11_empty_range_matches_nothing(void **state)
+static void test_empty_range_matches_nothing(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -494,7 +494,7 @@ static void case_version_11_empty_range_matches_nothing(void **state)
 }
 
 /* A version is stored by the commit that names one, and kept by those that name none. */
-static void case_version_7_9_and_13_commit_stores_the_version(void **state)
+static void test_commit_stores_the_version(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -513,7 +513,7 @@ static void case_version_7_9_and_13_commit_stores_the_version(void **state)
 }
 
 /* The execution that continues has the version of the turn that began it. */
-static void case_version_10_continued_execution_has_its_own_version(void **state)
+static void test_continued_execution_has_its_own_version(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -547,7 +547,7 @@ static uint64_t attempt_after(struct world *world, uint64_t registration, bool c
 
 /* The first attempt is 1; a turn handed back as failed counts, one handed back for our own reasons
  * does not; a committed turn begins anew, a message does not. */
-static void case_poison_1_2_7_8_and_9_attempts_of_turns(void **state)
+static void test_attempts_of_turns(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -564,7 +564,7 @@ static void case_poison_1_2_7_8_and_9_attempts_of_turns(void **state)
 
 /* A lock that merely ran out blames nobody; a process that died in the turn does; and what one
  * instance lost is not another's. */
-static void case_poison_2_and_5_only_deaths_count(void **state)
+static void test_only_deaths_count(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -588,30 +588,30 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(case_atomicity_2_commit_lands_whole),
-        CASE(case_atomicity_1_and_3_refused_commit_writes_nothing_and_keeps_the_lock),
+        CASE(test_commit_lands_whole),
+        CASE(test_refused_commit_writes_nothing_and_keeps_the_lock),
         CASE(test_turns_that_do_not_fit_are_refused),
-        CASE(case_error_2_duplicate_event_id_is_refused),
+        CASE(test_duplicate_event_id_is_refused),
         CASE(test_malformed_turns_are_refused),
-        CASE(case_atomicity_4_second_commit_with_one_token_is_refused),
-        CASE(case_lock_1_and_6_lock_is_exclusive_and_of_one_instance),
-        CASE(case_lock_2_each_fetch_has_a_new_token),
-        CASE(case_lock_3_wrong_tokens_are_refused),
-        CASE(case_lock_5_7_and_8_messages_during_a_turn_stay_for_the_next),
+        CASE(test_second_commit_with_one_token_is_refused),
+        CASE(test_lock_is_exclusive_and_of_one_instance),
+        CASE(test_each_fetch_has_a_new_token),
+        CASE(test_wrong_tokens_are_refused),
+        CASE(test_messages_during_a_turn_stay_for_the_next),
         CASE(test_turns_come_oldest_first),
-        CASE(case_expiry_1_and_4_passed_lock_can_be_taken),
-        CASE(case_expiry_2_abandon_releases_the_lock_at_once),
+        CASE(test_passed_lock_can_be_taken),
+        CASE(test_abandon_releases_the_lock_at_once),
         CASE(test_abandon_with_delay_holds_the_turn_back),
-        CASE(case_expiry_13_late_commit_lands_while_nobody_took_the_turn),
+        CASE(test_late_commit_lands_while_nobody_took_the_turn),
         CASE(test_renewal_after_the_deadline_keeps_the_turn),
         CASE(test_ended_registration_gets_no_turn),
-        CASE(case_version_2_3_and_6_range_is_inclusive),
-        CASE(case_version_4_and_5_skipped_turns_stay_free_for_others),
-        CASE(case_version_11_empty_range_matches_nothing),
-        CASE(case_version_7_9_and_13_commit_stores_the_version),
-        CASE(case_version_10_continued_execution_has_its_own_version),
-        CASE(case_poison_1_2_7_8_and_9_attempts_of_turns),
-        CASE(case_poison_2_and_5_only_deaths_count),
+        CASE(test_range_is_inclusive),
+        CASE(test_skipped_turns_stay_free_for_others),
+        CASE(test_empty_range_matches_nothing),
+        CASE(test_commit_stores_the_version),
+        CASE(test_continued_execution_has_its_own_version),
+        CASE(test_attempts_of_turns),
+        CASE(test_only_deaths_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

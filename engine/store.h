@@ -188,6 +188,9 @@ struct hf_store_abandon_turn {
     uint64_t delay_ms;
 };
 
+/* An item in which so many processes died is a suspect: it runs alone. */
+enum { HF_SUSPECT_DEATHS = 2 };
+
 /* An item handed out. All slices are in the command's arena. */
 struct hf_item_grant {
     struct hf_item_token token;
@@ -205,7 +208,8 @@ struct hf_item_grant {
     uint64_t from;         /* by this registration; 0: by none */
     hf_slice from_worker;  /* its worker id; empty: unknown */
     uint64_t claim_reason; /* enum hf_reason */
-    hf_slice session_body; /* of the event that opened the session; empty: damaged on disk */
+    hf_slice session_body; /* of the event that opened the session; empty: damaged on disk, or the
+                              turn named none */
 };
 
 /* Delivers up to items_max items, oldest first: ordinary ones, those of sessions that the
@@ -242,8 +246,10 @@ struct hf_store_abandon_item {
 };
 
 /* Releases those of the sessions that the registration still holds with that epoch and in which
- * nothing of it runs, or, but for HF_REASON_SHUTDOWN, is queued; the others are named with their
- * reason ("running" for work in progress). */
+ * nothing runs and, but for HF_REASON_SHUTDOWN, nothing is queued, now or for later; the others are
+ * named, each with its reason (besides those above: "running", "queued"). The reason is
+ * HF_REASON_RELEASED or HF_REASON_SHUTDOWN. What was committed before, also earlier in the same
+ * group, counts. */
 struct hf_store_release_sessions {
     uint64_t registration;
     uint64_t reason;

@@ -23,28 +23,22 @@ static hf_status deliver_claim(struct hf__fold *fold, const struct hf_claimed_se
     struct hf_row_session after = before;
     after.owner = registration;
     after.epoch = fold->record->lsn;
-    after.orphaned = 0;
-    after.delivered_in_claim = 0;
+    after.unowned_reason = 0;
     return hf__session_put(fold, &before, &after);
 }
 
-/* Counts a delivery in the session, which must be the registration's. */
-static hf_status deliver_in_session(struct hf__fold *fold, const struct hf_row_item *item,
-                                    uint64_t registration)
+/* Proves that the session of an item is the registration's. */
+static hf_status deliver_check_owner(struct hf__fold *fold, const struct hf_row_item *item,
+                                     uint64_t registration)
 {
     struct hf_session_id id = { item->id.instance, item->incarnation };
-    struct hf_row_session before;
+    struct hf_row_session session;
     if (item->incarnation == 0) return HF_OK;
-    hf_status status = hf_session_get(fold->tables, &id, &before, fold->error);
+    hf_status status = hf_session_get(fold->tables, &id, &session, fold->error);
     status = hf__fold_expect(fold, status, "session", id.incarnation);
-    if (status != HF_OK) return status;
-    if (before.owner != registration) {
-        return hf__fold_misfit(fold, "registration %" PRIu64 " does not own session %" PRIu64,
-                               registration, id.incarnation);
-    }
-    struct hf_row_session after = before;
-    after.delivered_in_claim++;
-    return hf__session_put(fold, &before, &after);
+    if (status != HF_OK || session.owner == registration) return status;
+    return hf__fold_misfit(fold, "registration %" PRIu64 " does not own session %" PRIu64,
+                           registration, id.incarnation);
 }
 
 static hf_status deliver_item(struct hf__fold *fold, const struct hf_item_id *id,
@@ -59,13 +53,15 @@ static hf_status deliver_item(struct hf__fold *fold, const struct hf_item_id *id
                                id->event_id, id->instance);
     }
     if (before.state == HF_ITEM_RUNNING) fold->tables->effects |= HF_EFFECT_VOIDED;
-    struct hf_row_item after = before;
+    struct hf_row_item after;
+    status = hf__item_take_away(fold, &before, &after);
+    if (status != HF_OK) return status;
     after.state = HF_ITEM_RUNNING;
     after.registration = delivery->registration;
     after.delivery_lsn = delivery->delivery_lsn;
     after.delivery_number = delivery->delivery_number;
     after.attempts++;
-    status = deliver_in_session(fold, &after, delivery->registration);
+    status = deliver_check_owner(fold, &after, delivery->registration);
     if (status == HF_OK) status = hf__item_put(fold, &before, &after);
     if (status != HF_OK || before.state != HF_ITEM_RUNNING) return status;
     return hf__registration_settle(fold, before.registration);
@@ -138,12 +134,11 @@ static hf_status item_delay(struct hf__fold *fold, const struct hf_row_item *row
 {
     struct hf_timer_place place = { due_unix_ms, row->id };
     struct hf_row_timer timer = { HF_TIMER_ITEM, { 0, 0, 0, 0 } };
-    struct hf_row_item after = *row;
+    struct hf_row_item after;
+    hf_status status = hf__item_take_away(fold, row, &after);
+    if (status != HF_OK) return status;
     after.state = HF_ITEM_DELAYED;
-    after.registration = 0;
-    after.delivery_lsn = 0;
-    after.delivery_number = 0;
-    hf_status status = hf__timer_put(fold, &place, &timer);
+    status = hf__timer_put(fold, &place, &timer);
     return status == HF_OK ? hf__item_put(fold, row, &after) : status;
 }
 

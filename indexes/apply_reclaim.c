@@ -9,11 +9,11 @@
 #include "engine/base/assert.h"
 #include "indexes/fold.h"
 
-/* One step: moves or removes one row, or finds that none is left. */
+/* One step: moves or removes one row, or finds that none is left, or none that may go now. */
 struct purge {
     struct hf__fold *fold;
     const struct hf_reclaim_place *place;
-    bool is_done;
+    bool is_done, must_wait;
 };
 
 /* ---- steps ---------------------------------------------------------------------------------- */
@@ -91,32 +91,36 @@ static hf_status purge_instance_step(struct purge *purge)
     return purge->is_done ? HF_OK : status;
 }
 
-/* A session goes back with what runs in it, as far as the bound allows. */
-static hf_status purge_owned_session(struct purge *purge, const struct hf_session_id *id)
-{
-    struct hf_row_session row;
-    struct hf__fold *fold = purge->fold;
-    hf_status status = hf__session_requeue(fold, id);
-    if (status != HF_OK || fold->rows_left == 0) return status;
-    status = hf_session_get(fold->tables, id, &row, fold->error);
-    status = hf__fold_expect(fold, status, "owned session", id->incarnation);
-    return status == HF_OK ? hf__session_release(fold, id, true) : status;
-}
-
-static hf_status purge_registration_step(struct purge *purge)
+/* The next session of an ended registration loses its owner; nothing runs under that any more. The
+ * sessions of a dead one with a reclaim window wait for their worker: no clock is asked here, so
+ * they go by a later record, which is made when the window is over. */
+static hf_status purge_owned_session(struct purge *purge)
 {
     struct hf_session_owned_place owned = { .owner = purge->place->number };
+    struct hf_row_registration owner;
+    struct hf__fold *fold = purge->fold;
+    hf_status status = hf_sessions_owned_next(fold->tables, &owned, fold->error);
+    purge->is_done = status == HF_NOT_FOUND;
+    if (status != HF_OK) return purge->is_done ? HF_OK : status;
+    status = hf_registration_get(fold->tables, purge->place->number, &owner, fold->error);
+    status = hf__fold_expect(fold, status, "registration", purge->place->number);
+    if (status != HF_OK) return status;
+    purge->must_wait = owner.ended_reason == HF_REASON_DEAD && owner.reclaim_ms > 0 &&
+                       fold->record->kind == HF_RECORD_REGISTRATION_ENDED;
+    if (purge->must_wait) return HF_OK;
+    return hf__session_release(fold, &owned.session, owner.ended_reason);
+}
+
+/* First what runs, of sessions too, back into its queue; then the sessions. */
+static hf_status purge_registration_step(struct purge *purge)
+{
     struct hf_running_place running = { .registration = purge->place->number };
     struct hf__fold *fold = purge->fold;
     struct hf_item_id item;
     struct hf_row_item row;
-    hf_status status = hf_sessions_owned_next(fold->tables, &owned, fold->error);
-    if (status == HF_OK) return purge_owned_session(purge, &owned.session);
-    if (status != HF_NOT_FOUND) return status;
-    status = hf_items_running_any_next(fold->tables, &running, &item, fold->error);
-    purge->is_done = status == HF_NOT_FOUND;
-    if (status != HF_OK) return purge->is_done ? HF_OK : status;
-    status = hf__item_pointed(fold, &item, &row);
+    hf_status status = hf_items_running_any_next(fold->tables, &running, &item, fold->error);
+    if (status == HF_NOT_FOUND) return purge_owned_session(purge);
+    if (status == HF_OK) status = hf__item_pointed(fold, &item, &row);
     return status == HF_OK ? hf__item_requeue(fold, &row) : status;
 }
 
@@ -156,13 +160,13 @@ static hf_status purge_mark(struct hf__fold *fold, const struct hf_reclaim_place
 
 hf_status hf__purge(struct hf__fold *fold, const struct hf_reclaim_place *place)
 {
-    struct purge purge = { fold, place, false };
+    struct purge purge = { .fold = fold, .place = place };
     struct hf_arena_mark mark = hf_arena_mark(fold->tables->arena);
-    while (fold->rows_left > 0 && !purge.is_done) {
+    while (fold->rows_left > 0 && !purge.is_done && !purge.must_wait) {
         hf_status status = purge_step(&purge);
         hf_arena_reset_to(fold->tables->arena, mark);
         if (status != HF_OK) return status;
-        if (!purge.is_done && fold->rows_left > 0) fold->rows_left--;
+        if (!purge.is_done && !purge.must_wait) fold->rows_left--;
     }
     if (place->kind != HF_RECLAIM_REGISTRATION) return purge_mark(fold, place, purge.is_done);
     hf_status status = purge_mark(fold, place, purge.is_done);

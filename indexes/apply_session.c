@@ -23,7 +23,7 @@ static hf_status release_one(struct hf__fold *fold, const struct hf_sessions_rel
                                " is not held by registration %" PRIu64,
                                id.incarnation, id.instance, body->registration);
     }
-    return hf__session_release(fold, &id, body->reason == HF_REASON_SHUTDOWN);
+    return hf__session_release(fold, &id, body->reason);
 }
 
 hf_status hf__apply_sessions_released(struct hf__fold *fold,
@@ -46,7 +46,8 @@ hf_status hf__apply_registered(struct hf__fold *fold, const struct hf_registered
                                        .worker_id = body->worker_id,
                                        .life = body->life,
                                        .boot_id = body->boot_id,
-                                       .pid = body->pid };
+                                       .pid = body->pid,
+                                       .reclaim_ms = body->reclaim_ms };
     unsigned char lsn[8];
     uint64_t other = 0;
     if (body->worker_id.size > HF_ID_SIZE_MAX) return hf__fold_misfit(fold, "its id is too long");

@@ -123,7 +123,8 @@ static hf_status turn_open_session(struct turn *turn, const struct hf_turn_sessi
 {
     struct hf__fold *fold = turn->fold;
     struct hf_row_session row = { .id = { turn->row.number, opened->incarnation },
-                                  .name = opened->id };
+                                  .name = opened->id,
+                                  .opened_unix_ms = fold->record->wall_unix_ms };
     struct hf_row_session other;
     if (opened->id.size == 0 || opened->incarnation > HF_KEY_PART_MAX) {
         return hf__fold_misfit(fold, "session %" PRIu64 " has no id", opened->incarnation);
@@ -134,6 +135,10 @@ static hf_status turn_open_session(struct turn *turn, const struct hf_turn_sessi
     }
     if (status != HF_NOT_FOUND) return status;
     status = hf__tag_number(fold, opened->tag, &row.tag);
+    if (status == HF_OK && opened->event_id != 0) {
+        status = turn_event_ref(turn, opened->event_id, &row.opening);
+    }
+    row.quiet_unix_ms = hf__session_quiet(fold, &row);
     return status == HF_OK ? hf__session_put(fold, NULL, &row) : status;
 }
 

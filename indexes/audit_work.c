@@ -181,7 +181,16 @@ static hf_status check_session_counts(struct hf__audit *audit, const struct hf_r
 static struct hf_key session_ready_key(const struct hf_row_session *session)
 {
     return hf_key_session_ready(&(struct hf_session_ready_place){
-        session->owner, session->tag, session->orphaned ? 0 : 1, session->head });
+        session->owner, session->tag,
+        session->unowned_reason == HF_REASON_DEAD || session->unowned_reason == HF_REASON_SHUTDOWN
+            ? HF_SESSION_CLASS_ORPHANED
+            : HF_SESSION_CLASS_OTHER,
+        session->head });
+}
+
+static bool has_items(const struct hf_row_session *session)
+{
+    return session->ready_count + session->running_count + session->delayed_count > 0;
 }
 
 /* Law 4. */
@@ -194,6 +203,10 @@ hf_status hf__audit_check_session(struct hf__audit *audit, const struct hf_table
     hf_status status = hf_session_get(audit->tables, &id, &session, audit->error);
     if (status == HF_OK) status = hf__audit_instance_of(audit, id.instance, &instance);
     if (status == HF_OK) status = check_session_counts(audit, &session);
+    if (status == HF_OK && (session.quiet_unix_ms == 0) != has_items(&session)) {
+        return hf__audit_broken(audit, "session %" PRIu64 " of instance %" PRIu64 " is%s quiet",
+                                id.incarnation, id.instance, has_items(&session) ? " not" : "");
+    }
     if (status == HF_OK && session.ready_count > 0) {
         struct hf_key key = session_ready_key(&session);
         status = hf__audit_points(audit, HF_TABLE_SESSIONS_READY, &key, row->key);

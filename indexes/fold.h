@@ -81,6 +81,11 @@ HF_MUST_CHECK hf_status hf__item_put(struct hf__fold *fold, const struct hf_row_
 /* Removes an item and whatever points to it, its timer too. */
 HF_MUST_CHECK hf_status hf__item_purge(struct hf__fold *fold, const struct hf_row_item *row);
 
+/* Takes an item out of the hands that it is in, in *after alone: as it is in nobody's. It counts a
+ * death when it ran under a registration that ended as dead. */
+HF_MUST_CHECK hf_status hf__item_take_away(struct hf__fold *fold, const struct hf_row_item *row,
+                                           struct hf_row_item *out_after);
+
 /* Puts a running or delayed item back into its queue, at its old place. */
 HF_MUST_CHECK hf_status hf__item_requeue(struct hf__fold *fold, const struct hf_row_item *row);
 
@@ -105,12 +110,15 @@ HF_MUST_CHECK hf_status hf__tag_number(struct hf__fold *fold, hf_slice tag, uint
 HF_MUST_CHECK hf_status hf__session_put(struct hf__fold *fold, const struct hf_row_session *before,
                                         const struct hf_row_session *after);
 
+/* Since when a session has no item, as of this record; 0: it has some, so time 0 counts as 1. */
+uint64_t hf__session_quiet(const struct hf__fold *fold, const struct hf_row_session *row);
+
 /* Puts what runs in a session back into its queue, while fold->rows_left lasts. */
 HF_MUST_CHECK hf_status hf__session_requeue(struct hf__fold *fold, const struct hf_session_id *id);
 
-/* Takes a session from its owner; nothing of it runs. orphaned: its owner died or stopped. */
+/* Takes a session from its owner, for a reason (enum hf_reason, not 0); nothing of it runs. */
 HF_MUST_CHECK hf_status hf__session_release(struct hf__fold *fold, const struct hf_session_id *id,
-                                            bool orphaned);
+                                            uint64_t reason);
 
 /* Closes a session: the row goes at once, its items while fold->rows_left lasts, the rest waits in
  * reclaim. */

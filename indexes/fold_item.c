@@ -107,6 +107,7 @@ static hf_status session_follow(struct hf__fold *fold, const struct hf_row_item 
     }
     if (before) --*state_count(&session, before->state);
     if (after) ++*state_count(&session, after->state);
+    session.quiet_unix_ms = hf__session_quiet(fold, &session);
     if (session.ready_count != old.ready_count) status = session_head(fold, &id, &session.head);
     if (status == HF_OK && (session.ready_count > 0) != (session.head.lsn != 0)) {
         return hf__fold_misfit(fold, "session %" PRIu64 " of instance %" PRIu64 " counts wrongly",
@@ -144,6 +145,10 @@ hf_status hf__item_put(struct hf__fold *fold, const struct hf_row_item *before,
     bool has_moved = !before || !after || before->state != after->state;
     if (status == HF_OK && has_moved) status = session_follow(fold, before, after);
     if (after && after->state == HF_ITEM_READY) fold->tables->effects |= HF_EFFECT_ITEMS_READY;
+    /* With a suspect goes what kept its holder from all other work. */
+    if (before && before->state == HF_ITEM_RUNNING && before->deaths >= HF_SUSPECT_DEATHS) {
+        fold->tables->effects |= HF_EFFECT_ITEMS_READY;
+    }
     hf_arena_reset_to(fold->tables->arena, mark);
     return status;
 }
@@ -171,15 +176,28 @@ hf_status hf__item_purge(struct hf__fold *fold, const struct hf_row_item *row)
     return hf__registration_settle(fold, row->registration);
 }
 
+hf_status hf__item_take_away(struct hf__fold *fold, const struct hf_row_item *row,
+                             struct hf_row_item *out_after)
+{
+    struct hf_row_registration holder;
+    *out_after = *row;
+    out_after->registration = 0;
+    out_after->delivery_lsn = 0;
+    out_after->delivery_number = 0;
+    if (row->state != HF_ITEM_RUNNING) return HF_OK;
+    hf_status status = hf_registration_get(fold->tables, row->registration, &holder, fold->error);
+    status = hf__fold_expect(fold, status, "registration", row->registration);
+    if (status == HF_OK && holder.ended_reason == HF_REASON_DEAD) out_after->deaths++;
+    return status;
+}
+
 hf_status hf__item_requeue(struct hf__fold *fold, const struct hf_row_item *row)
 {
-    struct hf_row_item after = *row;
+    struct hf_row_item after;
     hf_assert(row->state != HF_ITEM_READY);
+    hf_status status = hf__item_take_away(fold, row, &after);
     after.state = HF_ITEM_READY;
-    after.registration = 0;
-    after.delivery_lsn = 0;
-    after.delivery_number = 0;
-    return hf__item_put(fold, row, &after);
+    return status == HF_OK ? hf__item_put(fold, row, &after) : status;
 }
 
 /* ---- timers --------------------------------------------------------------------------------- */

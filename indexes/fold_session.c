@@ -14,6 +14,7 @@
 
 #include "engine/base/assert.h"
 #include "indexes/fold.h"
+#include "indexes/soft_internal.h"
 
 /* ---- what points to a session --------------------------------------------------------------- */
 
@@ -24,10 +25,10 @@ static bool stands_ready(const struct hf_row_session *row)
 
 static struct hf_key ready_key(const struct hf_row_session *row)
 {
-    bool is_orphaned = row->owner == 0 && row->orphaned != 0;
     hf_assert(row->head.lsn != 0);
     return hf_key_session_ready(&(struct hf_session_ready_place){
-        row->owner, row->tag, is_orphaned ? HF_SESSION_CLASS_ORPHANED : HF_SESSION_CLASS_OTHER,
+        row->owner, row->tag,
+        hf_session_is_orphaned(row) ? HF_SESSION_CLASS_ORPHANED : HF_SESSION_CLASS_OTHER,
         row->head });
 }
 
@@ -100,6 +101,12 @@ hf_status hf__session_put(struct hf__fold *fold, const struct hf_row_session *be
     return hf__registration_settle(fold, before->owner);
 }
 
+uint64_t hf__session_quiet(const struct hf__fold *fold, const struct hf_row_session *row)
+{
+    if (row->ready_count + row->running_count + row->delayed_count > 0) return 0;
+    return fold->record->wall_unix_ms ? fold->record->wall_unix_ms : 1;
+}
+
 /* ---- moves ---------------------------------------------------------------------------------- */
 
 hf_status hf__session_requeue(struct hf__fold *fold, const struct hf_session_id *id)
@@ -118,19 +125,21 @@ hf_status hf__session_requeue(struct hf__fold *fold, const struct hf_session_id 
     return HF_OK;
 }
 
-hf_status hf__session_release(struct hf__fold *fold, const struct hf_session_id *id, bool orphaned)
+hf_status hf__session_release(struct hf__fold *fold, const struct hf_session_id *id,
+                              uint64_t reason)
 {
     struct hf_row_session before;
     hf_status status = hf_session_get(fold->tables, id, &before, fold->error);
     status = hf__fold_expect(fold, status, "session", id->incarnation);
     if (status != HF_OK) return status;
+    if (reason == HF_REASON_NONE) return hf__fold_misfit(fold, "it says not why");
     if (before.running_count != 0) {
         return hf__fold_misfit(fold, "work runs in session %" PRIu64 " of instance %" PRIu64,
                                id->incarnation, id->instance);
     }
     struct hf_row_session after = before;
     after.owner = 0;
-    after.orphaned = orphaned;
+    after.unowned_reason = reason;
     return hf__session_put(fold, &before, &after);
 }
 
@@ -194,6 +203,7 @@ hf_status hf__registration_settle(struct hf__fold *fold, uint64_t lsn)
         return hf__fold_misfit(fold, "registration %" PRIu64 " counts too many sessions", lsn);
     }
     status = hf__fold_delete(fold, HF_TABLE_REGISTRATIONS, &key);
+    if (status == HF_OK) status = hf__lease_drop(fold->tables, lsn, fold->error);
     if (status != HF_OK) return status;
     status = hf_table_delete(fold->tables, HF_TABLE_RECLAIM, hf_key_slice(&mark), fold->error);
     return status == HF_NOT_FOUND ? HF_OK : status;

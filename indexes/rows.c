@@ -54,6 +54,7 @@ static const struct hf_field item_fields[] = {
     NUMBER(hf_row_item, 8, delivery_lsn),
     NUMBER(hf_row_item, 9, delivery_number),
     REF(hf_row_item, 10, body),
+    NUMBER(hf_row_item, 14, deaths),
 };
 
 static const struct hf_field session_fields[] = {
@@ -61,19 +62,22 @@ static const struct hf_field session_fields[] = {
     NUMBER(hf_row_session, 2, tag),
     NUMBER(hf_row_session, 3, owner),
     NUMBER(hf_row_session, 4, epoch),
-    NUMBER(hf_row_session, 5, orphaned),
+    NUMBER(hf_row_session, 5, unowned_reason),
     NUMBER(hf_row_session, 6, ready_count),
     NUMBER(hf_row_session, 7, running_count),
     NUMBER(hf_row_session, 8, delayed_count),
     NUMBER(hf_row_session, 9, head.lsn),
     NUMBER(hf_row_session, 10, head.number),
-    NUMBER(hf_row_session, 11, delivered_in_claim),
+    NUMBER(hf_row_session, 11, opened_unix_ms),
+    NUMBER(hf_row_session, 12, quiet_unix_ms),
+    REF(hf_row_session, 13, opening),
 };
 
 static const struct hf_field registration_fields[] = {
     TEXT(hf_row_registration, 1, worker_id),      TEXT(hf_row_registration, 2, life),
     TEXT(hf_row_registration, 3, boot_id),        NUMBER(hf_row_registration, 4, pid),
     NUMBER(hf_row_registration, 5, ended_reason), NUMBER(hf_row_registration, 6, sessions_count),
+    NUMBER(hf_row_registration, 7, reclaim_ms),
 };
 
 #define LAYOUT(kind)                                                                               \
@@ -174,14 +178,18 @@ static bool item_is_sound(const struct hf_row_item *row)
     return row->state >= HF_ITEM_READY && row->state <= HF_ITEM_DELAYED && row->arrival.lsn != 0 &&
            row->arrival.number <= HF_KEY_PART_MAX && row->tag <= HF_KEY_PART_MAX &&
            row->incarnation <= HF_KEY_PART_MAX && is_running == (row->registration != 0) &&
-           is_running == (row->delivery_lsn != 0) && ref_is_sound(&row->body);
+           is_running == (row->delivery_lsn != 0) && row->deaths <= row->attempts &&
+           ref_is_sound(&row->body);
 }
 
 static bool session_is_sound(const struct hf_row_session *row)
 {
+    uint64_t items_count = row->ready_count + row->running_count + row->delayed_count;
     return row->name.size > 0 && row->tag <= HF_KEY_PART_MAX &&
            row->head.number <= HF_KEY_PART_MAX && (row->ready_count > 0) == (row->head.lsn != 0) &&
-           !(row->owner != 0 && row->epoch == 0) && !(row->owner != 0 && row->orphaned != 0);
+           !(row->owner != 0 && row->epoch == 0) &&
+           (row->unowned_reason != 0) == (row->owner == 0 && row->epoch != 0) &&
+           !(row->quiet_unix_ms != 0 && items_count > 0) && ref_is_sound(&row->opening);
 }
 
 /* Copies and decodes the row of an instance, and proves it; likewise the one below of a session. */

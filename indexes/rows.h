@@ -47,6 +47,7 @@ struct hf_row_item {
     uint64_t tag;         /* 0: none; that of its session, if it has one */
     uint64_t incarnation; /* of its session; 0: ordinary */
     uint64_t attempts;    /* deliveries that count, with the present one */
+    uint64_t deaths;      /* of those: how often its process died in it */
     uint64_t state;       /* enum hf_item_state */
     uint64_t registration, delivery_lsn,
         delivery_number; /* of the latest delivery while running, else 0 */
@@ -57,14 +58,22 @@ struct hf_row_session {
     struct hf_session_id id; /* the key */
     hf_slice name;           /* the session's id as the orchestration knows it */
     uint64_t tag;
-    uint64_t owner;    /* registration; 0: unclaimed */
-    uint64_t epoch;    /* LSN of the latest claim; 0: never claimed */
-    uint64_t orphaned; /* 1: unclaimed because its owner died or shut down */
+    uint64_t owner;          /* registration; 0: unclaimed */
+    uint64_t epoch;          /* LSN of the latest claim; 0: never claimed */
+    uint64_t unowned_reason; /* enum hf_reason: how it lost its latest owner; 0: it has one, or
+                                never had */
     uint64_t ready_count, running_count, delayed_count; /* its items by state */
     struct hf_arrival head;                             /* of its oldest ready item; 0: none */
-    uint64_t delivered_in_claim; /* items delivered since the latest claim; 0: the next is the first
-                                    in its claim */
+    uint64_t opened_unix_ms;
+    uint64_t quiet_unix_ms; /* of the record since which it has no item; 0: it has some */
+    struct hf_ref opening;  /* the event that opened it; lsn 0: the turn named none */
 };
+
+/* Whether an unclaimed session comes before others: its owner died or shut down. */
+static inline bool hf_session_is_orphaned(const struct hf_row_session *row)
+{
+    return row->unowned_reason == HF_REASON_DEAD || row->unowned_reason == HF_REASON_SHUTDOWN;
+}
 
 struct hf_row_registration {
     uint64_t lsn; /* the key */
@@ -72,6 +81,7 @@ struct hf_row_registration {
     uint64_t pid;
     uint64_t ended_reason;   /* enum hf_reason; 0: it lives */
     uint64_t sessions_count; /* that it owns; of its items see hf_items_running_next */
+    uint64_t reclaim_ms;     /* so long its sessions wait for its worker after its death */
 };
 
 /* A durable timer: what stands behind its due time. */

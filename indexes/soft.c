@@ -11,7 +11,7 @@
 #include "indexes/rows_internal.h"
 #include "indexes/soft_internal.h"
 
-enum { LEASE_SIZE_MIN = 16, LOCK_SIZE = 32 };
+enum { LEASE_ITEM_OFFSET = 16, LEASE_SIZE_MIN = 32, LOCK_SIZE = 32 };
 
 /* ---- leases --------------------------------------------------------------------------------- */
 
@@ -22,11 +22,19 @@ hf_status hf_lease_get(struct hf_tables *tables, uint64_t registration, struct h
     struct hf_key key = hf_key_number(registration);
     hf_status status = hf_table_get(tables, HF_TABLE_LEASES, hf_key_slice(&key), &value, error);
     if (status != HF_OK) return status;
-    if (value.size < LEASE_SIZE_MIN) return hf__row_damaged(HF_TABLE_LEASES, error);
+    struct hf_lease lease;
+    if (value.size < LEASE_SIZE_MIN ||
+        !hf_key_read_item(
+            hf_bytes(value.data + LEASE_ITEM_OFFSET, LEASE_SIZE_MIN - LEASE_ITEM_OFFSET),
+            &lease.makes_way_for)) {
+        return hf__row_damaged(HF_TABLE_LEASES, error);
+    }
+    lease.items_deadline_boot_ms = hf_get_le64(value.data);
+    lease.sessions_deadline_boot_ms = hf_get_le64(value.data + 8);
     hf_slice boot_id = { value.data + LEASE_SIZE_MIN, value.size - LEASE_SIZE_MIN };
-    boot_id = hf_arena_copy(tables->arena, boot_id);
-    if (!boot_id.data) return hf_error_set(error, HF_NO_MEMORY, "no memory to read a lease");
-    *out_lease = (struct hf_lease){ hf_get_le64(value.data), hf_get_le64(value.data + 8), boot_id };
+    lease.boot_id = hf_arena_copy(tables->arena, boot_id);
+    if (!lease.boot_id.data) return hf_error_set(error, HF_NO_MEMORY, "no memory to read a lease");
+    *out_lease = lease;
     return HF_OK;
 }
 
@@ -39,6 +47,9 @@ hf_status hf_lease_put(struct hf_tables *tables, uint64_t registration,
     hf_assert(lease->boot_id.size <= HF_ID_SIZE_MAX);
     hf_put_le64(bytes, lease->items_deadline_boot_ms);
     hf_put_le64(bytes + 8, lease->sessions_deadline_boot_ms);
+    struct hf_key item = hf_key_item(&lease->makes_way_for);
+    hf_assert(item.size == LEASE_SIZE_MIN - LEASE_ITEM_OFFSET);
+    memcpy(bytes + LEASE_ITEM_OFFSET, item.bytes, item.size);
     if (lease->boot_id.size > 0) {
         memcpy(bytes + LEASE_SIZE_MIN, lease->boot_id.data, lease->boot_id.size);
     }

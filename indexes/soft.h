@@ -2,7 +2,7 @@
  * the fold reads only whether an instance is locked. All times here are boot-time milliseconds,
  * named _boot_ms; nobody here reads a clock.
  *
- *   leases            registration -> items deadline 8, sessions deadline 8, boot id
+ *   leases            registration -> items deadline 8, sessions deadline 8, item key 16, boot id
  *   turn_locks        instance -> registration 8, nonce 8, head 8, not before 8
  *   turn_locks_owned  (registration, instance) -> empty; only when registration is not 0
  *   turns_held        (not before, instance) -> empty; only when registration is 0
@@ -20,6 +20,7 @@
 
 struct hf_lease {
     uint64_t items_deadline_boot_ms, sessions_deadline_boot_ms;
+    struct hf_item_id makes_way_for; /* the suspect for which it takes no other work; 0: none */
     hf_slice boot_id;
 };
 

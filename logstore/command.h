@@ -71,6 +71,14 @@ HF_MUST_CHECK hf_status hf__command_release_sessions(struct hf__step *step,
 HF_MUST_CHECK hf_status hf__command_fire_timers(struct hf__step *step,
                                                 struct hf_store_fire_timers *fire);
 
+/* ---- questions that several kinds share -------------------------------------------------------
+ */
+
+/* The first place where rows wait to be cleared up, and how many may move now, of those that need
+ * not wait for a reclaim window. Errors: HF_NOT_FOUND: there is none; those of the tables. */
+HF_MUST_CHECK hf_status hf__reclaim_find(struct hf__step *step, struct hf_reclaim_place *out_place,
+                                         uint64_t *out_rows);
+
 /* ---- checks that several kinds share --------------------------------------------------------- */
 
 /* Proves that text is 1 to 255 bytes of UTF-8 without NUL, as names and ids are. `what` names it in

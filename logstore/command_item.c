@@ -15,25 +15,43 @@
 
 /* ---- fetch ----------------------------------------------------------------------------------- */
 
-/* The body of an item. One that is damaged is handed out without its bytes, said and counted as an
- * attempt: whoever gets it fails it, and it holds nobody else up. */
-static hf_status body_read(struct hf__step *step, const struct hf_row_item *item,
-                           struct hf_arena *out, hf_slice *out_body)
+/* The body of the item, or of its session's opening. One that is damaged is handed out without its
+ * bytes, said and counted as an attempt: whoever gets it fails it, and it holds nobody else up. */
+static hf_status body_read(struct hf__step *step, const struct hf__pick *pick,
+                           const struct hf_ref *ref, struct hf_arena *out, hf_slice *out_body)
 {
     hf_error error = { 0 };
-    hf_status status = hf_log_read_ref(step->tables, &item->body, out, out_body, &error);
+    const struct hf_item_id *id = &pick->item.id;
+    hf_status status = hf_log_read_ref(step->tables, ref, out, out_body, &error);
     if (status == HF_CORRUPT) {
         char message[HF_ERROR_MESSAGE_SIZE + 80];
         (void)snprintf(message, sizeof message,
-                       "item %" PRIu64 "/%" PRIu64 "/%" PRIu64
-                       " is handed out without its body: %s",
-                       item->id.instance, item->id.execution, item->id.event_id, error.message);
+                       "item %" PRIu64 "/%" PRIu64 "/%" PRIu64 " is handed out without %s: %s",
+                       id->instance, id->execution, id->event_id,
+                       ref == &pick->item.body ? "its body" : "the opening of its session",
+                       error.message);
         hf__store_log(step->store, HF_LOG_ERROR, "item.damaged", message);
         *out_body = (hf_slice)HF_EMPTY;
         return HF_OK;
     }
     if (status != HF_OK) *step->error = error;
     return status;
+}
+
+/* What the first item of a claim tells of it. */
+static hf_status grant_tell_claim(struct hf__step *step, const struct hf__pick *pick,
+                                  struct hf_arena *out, struct hf_item_grant *grant)
+{
+    const struct hf_claimed_session *claim = pick->first_in;
+    grant->first_in_claim = true;
+    grant->was_owned = pick->session.epoch != 0;
+    grant->from = claim->from;
+    grant->claim_reason = claim->reason;
+    hf_status status = hf__worker_of(step, claim->from, &grant->from_worker);
+    if (status != HF_OK) return status;
+    grant->from_worker = hf_arena_copy(out, grant->from_worker);
+    if (pick->session.opening.lsn == 0) return HF_OK;
+    return body_read(step, pick, &pick->session.opening, out, &grant->session_body);
 }
 
 /* All of a grant but what the record's LSN decides. */
@@ -43,15 +61,25 @@ static hf_status grant_prepare(struct hf__step *step, const struct hf__pick *pic
     *out_grant = (struct hf_item_grant){
         .token = { .item = pick->item.id },
         .attempt = pick->item.attempts + 1,
+        .deaths = pick->deaths,
         .instance_id = hf_arena_copy(out, pick->instance_id),
         .incarnation = pick->item.incarnation,
-        .first_in_claim = pick->first_in_claim,
     };
+    hf_status status = hf_tag_name(step->tables, pick->item.tag, &out_grant->tag, step->error);
+    if (status == HF_NOT_FOUND) {
+        return hf_error_corrupt(step->error, 0, "the tag of an item has no name: rebuild");
+    }
+    if (status != HF_OK) return status;
+    out_grant->tag = hf_arena_copy(out, out_grant->tag);
     if (pick->item.incarnation != 0) {
         out_grant->session_id = hf_arena_copy(out, pick->session.name);
         out_grant->epoch = pick->session.epoch;
+        out_grant->is_older_than_claim = pick->is_claimed ||
+                                         pick->item.arrival.lsn < pick->session.epoch;
     }
-    return body_read(step, &pick->item, out, &out_grant->body);
+    if (pick->first_in) status = grant_tell_claim(step, pick, out, out_grant);
+    return status == HF_OK ? body_read(step, pick, &pick->item.body, out, &out_grant->body)
+                           : status;
 }
 
 static hf_status deliver(struct hf__step *step, const struct hf__picks *picks,
@@ -77,6 +105,14 @@ static hf_status deliver(struct hf__step *step, const struct hf__picks *picks,
     return HF_OK;
 }
 
+/* Notes a suspect for which this registration makes way. */
+static hf_status make_way(struct hf__step *step, uint64_t registration,
+                          const struct hf__picks *picks)
+{
+    if (!picks->must_tell) return HF_OK;
+    return hf__lease_make_way(step, registration, &picks->makes_way_for);
+}
+
 hf_status hf__command_fetch_items(struct hf__step *step, struct hf_store_fetch_items *fetch,
                                   struct hf_arena *out)
 {
@@ -89,7 +125,7 @@ hf_status hf__command_fetch_items(struct hf__step *step, struct hf_store_fetch_i
     hf_assert(picks.claims_count <= picks.items_count); /* each claim was made for an item */
     fetch->out_items = NULL;
     fetch->out_items_count = 0;
-    if (picks.items_count == 0) return HF_OK;
+    if (picks.items_count == 0) return make_way(step, fetch->registration, &picks);
     struct hf_item_grant *grants = hf_arena_array(out, picks.items_count, sizeof *grants);
     for (size_t i = 0; grants && i < picks.items_count && status == HF_OK; i++) {
         status = grant_prepare(step, &picks.items[i], out, &grants[i]);
@@ -99,7 +135,8 @@ hf_status hf__command_fetch_items(struct hf__step *step, struct hf_store_fetch_i
         return hf_error_set(step->error, HF_NO_MEMORY, "no memory to hand out %zu items",
                             picks.items_count);
     }
-    return deliver(step, &picks, fetch, grants);
+    status = deliver(step, &picks, fetch, grants);
+    return status == HF_OK ? make_way(step, fetch->registration, &picks) : status;
 }
 
 /* ---- complete and abandon -------------------------------------------------------------------- */

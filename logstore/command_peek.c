@@ -36,8 +36,9 @@ static hf_status peek_items(struct hf__step *step, struct hf_peek *peek,
                                           .tags_count = peek->tags_count };
     struct hf__picks picks = { 0 };
     hf_status status = hf__fetch_items_pick(step, &asked, self, &picks);
-    if (status == HF_OK) peek->out_items_ready = picks.items_count > 0;
-    return status;
+    if (status != HF_OK) return status;
+    peek->out_items_ready = picks.items_count > 0 || picks.must_tell;
+    return HF_OK;
 }
 
 /* What concerns no registration: timers, and rows to reclaim. */
@@ -45,14 +46,15 @@ static hf_status peek_common(struct hf__step *step, struct hf_peek *peek)
 {
     struct hf_timer_place timer = { 0 };
     struct hf_row_timer row;
-    struct hf_reclaim_place reclaim = { 0 };
+    struct hf_reclaim_place reclaim;
+    uint64_t rows;
     hf_status status = hf_timers_next(step->tables, &timer, &row, step->error);
     if (status != HF_OK && status != HF_NOT_FOUND) return status;
     /* 0 says that there is none, so a timer that is due since 0 is told as due since 1. */
     if (status == HF_OK) {
         peek->out_next_timer_unix_ms = timer.due_unix_ms ? timer.due_unix_ms : 1;
     }
-    status = hf_reclaim_next(step->tables, &reclaim, step->error);
+    status = hf__reclaim_find(step, &reclaim, &rows);
     peek->out_reclaim = status == HF_OK;
     return status == HF_NOT_FOUND ? HF_OK : status;
 }

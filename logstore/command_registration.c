@@ -77,7 +77,9 @@ static hf_status ending_write(struct hf__step *step, const struct ending *self)
         status = hf__step_append(step, HF_RECORD_TURN_LOST, &self->lost[i], NULL);
     }
     if (status != HF_OK) return status;
-    return hf__step_append(step, HF_RECORD_REGISTRATION_ENDED, &self->record, NULL);
+    status = hf__step_append(step, HF_RECORD_REGISTRATION_ENDED, &self->record, NULL);
+    if (status != HF_OK || self->record.reason != HF_REASON_DEAD) return status;
+    return hf__lease_open_window(step, self->record.registration);
 }
 
 /* Proves that the process behind a registration is dead. Errors: HF_WORKER_ALIVE. */
@@ -153,7 +155,8 @@ hf_status hf__command_register(struct hf__step *step, struct hf_store_register *
     struct hf_registered record = { .worker_id = command->worker_id,
                                     .life = command->life,
                                     .boot_id = command->boot_id,
-                                    .pid = command->pid };
+                                    .pid = command->pid,
+                                    .reclaim_ms = command->reclaim_ms };
     uint64_t registration;
     status = hf__step_append(step, HF_RECORD_REGISTERED, &record, &registration);
     if (status != HF_OK) return status;
@@ -224,14 +227,49 @@ hf_status hf__command_renew(struct hf__step *step, struct hf_store_renew *renew,
 
 /* ---- reclaim --------------------------------------------------------------------------------- */
 
-hf_status hf__command_reclaim(struct hf__step *step, struct hf_store_reclaim *reclaim)
+/* How many rows of an ended registration may move now. While its reclaim window is open that are
+ * those of items alone, which the fold moves first; then its sessions must stay. */
+static hf_status reclaim_bound(struct hf__step *step, uint64_t registration, uint64_t *out_rows)
+{
+    struct hf__holder holder;
+    struct hf_running_place place = { .registration = registration };
+    struct hf_item_id item;
+    uint64_t running = 0;
+    hf_status status = hf__holder_get(step, registration, &holder);
+    *out_rows = HF_PURGE_MAX;
+    if (status != HF_OK || holder.sessions_passed) return status;
+    while (status == HF_OK && running < HF_PURGE_MAX) {
+        status = hf_items_running_any_next(step->tables, &place, &item, step->error);
+        if (status == HF_OK) running++;
+    }
+    *out_rows = running;
+    return status == HF_NOT_FOUND ? HF_OK : status;
+}
+
+hf_status hf__reclaim_find(struct hf__step *step, struct hf_reclaim_place *out_place,
+                           uint64_t *out_rows)
 {
     struct hf_reclaim_place place = { 0 };
+    hf_status status;
+    while ((status = hf_reclaim_next(step->tables, &place, step->error)) == HF_OK) {
+        *out_place = place;
+        *out_rows = HF_PURGE_MAX;
+        if (place.kind == HF_RECLAIM_REGISTRATION) {
+            status = reclaim_bound(step, place.number, out_rows);
+        }
+        if (status != HF_OK || *out_rows > 0) return status;
+    }
+    return status;
+}
+
+hf_status hf__command_reclaim(struct hf__step *step, struct hf_store_reclaim *reclaim)
+{
+    struct hf_reclaim_place place;
+    struct hf_reclaimed record = { .rows_max = 0 };
     reclaim->out_more = false;
-    hf_status status = hf_reclaim_next(step->tables, &place, step->error);
+    hf_status status = hf__reclaim_find(step, &place, &record.rows_max);
     if (status == HF_NOT_FOUND) return HF_OK;
     if (status != HF_OK) return status;
-    struct hf_reclaimed record = { .rows_max = HF_PURGE_MAX };
     if (place.kind == HF_RECLAIM_REGISTRATION) {
         record.registration = place.number;
     } else {
@@ -240,8 +278,7 @@ hf_status hf__command_reclaim(struct hf__step *step, struct hf_store_reclaim *re
     }
     status = hf__step_append(step, HF_RECORD_RECLAIMED, &record, NULL);
     if (status != HF_OK) return status;
-    place = (struct hf_reclaim_place){ 0 };
-    status = hf_reclaim_next(step->tables, &place, step->error);
+    status = hf__reclaim_find(step, &place, &record.rows_max);
     reclaim->out_more = status == HF_OK;
     return status == HF_NOT_FOUND ? HF_OK : status;
 }

@@ -32,11 +32,12 @@ static bool release_has(const struct release *self, const struct hf_session_clai
     return false;
 }
 
-/* Whether a session that is held has work that keeps it with its owner. */
-static bool has_work(const struct release *self, const struct hf_row_session *session)
+/* Which work keeps a session that is held with its owner; NULL: none. */
+static const char *work_code(const struct release *self, const struct hf_row_session *session)
 {
-    if (session->running_count > 0) return true;
-    return session->ready_count > 0 && self->asked->reason != HF_REASON_SHUTDOWN;
+    if (session->running_count > 0) return HF__VOID_RUNNING;
+    if (self->asked->reason == HF_REASON_SHUTDOWN) return NULL;
+    return session->ready_count + session->delayed_count > 0 ? HF__VOID_QUEUED : NULL;
 }
 
 static hf_status release_judge(struct hf__step *step, struct release *self, size_t index)
@@ -46,7 +47,7 @@ static hf_status release_judge(struct hf__step *step, struct release *self, size
     hf_status status = hf__claim_check(step, claim, self->asked->registration, &verdict);
     if (status != HF_OK) return status;
     const char *code = verdict.code;
-    if (!code && has_work(self, &verdict.session)) code = HF__VOID_RUNNING;
+    if (!code) code = work_code(self, &verdict.session);
     if (!code && release_has(self, claim)) code = HF__VOID_EPOCH;
     if (code) {
         self->voids[self->voids_count++] = (struct hf_void){ .is_session = true,
@@ -68,6 +69,12 @@ hf_status hf__command_release_sessions(struct hf__step *step,
     size_t count = release->sessions_count;
     hf_status status = hf__registration_check(step, release->registration, NULL);
     if (status != HF_OK) return status;
+    if (release->reason != HF_REASON_RELEASED && release->reason != HF_REASON_SHUTDOWN) {
+        return hf_error_set(step->error, HF_INVALID,
+                            "sessions cannot be released with reason %llu: they are released, or "
+                            "their worker shuts down",
+                            (unsigned long long)release->reason);
+    }
     struct release self = { .asked = release };
     self.freed = hf_arena_array(step->arena, count, sizeof *self.freed);
     self.voids = hf_arena_array(out, count, sizeof *self.voids);

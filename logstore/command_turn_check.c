@@ -172,6 +172,9 @@ static hf_status check_sessions(struct check *self)
         status = hf__check_name(self->step, "session id", opened[i].id);
         if (status == HF_OK) status = check_session(self, &opened[i], i);
         if (status == HF_OK) status = check_not_open(self, opened[i].incarnation);
+        if (status == HF_OK && opened[i].event_id && !is_own_event(self, opened[i].event_id)) {
+            return refuse_form(self, "a session is opened by no event of the turn", i);
+        }
     }
     for (size_t i = 0; i < self->turn->closed.count && status == HF_OK; i++) {
         status = check_session(self, &closed[i], i);

@@ -2,9 +2,9 @@
  * Reads only, but for the freeing of turns.
  *
  * A fetch looks at the heads of a few ordered indexes. How many rows it looks at depends on how
- * many items it may take, on the tags that it serves, on the engine versions in its range and on
- * how many registrations there are, and on nothing else: not on what others own, on foreign tags
- * and versions, nor on delayed or locked work. */
+ * many items it may take, on the tags that it serves, on the engine versions in its range, on how
+ * many registrations there are and how many suspects wait at the heads, and on nothing else: not on
+ * what others own, on foreign tags and versions, nor on delayed or locked work. */
 #ifndef HF_FETCH_H
 #define HF_FETCH_H
 
@@ -18,10 +18,11 @@ enum { HF__FETCH_MAX = 1000 };
 struct hf__pick {
     struct hf_row_item item;
     hf_slice instance_id;
-    struct hf_row_session session;      /* of session work; else zeroed */
-    struct hf_delivered_item delivered; /* how it goes into the record */
-    bool is_claimed;                    /* this very fetch claims its session */
-    bool first_in_claim;                /* the first delivery since its session was claimed */
+    struct hf_row_session session;             /* of session work; else zeroed */
+    struct hf_delivered_item delivered;        /* how it goes into the record */
+    uint64_t deaths;                           /* as they are once it is delivered */
+    bool is_claimed;                           /* this very fetch claims its session */
+    const struct hf_claimed_session *first_in; /* of this claim it is the first item; else NULL */
 };
 
 /* The items and claims of one delivery, each in its order. All in the step's arena. */
@@ -30,6 +31,8 @@ struct hf__picks {
     size_t items_count;
     struct hf_claimed_session *claims;
     size_t claims_count;
+    struct hf_item_id makes_way_for; /* the suspect for which the rest waits; 0: none */
+    bool must_tell;                  /* that is to be noted in the lease */
 };
 
 /* Chooses what to deliver to asked->registration, whose row is `self`. Errors: HF_NO_MEMORY and

@@ -11,13 +11,21 @@
  *  1. The oldest head is taken next, then its source moves on. A session's head stands for its
  *     oldest item; taking it opens the session's own sources.
  *  2. A session that is not ours is claimed when its first item is taken, if there is room for one
- *     more. Of the claimable ones those of dead or stopped owners come first; only the first class
- *     that has any competes with the rest.
+ *     more. Of the claimable ones those that wait for our worker id since its death come first,
+ * then those of dead or stopped owners; only the first class that has any competes with the rest.
  *  3. An item of a session goes to the session's owner or its new claimant alone: when only the
  *     deadline for items has passed, the owner is given it again and nobody else is.
  *  4. A claim puts what ran in the session back into its queue (the fold does so), so all of it,
  * the running items too, can be delivered in the same record.
- *  5. Nothing is written here. */
+ *  5. Nothing is written here.
+ *  6. A suspect goes to a registration that runs nothing, alone, and nothing else while it runs. So
+ *     that busy workers do not starve it, one of them makes way: it takes what is older, and then
+ *     nothing until it runs nothing any more. The suspect of a session is its owner's, so that
+ * owner makes way. For any other suspect one at a time does, whoever meets it first, and says so in
+ *     its lease; the others pass it by, with the whole session if it is at the head of a claimable
+ *     one. That note is soft and may be out of date: it counts only while its writer has its lease
+ *     and its suspect waits. One that runs nothing never asks, so an idle worker makes the wait
+ *     short. */
 #include "engine/base/assert.h"
 #include "engine/base/status.h"
 #include "indexes/queries.h"
@@ -28,7 +36,7 @@
 enum source_kind { SOURCE_ORDINARY = 1, SOURCE_SESSIONS, SOURCE_SESSION, SOURCE_RUNNING };
 
 /* Which claimable sessions come first. */
-enum claim_rank { CLAIM_RANK_ORPHANED = 0, CLAIM_RANK_OTHER = 1, CLAIM_RANKS_COUNT };
+enum claim_rank { CLAIM_RANK_RETURNED = 1, CLAIM_RANK_ORPHANED, CLAIM_RANK_OTHER, CLAIM_RANK_NONE };
 
 /* What stands at the head of a source. */
 struct head {
@@ -51,18 +59,30 @@ struct source {
     struct head head;
 };
 
+/* A registration, as this fetch sees it. */
+struct peer {
+    struct hf__holder holder;
+    bool is_former_self; /* an ended one of our own worker id */
+};
+
+/* What is to be done with the oldest item. */
+enum verdict { VERDICT_TAKE = 1, VERDICT_STOP, VERDICT_PASS_BY };
+
 /* A fetch under way. */
 struct fetch {
     struct hf__step *step;
     const struct hf_store_fetch_items *asked;
-    struct hf__holder *holders; /* all registrations, ours too */
-    size_t holders_count;
+    hf_slice worker_id;
+    struct peer *peers; /* all registrations, ours too */
+    size_t peers_count;
     uint64_t *tags; /* numbers, each once; the first is 0: no tag */
     size_t tags_count;
     struct source *sources;
     size_t sources_count, sources_capacity;
     size_t items_max;
     uint64_t owned_count; /* sessions, with those claimed here */
+    bool is_busy;         /* it runs something, or something is picked already */
+    bool is_over;         /* nothing more may be picked */
     struct hf__picks picks;
 };
 
@@ -75,33 +95,49 @@ static hf_status no_memory(struct fetch *self)
 /* ---- who is there
  * ------------------------------------------------------------------------------------- */
 
-static hf_status holders_load(struct fetch *self)
+/* What a registration that died left behind is its worker's at once, also in the reclaim window. */
+static hf_status peer_load(struct fetch *self, const struct hf_row_registration *row,
+                           struct peer *out_peer)
+{
+    hf_status status = hf__holder_get(self->step, row->lsn, &out_peer->holder);
+    if (status != HF_OK || out_peer->holder.ended_reason == 0) return status;
+    out_peer->is_former_self = hf_slice_equal(row->worker_id, self->worker_id);
+    if (out_peer->is_former_self) out_peer->holder.sessions_passed = true;
+    return HF_OK;
+}
+
+static hf_status peers_load(struct fetch *self)
 {
     struct hf__step *step = self->step;
     uint64_t capacity;
     hf_status status = hf_table_count(step->tables, HF_TABLE_REGISTRATIONS, &capacity, step->error);
     if (status != HF_OK) return status;
-    self->holders = hf_arena_array(step->arena, (size_t)capacity, sizeof *self->holders);
-    if (!self->holders) return no_memory(self);
+    self->peers = hf_arena_array(step->arena, (size_t)capacity, sizeof *self->peers);
+    if (!self->peers) return no_memory(self);
     struct hf_row_registration row = { .lsn = 0 };
     while ((status = hf_registration_next(step->tables, row.lsn, &row, step->error)) == HF_OK) {
-        hf_assert(self->holders_count < capacity);
-        status = hf__holder_get(step, row.lsn, &self->holders[self->holders_count++]);
+        hf_assert(self->peers_count < capacity);
+        status = peer_load(self, &row, &self->peers[self->peers_count++]);
         if (status != HF_OK) return status;
     }
     return status == HF_NOT_FOUND ? HF_OK : status;
 }
 
 /* The registration of that number; one without a row has ended and has nothing left. */
+static struct peer peer_of(const struct fetch *self, uint64_t registration)
+{
+    for (size_t i = 0; i < self->peers_count; i++) {
+        if (self->peers[i].holder.registration == registration) return self->peers[i];
+    }
+    return (struct peer){ .holder = { .registration = registration,
+                                      .ended_reason = HF_REASON_DEAD,
+                                      .items_passed = true,
+                                      .sessions_passed = true } };
+}
+
 static struct hf__holder holder_of(const struct fetch *self, uint64_t registration)
 {
-    for (size_t i = 0; i < self->holders_count; i++) {
-        if (self->holders[i].registration == registration) return self->holders[i];
-    }
-    return (struct hf__holder){ .registration = registration,
-                                .ended_reason = HF_REASON_DEAD,
-                                .items_passed = true,
-                                .sessions_passed = true };
+    return peer_of(self, registration).holder;
 }
 
 static uint64_t holder_reason(const struct fetch *self, const struct hf__holder *holder)
@@ -159,9 +195,12 @@ static bool session_is_open_to_us(const struct fetch *self, const struct hf_row_
 
 static enum claim_rank session_rank(const struct fetch *self, const struct hf_row_session *session)
 {
-    bool is_orphaned = session->owner == 0 ? session->orphaned != 0
-                                           : holder_of(self, session->owner).ended_reason != 0;
-    return is_orphaned ? CLAIM_RANK_ORPHANED : CLAIM_RANK_OTHER;
+    if (session->owner == 0) {
+        return hf_session_is_orphaned(session) ? CLAIM_RANK_ORPHANED : CLAIM_RANK_OTHER;
+    }
+    struct peer owner = peer_of(self, session->owner);
+    if (owner.is_former_self) return CLAIM_RANK_RETURNED;
+    return owner.holder.ended_reason != 0 ? CLAIM_RANK_ORPHANED : CLAIM_RANK_OTHER;
 }
 
 /* Reads what a head needs of its instance and session. *out_usable false: it is dead, or nothing
@@ -293,8 +332,8 @@ static hf_status tag_open(struct fetch *self, uint64_t tag)
 {
     struct source ordinary = { .kind = SOURCE_ORDINARY, .place = { .ready = { tag, { 0 } } } };
     hf_status status = source_open(self, &ordinary);
-    for (size_t i = 0; i < self->holders_count && status == HF_OK; i++) {
-        status = holder_open(self, &self->holders[i], tag);
+    for (size_t i = 0; i < self->peers_count && status == HF_OK; i++) {
+        status = holder_open(self, &self->peers[i].holder, tag);
     }
     if (status != HF_OK || self->asked->no_sessions) return status;
     struct hf_session_ready_place place = { .owner = self->asked->registration,
@@ -311,30 +350,33 @@ static hf_status tag_open(struct fetch *self, uint64_t tag)
 /* ---- choosing and taking
  * -------------------------------------------------------------------------------- */
 
+/* The class of a head that claims; of any other: none. */
+static enum claim_rank source_rank(const struct fetch *self, const struct source *source)
+{
+    bool claims = source->kind != SOURCE_SESSION && source->head.must_claim;
+    return claims ? session_rank(self, &source->head.session) : CLAIM_RANK_NONE;
+}
+
 /* Law 2: a head that claims competes only when no better class is there. */
 static hf_status best_source(struct fetch *self, struct source **out_best)
 {
     struct source *best = NULL;
-    bool has_orphaned = false;
+    enum claim_rank best_rank = CLAIM_RANK_NONE;
     for (size_t i = 0; i < self->sources_count; i++) {
         struct source *source = &self->sources[i];
         if (source->has_head && head_is_stale(self, source)) {
             hf_status status = source_advance(self, source);
             if (status != HF_OK) return status;
         }
-        if (!source->has_head || source->kind == SOURCE_SESSION || !source->head.must_claim) {
-            continue;
-        }
-        if (session_rank(self, &source->head.session) == CLAIM_RANK_ORPHANED) has_orphaned = true;
+        if (!source->has_head) continue;
+        enum claim_rank rank = source_rank(self, source);
+        if (rank < best_rank) best_rank = rank;
     }
     for (size_t i = 0; i < self->sources_count; i++) {
         struct source *source = &self->sources[i];
         if (!source->has_head) continue;
-        bool claims = source->kind != SOURCE_SESSION && source->head.must_claim;
-        if (claims && has_orphaned &&
-            session_rank(self, &source->head.session) != CLAIM_RANK_ORPHANED) {
-            continue;
-        }
+        enum claim_rank rank = source_rank(self, source);
+        if (rank != CLAIM_RANK_NONE && rank != best_rank) continue;
         if (!best || hf_arrival_compare(&source->head.arrival, &best->head.arrival) < 0) {
             best = source;
         }
@@ -359,8 +401,16 @@ static struct hf_delivered_item delivered_of(const struct fetch *self,
     return delivered;
 }
 
+/* How often its process died in an item, with the death that its delivery now counts. */
+static uint64_t deaths_of(const struct fetch *self, const struct hf_row_item *item)
+{
+    if (item->state != HF_ITEM_RUNNING) return item->deaths;
+    return item->deaths + (holder_of(self, item->registration).has_died ? 1 : 0);
+}
+
 static void pick_add(struct fetch *self, const struct head *head, bool is_claimed)
 {
+    self->is_busy = true;
     hf_assert(self->picks.items_count < self->items_max);
     hf_assert(head->item.state != HF_ITEM_DELAYED);
     self->picks.items[self->picks.items_count++] = (struct hf__pick){
@@ -368,22 +418,9 @@ static void pick_add(struct fetch *self, const struct head *head, bool is_claime
         .instance_id = head->instance_id,
         .session = head->session,
         .delivered = delivered_of(self, &head->item),
+        .deaths = deaths_of(self, &head->item),
         .is_claimed = is_claimed,
     };
-}
-
-/* Why an unclaimed session lost its owner: as long as the registration has a row, that knows. Later
- * the record of its end does, which names it; then nothing is said here. */
-static hf_status orphan_reason(struct fetch *self, uint64_t owner, uint64_t *out_reason)
-{
-    struct hf__step *step = self->step;
-    struct hf_row_registration row;
-    hf_status status = hf_registration_get(step->tables, owner, &row, step->error);
-    *out_reason = HF_REASON_NONE;
-    if (status == HF_NOT_FOUND) return HF_OK;
-    /* One that lives gave the session up because it is stopping. */
-    if (status == HF_OK) *out_reason = row.ended_reason ? row.ended_reason : HF_REASON_SHUTDOWN;
-    return status;
 }
 
 /* Whose a session was, and why it is not any more. */
@@ -403,11 +440,90 @@ static hf_status claim_describe(struct fetch *self, const struct hf_row_session 
         return HF_OK;
     }
     if (session->epoch == 0) return HF_OK;
-    hf_status status = hf__delivered_to(self->step, session->epoch, &out_claim->from);
-    out_claim->reason = HF_REASON_RELEASED;
-    if (status != HF_OK || !session->orphaned) return status;
-    return orphan_reason(self, out_claim->from, &out_claim->reason);
+    out_claim->reason = session->unowned_reason;
+    return hf__delivered_to(self->step, session->epoch, &out_claim->from);
 }
+
+/* ---- law 6 ---------------------------------------------------------------------------------- */
+
+/* Looks at the oldest of what the registration runs: a suspect would be alone. */
+static hf_status busy_look(struct fetch *self)
+{
+    struct hf__step *step = self->step;
+    struct hf_running_place place = { .registration = self->asked->registration };
+    struct hf_item_id id;
+    struct hf_row_item item;
+    hf_status status = hf_items_running_any_next(step->tables, &place, &id, step->error);
+    if (status != HF_OK) return status == HF_NOT_FOUND ? HF_OK : status;
+    self->is_busy = true;
+    status = hf_item_get(step->tables, &id, &item, step->error);
+    if (status == HF_OK) self->is_over = item.deaths >= HF_SUSPECT_DEATHS;
+    return status == HF_NOT_FOUND ? HF_OK : status;
+}
+
+/* Whether a suspect for which somebody once made way still waits for one who runs nothing. */
+static hf_status suspect_waits(struct fetch *self, const struct hf_item_id *id, bool *out_waits)
+{
+    struct hf_row_item item;
+    *out_waits = false;
+    hf_status status = hf_item_get(self->step->tables, id, &item, self->step->error);
+    if (status != HF_OK) return status == HF_NOT_FOUND ? HF_OK : status;
+    bool is_there = item.state == HF_ITEM_READY ||
+                    (item.state == HF_ITEM_RUNNING &&
+                     holder_of(self, item.registration).items_passed);
+    *out_waits = is_there && deaths_of(self, &item) >= HF_SUSPECT_DEATHS;
+    return HF_OK;
+}
+
+static hf_status way_is_made(struct fetch *self, bool *out_is)
+{
+    *out_is = false;
+    for (size_t i = 0; i < self->peers_count && !*out_is; i++) {
+        const struct hf__holder *holder = &self->peers[i].holder;
+        if (holder->registration == self->asked->registration || holder->items_passed) continue;
+        if (holder->makes_way_for.instance == 0) continue;
+        hf_status status = suspect_waits(self, &holder->makes_way_for, out_is);
+        if (status != HF_OK) return status;
+    }
+    return HF_OK;
+}
+
+/* What becomes of the oldest item; is_ours: of a session that only we may serve. */
+static hf_status item_judge(struct fetch *self, const struct hf_row_item *item, bool is_ours,
+                            enum verdict *out_verdict)
+{
+    bool is_made = false;
+    *out_verdict = VERDICT_TAKE;
+    if (deaths_of(self, item) < HF_SUSPECT_DEATHS) return HF_OK;
+    if (self->is_busy && !is_ours) {
+        hf_status status = way_is_made(self, &is_made);
+        if (status != HF_OK) return status;
+    }
+    if (is_made) {
+        *out_verdict = VERDICT_PASS_BY;
+        return HF_OK;
+    }
+    self->is_over = true;
+    if (!self->is_busy) return HF_OK;
+    *out_verdict = VERDICT_STOP;
+    if (!is_ours) self->picks.makes_way_for = item->id;
+    return HF_OK;
+}
+
+/* Whether the lease says otherwise than what this fetch has found. One that picked all it may has
+ * not looked far enough to know that nobody waits. */
+static bool must_tell(const struct fetch *self)
+{
+    struct hf__holder us = holder_of(self, self->asked->registration);
+    const struct hf_item_id *noted = &us.makes_way_for, *found = &self->picks.makes_way_for;
+    if (found->instance == 0 && !self->is_over && self->picks.items_count == self->items_max) {
+        return false;
+    }
+    return noted->instance != found->instance || noted->execution != found->execution ||
+           noted->event_id != found->event_id;
+}
+
+/* ---- taking --------------------------------------------------------------------------------- */
 
 /* Opens what a session has of one state. */
 static hf_status session_open(struct fetch *self, const struct hf_session_id *id,
@@ -418,17 +534,9 @@ static hf_status session_open(struct fetch *self, const struct hf_session_id *id
     return source_open(self, &source);
 }
 
-/* Law 1: takes the oldest item of a session of which nothing was taken so far. Claimed: what runs
- * in it counts too (law 4). */
-static hf_status session_take(struct fetch *self, const struct hf_row_session *session,
-                              bool is_claimed)
+/* The oldest of the session's sources that were just opened, from `first` on. */
+static struct source *session_oldest(struct fetch *self, size_t first)
 {
-    size_t first = self->sources_count;
-    hf_status status = session_open(self, &session->id, HF_ITEM_READY);
-    if (status == HF_OK && is_claimed) {
-        status = session_open(self, &session->id, HF_ITEM_RUNNING);
-    }
-    if (status != HF_OK) return status;
     struct source *oldest = NULL;
     for (size_t i = first; i < self->sources_count; i++) {
         struct source *source = &self->sources[i];
@@ -437,6 +545,30 @@ static hf_status session_take(struct fetch *self, const struct hf_row_session *s
             oldest = source;
         }
     }
+    return oldest;
+}
+
+static hf_status session_claim(struct fetch *self, const struct hf_row_session *session,
+                               struct hf__pick *pick)
+{
+    struct hf_claimed_session *claim = &self->picks.claims[self->picks.claims_count++];
+    hf_assert(has_room(self) && self->picks.claims_count <= self->items_max);
+    self->owned_count++;
+    pick->first_in = claim;
+    return claim_describe(self, session, claim);
+}
+
+/* Law 1: takes the oldest item of a session of which nothing was taken so far, and claims the
+ * session if it is not ours. What runs in one that is claimed counts too (law 4). */
+static hf_status session_take(struct fetch *self, const struct hf_row_session *session,
+                              bool must_claim)
+{
+    enum verdict verdict;
+    size_t first = self->sources_count;
+    hf_status status = session_open(self, &session->id, HF_ITEM_READY);
+    if (status == HF_OK && must_claim) status = session_open(self, &session->id, HF_ITEM_RUNNING);
+    if (status != HF_OK) return status;
+    struct source *oldest = session_oldest(self, first);
     if (!oldest) {
         return hf_error_corrupt(self->step->error, 0,
                                 "session %llu/%llu is listed with work and has none: verify the "
@@ -444,33 +576,37 @@ static hf_status session_take(struct fetch *self, const struct hf_row_session *s
                                 (unsigned long long)session->id.instance,
                                 (unsigned long long)session->id.incarnation);
     }
-    pick_add(self, &oldest->head, is_claimed);
-    struct hf__pick *pick = &self->picks.items[self->picks.items_count - 1];
-    pick->first_in_claim = is_claimed || session->delivered_in_claim == 0;
-    return source_advance(self, oldest);
+    status = item_judge(self, &oldest->head.item, !must_claim, &verdict);
+    if (status != HF_OK) return status;
+    if (verdict != VERDICT_TAKE) {
+        self->sources_count = first;
+        return HF_OK;
+    }
+    pick_add(self, &oldest->head, must_claim);
+    if (must_claim) {
+        status = session_claim(self, session, &self->picks.items[self->picks.items_count - 1]);
+    }
+    return status == HF_OK ? source_advance(self, oldest) : status;
 }
 
+static hf_status item_take(struct fetch *self, const struct head *head)
+{
+    enum verdict verdict;
+    hf_status status = item_judge(self, &head->item, head->item.incarnation != 0, &verdict);
+    if (status != HF_OK || verdict != VERDICT_TAKE) return status;
+    pick_add(self, head, head->item.incarnation != 0 && has_claimed(self, &head->session.id));
+    return HF_OK;
+}
+
+/* Takes what stands at the head of a source, or leaves it, and moves the source on. */
 static hf_status source_take(struct fetch *self, struct source *source)
 {
     struct head head = source->head;
-    if (source->kind == SOURCE_SESSION) {
-        pick_add(self, &head, has_claimed(self, &head.session.id));
-    } else if (head.must_claim) {
-        hf_assert(has_room(self) && self->picks.claims_count < self->items_max);
-        hf_status status = claim_describe(self, &head.session,
-                                          &self->picks.claims[self->picks.claims_count]);
-        if (status != HF_OK) return status;
-        self->picks.claims_count++;
-        self->owned_count++;
-        status = session_take(self, &head.session, true);
-        if (status != HF_OK) return status;
-    } else if (source->kind == SOURCE_SESSIONS) {
-        hf_status status = session_take(self, &head.session, false);
-        if (status != HF_OK) return status;
-    } else {
-        pick_add(self, &head, false);
-    }
-    return source_advance(self, source);
+    bool must_claim = source->kind != SOURCE_SESSION && head.must_claim;
+    hf_status status = must_claim || source->kind == SOURCE_SESSIONS
+                           ? session_take(self, &head.session, must_claim)
+                           : item_take(self, &head);
+    return status == HF_OK && !self->is_over ? source_advance(self, source) : status;
 }
 
 /* ---- the fetch
@@ -479,8 +615,10 @@ static hf_status source_take(struct fetch *self, struct source *source)
 static hf_status fetch_reserve(struct fetch *self)
 {
     struct hf_arena *arena = self->step->arena;
-    /* A tag opens four sources and two a holder; an item that is taken opens at most two. */
-    self->sources_capacity = self->tags_count * (4 + 2 * self->holders_count) + 2 * self->items_max;
+    /* A tag opens four sources and two a registration; an item that is taken opens at most two, and
+     * so does one that is looked at and left. */
+    self->sources_capacity = self->tags_count * (4 + 2 * self->peers_count) +
+                             2 * (self->items_max + 1);
     self->sources = hf_arena_array(arena, self->sources_capacity, sizeof *self->sources);
     self->picks.items = hf_arena_array(arena, self->items_max, sizeof *self->picks.items);
     self->picks.claims = hf_arena_array(arena, self->items_max, sizeof *self->picks.claims);
@@ -489,18 +627,21 @@ static hf_status fetch_reserve(struct fetch *self)
 
 static hf_status fetch_run(struct fetch *self)
 {
-    hf_status status = holders_load(self);
+    hf_status status = busy_look(self);
+    if (status != HF_OK || self->is_over) return status;
+    status = peers_load(self);
     if (status == HF_OK) status = tags_load(self);
     if (status == HF_OK) status = fetch_reserve(self);
     for (size_t i = 0; i < self->tags_count && status == HF_OK; i++) {
         status = tag_open(self, self->tags[i]);
     }
-    while (status == HF_OK && self->picks.items_count < self->items_max) {
+    while (status == HF_OK && !self->is_over && self->picks.items_count < self->items_max) {
         struct source *source;
         status = best_source(self, &source);
         if (status != HF_OK || !source) break;
         status = source_take(self, source);
     }
+    if (status == HF_OK) self->picks.must_tell = must_tell(self);
     return status;
 }
 
@@ -510,6 +651,7 @@ hf_status hf__fetch_items_pick(struct hf__step *step, const struct hf_store_fetc
     hf_assert(self->lsn == asked->registration && self->ended_reason == 0);
     struct fetch fetch = { .step = step,
                            .asked = asked,
+                           .worker_id = self->worker_id,
                            .items_max = asked->items_max < HF__FETCH_MAX ? asked->items_max
                                                                          : HF__FETCH_MAX,
                            .owned_count = self->sessions_count };

@@ -10,8 +10,12 @@
 struct hf__holder {
     uint64_t registration;
     uint64_t ended_reason;              /* enum hf_reason; 0: it lives, as far as the store knows */
-    bool items_passed, sessions_passed; /* work of that kind may be stolen; of an ended one: both */
+    bool has_died;                      /* its process did, as a record says */
+    bool items_passed, sessions_passed; /* work of that kind may be stolen; of an ended one: both,
+                                           but for the sessions of a dead one while its reclaim
+                                           window is open */
     uint64_t items_deadline_boot_ms, sessions_deadline_boot_ms; /* 0: there is no lease row */
+    struct hf_item_id makes_way_for;                            /* a suspect; 0: none */
 };
 
 /* Looks up a registration that may be any number. Passed is a deadline that the boot clock has
@@ -25,6 +29,17 @@ HF_MUST_CHECK hf_status hf__holder_get(struct hf__step *step, uint64_t registrat
  * Errors: HF_STALE with code registration_dead or store_generation. */
 HF_MUST_CHECK hf_status hf__registration_check(struct hf__step *step, uint64_t registration,
                                                struct hf_row_registration *out_row);
+
+/* Opens the reclaim window of a registration that has just been declared dead: its lease's deadline
+ * for sessions. Nobody waits for that: whoever fetches or peeks after it finds the sessions, and
+ * every idle worker peeks some times a second. Without a row left of it this has no effect. Errors:
+ * those of hf_lease_put. */
+HF_MUST_CHECK hf_status hf__lease_open_window(struct hf__step *step, uint64_t registration);
+
+/* Notes in the lease of a registration for which suspect it takes no other work; 0: for none.
+ * Without a lease nothing is noted. Errors: those of hf_lease_put. */
+HF_MUST_CHECK hf_status hf__lease_make_way(struct hf__step *step, uint64_t registration,
+                                           const struct hf_item_id *suspect);
 
 /* Writes the lease of a registration. The deadline of sessions becomes at least that of items: else
  * a session could be taken while its items may not. Errors: those of hf_lease_put. */

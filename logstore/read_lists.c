@@ -66,6 +66,8 @@ static hf_status session_fill(struct hf__step *step, const struct hf_row_session
         .epoch = session->epoch,
         .queued_count = session->ready_count + session->delayed_count,
         .running_count = session->running_count,
+        .opened_unix_ms = session->opened_unix_ms,
+        .quiet_unix_ms = session->quiet_unix_ms,
     };
     hf_status status = hf_instance_get(step->tables, row.instance, &instance, step->error);
     if (status == HF_NOT_FOUND) {
@@ -99,6 +101,13 @@ static hf_status session_next(struct hf__step *step, uint64_t owner, struct hf_s
     return hf_error_corrupt(step->error, 0, "a registration owns a session that is not there");
 }
 
+/* Whether a session is quiet for as long as the query wants. */
+static bool is_quiet(const struct hf_sessions_query *query, const struct hf_row_session *session)
+{
+    if (query->quiet_until_unix_ms == 0) return true;
+    return session->quiet_unix_ms != 0 && session->quiet_unix_ms <= query->quiet_until_unix_ms;
+}
+
 hf_status hf__read_sessions(struct hf_backend *backend, struct hf_sessions_query *query,
                             struct hf_arena *arena, struct hf_session_row **out_rows,
                             size_t *out_count, hf_error *error)
@@ -115,7 +124,9 @@ hf_status hf__read_sessions(struct hf_backend *backend, struct hf_sessions_query
     bool is_full = false;
     while (status == HF_OK && !is_full) {
         status = session_next(&step, query->owner, &id, &session);
-        if (status == HF_OK) status = session_fill(&step, &session, &list);
+        if (status == HF_OK && is_quiet(query, &session)) {
+            status = session_fill(&step, &session, &list);
+        }
         is_full = query->looked_max > 0 && ++looked_count == query->looked_max;
     }
     hf__reader_end(&reader);

@@ -106,6 +106,16 @@ hf_status hf__delivered_to(struct hf__step *step, uint64_t lsn, uint64_t *out_re
     return status;
 }
 
+hf_status hf__worker_of(struct hf__step *step, uint64_t registration, hf_slice *out_worker_id)
+{
+    union hf_record_body body;
+    bool is_found;
+    *out_worker_id = (hf_slice)HF_EMPTY;
+    hf_status status = log_decode(step, registration, HF_RECORD_REGISTERED, &body, &is_found);
+    if (status == HF_OK && is_found) *out_worker_id = body.registered.worker_id;
+    return status;
+}
+
 /* ---- what all three have in common
  * ------------------------------------------------------------------ */
 

@@ -25,9 +25,10 @@
 #define HF__VOID_EPOCH "epoch"
 #define HF__VOID_ITEM_FINAL "item_final"
 #define HF__VOID_SUPERSEDED "superseded"
-/* Of a release alone: the session is held and has work that runs, or (unless its worker shuts down)
- * that is queued. */
+/* Of a release alone: the session is held and has work that runs; or (unless its worker shuts down)
+ * that is queued, now or for later. */
 #define HF__VOID_RUNNING "running"
+#define HF__VOID_QUEUED "queued"
 
 /* What became of an item token. */
 struct hf__item_verdict {
@@ -52,6 +53,11 @@ struct hf__claim_verdict {
 HF_MUST_CHECK hf_status hf__claim_check(struct hf__step *step, const struct hf_session_claim *claim,
                                         uint64_t registration,
                                         struct hf__claim_verdict *out_verdict);
+
+/* The worker id of a registration, whatever became of it: its own record says so. Empty: there is
+ * no such record. In the step's arena. Errors: as above. */
+HF_MUST_CHECK hf_status hf__worker_of(struct hf__step *step, uint64_t registration,
+                                      hf_slice *out_worker_id);
 
 /* The registration to which the record at lsn delivered something; 0: there is no such record. */
 HF_MUST_CHECK hf_status hf__delivered_to(struct hf__step *step, uint64_t lsn,

@@ -18,7 +18,7 @@ static size_t registrations_count(struct world *world)
 /* ---- registering ----------------------------------------------------------------------------- */
 
 /* A second live process of the same worker id is refused, and the message names the first. */
-static void case_19_7_second_live_process_is_refused(void **state)
+static void test_second_live_process_is_refused(void **state)
 {
     struct world *world = *state;
     worker_register(world, "a");
@@ -31,7 +31,7 @@ static void case_19_7_second_live_process_is_refused(void **state)
 
 /* After a crash the same id registers at once: the dead registration ends in the same transaction,
  * with the turn that it had in its hands. */
-static void case_19_7_crashed_worker_registers_at_once(void **state)
+static void test_crashed_worker_registers_at_once(void **state)
 {
     struct world *world = *state;
     uint64_t first = worker_register(world, "a");
@@ -105,7 +105,7 @@ static void test_only_the_dead_are_declared_dead(void **state)
 }
 
 /* A death frees items, sessions and turns for others whatever the lease says. */
-static void case_5_1_5_3_and_5_4_death_frees_everything_at_once(void **state)
+static void test_death_frees_everything_at_once(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -173,7 +173,7 @@ static void test_death_blames_only_turns_still_in_its_hands(void **state)
 
 /* However much it held, a death is one transaction of small records, and the rest moves in bounded
  * ones; meanwhile its tokens are void and its work can be had. */
-static void case_beyond_18_death_of_a_large_holder_is_one_small_record(void **state)
+static void test_death_of_a_large_holder_is_one_small_record(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -236,7 +236,7 @@ static void test_reclaim_moves_the_rest_of_a_dead_holder(void **state)
 
 /* A session with very many items is dead with the commit that closes it; the rest of its rows goes
  * in bounded steps, and nothing finds them meanwhile. */
-static void case_19_9_rest_of_a_large_session_is_reclaimed(void **state)
+static void test_rest_of_a_large_session_is_reclaimed(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -259,7 +259,7 @@ static void case_19_9_rest_of_a_large_session_is_reclaimed(void **state)
 }
 
 /* The same of an instance that ends with very much left over, ordinary work and sessions. */
-static void case_19_9_rest_of_a_large_instance_is_reclaimed(void **state)
+static void test_rest_of_a_large_instance_is_reclaimed(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -296,18 +296,18 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(case_19_7_second_live_process_is_refused),
-        CASE(case_19_7_crashed_worker_registers_at_once),
+        CASE(test_second_live_process_is_refused),
+        CASE(test_crashed_worker_registers_at_once),
         CASE(test_registration_of_another_boot_is_dead),
         CASE(test_malformed_registrations_are_refused),
         CASE(test_only_the_dead_are_declared_dead),
-        CASE(case_5_1_5_3_and_5_4_death_frees_everything_at_once),
+        CASE(test_death_frees_everything_at_once),
         CASE(test_shutdown_loses_no_turn),
         CASE(test_death_blames_only_turns_still_in_its_hands),
-        CASE(case_beyond_18_death_of_a_large_holder_is_one_small_record),
+        CASE(test_death_of_a_large_holder_is_one_small_record),
         CASE(test_reclaim_moves_the_rest_of_a_dead_holder),
-        CASE(case_19_9_rest_of_a_large_session_is_reclaimed),
-        CASE(case_19_9_rest_of_a_large_instance_is_reclaimed),
+        CASE(test_rest_of_a_large_session_is_reclaimed),
+        CASE(test_rest_of_a_large_instance_is_reclaimed),
         CASE(test_reclaim_of_nothing_writes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* Sessions: claims, takeovers, releases, closes, and what each does to tokens. Cases 14, 15 and 19
- * of the session contract as far as a store alone shows them. */
+/* Sessions: claims, takeovers, releases, closes, and what each does to tokens. Section 14 of
+ * the session cases; what other sections ask of the store is shown here too, without their ids. */
 #include "tests/unit/commands/world.h"
 
 #include <string.h>
@@ -96,7 +96,7 @@ static void case_14_1_plain_fetch_gives_no_session_items(void **state)
 }
 
 /* The session-aware fetch gives owned, claimable and ordinary work, oldest first. */
-static void case_14_2_and_affinity_6_session_fetch_gives_all_kinds(void **state)
+static void case_14_2_session_fetch_gives_all_kinds(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -249,7 +249,7 @@ static void test_log_says_from_whom_work_was_taken_and_why(void **state)
 }
 
 /* The same with nothing running: queued work of an owner that renews no more is taken over too. */
-static void case_14_5_queued_work_of_a_passed_owner_is_taken_over(void **state)
+static void test_queued_work_of_a_passed_owner_is_taken_over(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -272,7 +272,7 @@ static void case_14_5_queued_work_of_a_passed_owner_is_taken_over(void **state)
 }
 
 /* A fetch that may claim nothing, or has no room, takes no session, and goes on with the rest. */
-static void case_3_3_to_3_5_full_worker_goes_on_with_what_it_owns(void **state)
+static void test_full_worker_goes_on_with_what_it_owns(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -325,7 +325,7 @@ static void test_orphaned_sessions_are_claimed_first(void **state)
 /* ---- 14: renewal ----------------------------------------------------------------------------- */
 
 /* One renewal moves the deadline of everything that the registration holds, by one row. */
-static void case_14_6_and_19_10_renewal_moves_all_deadlines_at_once(void **state)
+static void case_14_6_renewal_moves_the_deadline_of_every_session(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -498,7 +498,7 @@ static void test_release_takes_what_it_can_and_names_the_rest(void **state)
 
 /* Work that is queued, also by a turn of the same group, keeps an idle session with its owner; work
  * that comes after the release is claimed anew; a shutdown hands queued work on. */
-static void case_19_14_and_15_6_release_is_refused_while_work_is_there(void **state)
+static void test_release_is_refused_while_work_is_there(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -514,7 +514,7 @@ static void case_19_14_and_15_6_release_is_refused_while_work_is_there(void **st
     assert_ok(commit.status, &commit.error);
     assert_ok(release.status, &release.error);
     assert_int_equal(release.release_sessions.out_voids_count, 1);
-    assert_string_equal(release.release_sessions.out_voids[0].code, "running");
+    assert_string_equal(release.release_sessions.out_voids[0].code, "queued");
     assert_no_item(world, b);
     struct hf_item_grant grant = item_take(world, a);
     assert_true(grant.epoch == claim.epoch && !grant.first_in_claim);
@@ -527,25 +527,48 @@ static void case_19_14_and_15_6_release_is_refused_while_work_is_there(void **st
     assert_true(grant.epoch > claim.epoch && grant.first_in_claim);
     item_complete(world, a, &grant.token);
     claim = claim_of(&grant);
-    assert_string_equal(release_code(world, a, &claim, HF_REASON_RELEASED), "running");
+    assert_string_equal(release_code(world, a, &claim, HF_REASON_RELEASED), "queued");
     assert_null(release_code(world, a, &claim, HF_REASON_SHUTDOWN));
     assert_true(item_take(world, b).first_in_claim);
 }
 
 /* ---- 14: turns ------------------------------------------------------------------------------- */
 
-/* Opening makes an unclaimed row, closing takes it away, both with the commit itself. */
-static void case_14_11_and_12_rows_come_and_go_with_the_turn(void **state)
+/* A turn that opens a session makes its row, unclaimed, with the commit itself. */
+static void case_14_11_opening_turn_makes_an_unclaimed_row(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
-    uint64_t instance = scene_session(world, registration, "one", 0);
+    uint64_t instance = instance_start(world, "one");
+    struct plan *plan = scene_turn(world, registration);
+    plan_open(plan, 1, "s", "");
+    assert_false(session_find(world, instance, 1, NULL));
+    struct hf_store_counters before = world_counters(world);
+    plan_commit(plan);
+    assert_int_equal(world_counters(world).commits, before.commits + 1);
     struct hf_session_row row = session_row(world, instance, 1);
     assert_int_equal(row.owner | row.epoch | row.queued_count | row.running_count, 0);
+    assert_int_equal(row.lease_left_ms, 0);
     assert_true(hf_slice_equal(row.session_id, hf_text("s")));
     assert_true(hf_slice_equal(row.instance_id, hf_text("one")));
-    plan_commit(session_close_plan(world, registration, "one"));
-    assert_false(session_find(world, instance, 1, NULL));
+}
+
+/* A turn that closes a session takes its row away with the commit itself, claimed or not. */
+static void case_14_12_closing_turn_deletes_the_row(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    uint64_t unclaimed = scene_session(world, registration, "one", 0);
+    struct hf_session_claim claimed = session_own(world, registration, "two");
+    struct plan *plan = session_close_plan(world, registration, "one");
+    assert_true(session_find(world, unclaimed, 1, NULL));
+    struct hf_store_counters before = world_counters(world);
+    plan_commit(plan);
+    assert_int_equal(world_counters(world).commits, before.commits + 1);
+    assert_false(session_find(world, unclaimed, 1, NULL));
+    assert_true(session_find(world, claimed.instance, 1, NULL));
+    plan_commit(session_close_plan(world, registration, "two"));
+    assert_false(session_find(world, claimed.instance, 1, NULL));
 }
 
 /* An item scheduled on a session is the session's in the queue. */
@@ -572,7 +595,7 @@ static void case_14_15_sessions_are_a_capability(void **state)
 /* ---- 15 -------------------------------------------------------------------------------------- */
 
 /* Of two fetches at one moment exactly one gets the item and its session. */
-static void case_15_1_one_of_two_fetches_gets_the_session(void **state)
+static void test_one_of_two_fetches_gets_the_session(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -592,7 +615,7 @@ static void case_15_1_one_of_two_fetches_gets_the_session(void **state)
 
 /* A close while an activity runs: everything that its holder then presents is refused as closed,
  * and nothing reaches the inbox. */
-static void case_15_2_and_15_4_close_voids_what_runs(void **state)
+static void test_close_voids_what_runs(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -624,7 +647,7 @@ static void test_completed_item_of_a_closed_session_is_closed_not_final(void **s
 }
 
 /* Closed and opened again in one turn: a new incarnation, unclaimed, with nothing left over. */
-static void case_15_3_reopened_session_is_new_and_empty(void **state)
+static void test_reopened_session_is_new_and_empty(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -640,7 +663,7 @@ static void case_15_3_reopened_session_is_new_and_empty(void **state)
 }
 
 /* Continue-as-new cancels what runs on a session, and the session lives on with its owner. */
-static void case_15_5_and_10_6_session_survives_continue_as_new(void **state)
+static void test_session_survives_continue_as_new(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -667,7 +690,7 @@ static void case_15_5_and_10_6_session_survives_continue_as_new(void **state)
 /* ---- 19 -------------------------------------------------------------------------------------- */
 
 /* Close X, open X, schedule on X in one turn: the new work is kept, the former is purged. */
-static void case_19_3_work_on_the_reopened_session_is_kept(void **state)
+static void test_work_on_the_reopened_session_is_kept(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -684,7 +707,7 @@ static void case_19_3_work_on_the_reopened_session_is_kept(void **state)
 }
 
 /* What was delivered in a former incarnation is refused, although the id is open again. */
-static void case_19_4_former_incarnation_is_fenced(void **state)
+static void test_former_incarnation_is_fenced(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -706,7 +729,7 @@ static void case_19_4_former_incarnation_is_fenced(void **state)
 
 /* A worker that stood still past its lease and lost its session: acknowledgement, renewal and
  * release are refused, with the reason, and nothing is recorded twice. */
-static void case_19_6_stalled_owner_after_a_takeover(void **state)
+static void test_stalled_owner_after_a_takeover(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -745,7 +768,7 @@ static void case_19_6_stalled_owner_after_a_takeover(void **state)
 
 /* The same worker, but nobody took anything: its ack is accepted, its epoch stays, and so does its
  * session when it fetches or renews. */
-static void case_19_6_and_affinity_27_and_32_stalled_owner_without_a_takeover(void **state)
+static void test_stalled_owner_without_a_takeover(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -767,7 +790,7 @@ static void case_19_6_and_affinity_27_and_32_stalled_owner_without_a_takeover(vo
 
 /* A session that went to another and came back is another claim: what was delivered under the first
  * is fenced by the epoch, although the owner is the same registration. */
-static void case_19_19_token_of_a_former_claim_of_the_same_owner_is_fenced(void **state)
+static void test_token_of_a_former_claim_of_the_same_owner_is_fenced(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -804,7 +827,7 @@ static void test_token_of_a_released_session_is_fenced(void **state)
 }
 
 /* A session with a tag is claimed only by those who serve it. */
-static void case_19_15_tagged_session_is_claimed_by_those_who_serve_it(void **state)
+static void test_tagged_session_is_claimed_by_those_who_serve_it(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -827,7 +850,7 @@ static void case_19_15_tagged_session_is_claimed_by_those_who_serve_it(void **st
 }
 
 /* The wall clock decides nothing about sessions. */
-static void case_19_17_wall_clock_jumps_move_no_session(void **state)
+static void test_wall_clock_jumps_move_no_session(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -842,7 +865,7 @@ static void case_19_17_wall_clock_jumps_move_no_session(void **state)
 }
 
 /* Opening and closing over and over leaves nothing. */
-static void case_15_7_many_incarnations_leave_no_row(void **state)
+static void test_many_incarnations_leave_no_row(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -871,7 +894,7 @@ static void case_15_7_many_incarnations_leave_no_row(void **state)
 /* ---- 11: ends -------------------------------------------------------------------------------- */
 
 /* However an instance ends, its sessions go with it, and their holder is told. */
-static void case_11_1_to_11_4_ended_instance_leaves_no_session(void **state)
+static void test_ended_instance_leaves_no_session(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -899,7 +922,7 @@ static void case_11_1_to_11_4_ended_instance_leaves_no_session(void **state)
 /* ---- affinity -------------------------------------------------------------------------------- */
 
 /* The owner gets the session's next items, oldest first, and two sessions may have two owners. */
-static void case_affinity_3_5_and_18_each_session_has_its_owner(void **state)
+static void test_each_session_has_its_owner(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -921,7 +944,7 @@ static void case_affinity_3_5_and_18_each_session_has_its_owner(void **state)
 }
 
 /* A restarted worker is another owner: what it held before it claims anew, with a cold memory. */
-static void case_affinity_20_and_5_2_restarted_worker_is_another_owner(void **state)
+static void test_restarted_worker_is_another_owner(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -935,7 +958,7 @@ static void case_affinity_20_and_5_2_restarted_worker_is_another_owner(void **st
 }
 
 /* Session work handed back stays its owner's and counts as told. */
-static void case_affinity_24_and_25_abandoned_session_item_stays_with_the_owner(void **state)
+static void test_abandoned_session_item_stays_with_the_owner(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -964,7 +987,7 @@ static void case_affinity_24_and_25_abandoned_session_item_stays_with_the_owner(
 
 /* When only the deadline for items has passed, nobody else is given the session's item; its owner
  * is, with a new token, and the old one is refused. */
-static void case_affinity_28_passed_item_of_a_held_session_is_the_owners(void **state)
+static void test_passed_item_of_a_held_session_is_the_owners(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -985,7 +1008,7 @@ static void case_affinity_28_passed_item_of_a_held_session_is_the_owners(void **
 
 /* With both deadlines passed another worker claims the session and gets the running item; the old
  * owner, back again, is not given it. */
-static void case_affinity_29_passed_session_moves_with_its_running_item(void **state)
+static void test_passed_session_moves_with_its_running_item(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -1005,7 +1028,7 @@ static void case_affinity_29_passed_session_moves_with_its_running_item(void **s
 }
 
 /* Renewals before the deadline keep sessions past many of them. */
-static void case_affinity_33_renewals_keep_sessions(void **state)
+static void test_renewals_keep_sessions(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -1025,46 +1048,47 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         CASE(case_14_1_plain_fetch_gives_no_session_items),
-        CASE(case_14_2_and_affinity_6_session_fetch_gives_all_kinds),
+        CASE(case_14_2_session_fetch_gives_all_kinds),
         CASE(case_14_3_claim_and_delivery_are_one_step),
         CASE(case_14_4_sessions_of_others_are_not_given),
         CASE(case_14_5_passed_session_is_taken_over),
         CASE(test_log_says_from_whom_work_was_taken_and_why),
-        CASE(case_14_5_queued_work_of_a_passed_owner_is_taken_over),
-        CASE(case_3_3_to_3_5_full_worker_goes_on_with_what_it_owns),
+        CASE(test_queued_work_of_a_passed_owner_is_taken_over),
+        CASE(test_full_worker_goes_on_with_what_it_owns),
         CASE(test_orphaned_sessions_are_claimed_first),
-        CASE(case_14_6_and_19_10_renewal_moves_all_deadlines_at_once),
+        CASE(case_14_6_renewal_moves_the_deadline_of_every_session),
         CASE(case_14_7_renewal_names_the_closed_session),
         CASE(case_14_8_renewal_names_the_session_that_was_claimed_since),
         CASE(case_14_14_session_deadline_is_never_before_that_of_items),
         CASE(case_14_9_released_session_has_no_owner),
         CASE(case_14_10_release_of_what_is_not_held_is_refused),
         CASE(test_release_takes_what_it_can_and_names_the_rest),
-        CASE(case_19_14_and_15_6_release_is_refused_while_work_is_there),
-        CASE(case_14_11_and_12_rows_come_and_go_with_the_turn),
+        CASE(test_release_is_refused_while_work_is_there),
+        CASE(case_14_11_opening_turn_makes_an_unclaimed_row),
+        CASE(case_14_12_closing_turn_deletes_the_row),
         CASE(case_14_13_item_carries_its_session),
         CASE(case_14_15_sessions_are_a_capability),
-        CASE(case_15_1_one_of_two_fetches_gets_the_session),
-        CASE(case_15_2_and_15_4_close_voids_what_runs),
+        CASE(test_one_of_two_fetches_gets_the_session),
+        CASE(test_close_voids_what_runs),
         CASE(test_completed_item_of_a_closed_session_is_closed_not_final),
-        CASE(case_15_3_reopened_session_is_new_and_empty),
-        CASE(case_15_5_and_10_6_session_survives_continue_as_new),
-        CASE(case_19_3_work_on_the_reopened_session_is_kept),
-        CASE(case_19_4_former_incarnation_is_fenced),
-        CASE(case_19_6_stalled_owner_after_a_takeover),
-        CASE(case_19_6_and_affinity_27_and_32_stalled_owner_without_a_takeover),
-        CASE(case_19_19_token_of_a_former_claim_of_the_same_owner_is_fenced),
+        CASE(test_reopened_session_is_new_and_empty),
+        CASE(test_session_survives_continue_as_new),
+        CASE(test_work_on_the_reopened_session_is_kept),
+        CASE(test_former_incarnation_is_fenced),
+        CASE(test_stalled_owner_after_a_takeover),
+        CASE(test_stalled_owner_without_a_takeover),
+        CASE(test_token_of_a_former_claim_of_the_same_owner_is_fenced),
         CASE(test_token_of_a_released_session_is_fenced),
-        CASE(case_19_15_tagged_session_is_claimed_by_those_who_serve_it),
-        CASE(case_19_17_wall_clock_jumps_move_no_session),
-        CASE(case_15_7_many_incarnations_leave_no_row),
-        CASE(case_11_1_to_11_4_ended_instance_leaves_no_session),
-        CASE(case_affinity_3_5_and_18_each_session_has_its_owner),
-        CASE(case_affinity_20_and_5_2_restarted_worker_is_another_owner),
-        CASE(case_affinity_24_and_25_abandoned_session_item_stays_with_the_owner),
-        CASE(case_affinity_28_passed_item_of_a_held_session_is_the_owners),
-        CASE(case_affinity_29_passed_session_moves_with_its_running_item),
-        CASE(case_affinity_33_renewals_keep_sessions),
+        CASE(test_tagged_session_is_claimed_by_those_who_serve_it),
+        CASE(test_wall_clock_jumps_move_no_session),
+        CASE(test_many_incarnations_leave_no_row),
+        CASE(test_ended_instance_leaves_no_session),
+        CASE(test_each_session_has_its_owner),
+        CASE(test_restarted_worker_is_another_owner),
+        CASE(test_abandoned_session_item_stays_with_the_owner),
+        CASE(test_passed_item_of_a_held_session_is_the_owners),
+        CASE(test_passed_session_moves_with_its_running_item),
+        CASE(test_renewals_keep_sessions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -444,10 +444,10 @@ uint64_t plan_timer(struct plan *plan, uint64_t due_unix_ms)
 
 void plan_open(struct plan *plan, uint64_t incarnation, const char *id, const char *tag)
 {
-    (void)plan_event(plan, "opened");
+    uint64_t event_id = plan_event(plan, "opened");
     assert_true(plan->record.opened.count < PLAN_LIST_MAX);
     plan->opened[plan->record.opened.count++] = (struct hf_turn_session){
-        .incarnation = incarnation, .id = hf_text(id), .tag = hf_text(tag)
+        .incarnation = incarnation, .id = hf_text(id), .tag = hf_text(tag), .event_id = event_id
     };
 }
 

@@ -138,7 +138,7 @@ static void test_owned_session_is_released_when_its_work_is_queued(void **state)
     world_fold(&world, HF_RECORD_RECLAIMED, &step);
     assert_int_equal(waiting(&world).kind, 0);
     assert_int_equal(world_session(&world, 1).owner, 0);
-    assert_int_equal(world_session(&world, 1).orphaned, 1);
+    assert_int_equal(world_session(&world, 1).unowned_reason, HF_REASON_DEAD);
     assert_int_equal(world_session(&world, 1).ready_count, MANY);
     assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 0);
     world_release(&world);

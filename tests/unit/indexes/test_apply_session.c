@@ -58,7 +58,6 @@ static void test_claim_gives_session_to_its_owner(void **state)
     struct hf_row_session row = world_session(&world, 1);
     assert_int_equal(row.owner, registration);
     assert_int_equal(row.epoch, claim);
-    assert_int_equal(row.delivered_in_claim, 1);
     assert_int_equal(row.ready_count, 1);
     assert_int_equal(row.running_count, 1);
     assert_int_equal(row.head.number, 2);
@@ -67,7 +66,6 @@ static void test_claim_gives_session_to_its_owner(void **state)
     assert_int_equal(ready_session(&world, registration, HF_SESSION_CLASS_OTHER).incarnation, 1);
     uint64_t second = world_deliver(&world, registration, 4, 0);
     assert_int_equal(world_session(&world, 1).epoch, claim);
-    assert_int_equal(world_session(&world, 1).delivered_in_claim, 2);
     assert_int_equal(world_count(&world, HF_TABLE_SESSIONS_READY), 0);
     world_complete(&world, registration, 3, claim);
     world_complete(&world, registration, 4, second);
@@ -123,12 +121,11 @@ static void test_release_makes_session_claimable(void **state)
     assert_int_equal(world_registration(&world, registration).sessions_count, 0);
     world_refuse(&world, HF_RECORD_SESSIONS_RELEASED, &body);
     claim = world_deliver(&world, registration, 4, 1);
-    assert_int_equal(world_session(&world, 1).delivered_in_claim, 1);
     world_complete(&world, registration, 4, claim);
     released.epoch = claim;
     body.reason = HF_REASON_SHUTDOWN;
     world_fold(&world, HF_RECORD_SESSIONS_RELEASED, &body);
-    assert_int_equal(world_session(&world, 1).orphaned, 1);
+    assert_int_equal(world_session(&world, 1).unowned_reason, HF_REASON_SHUTDOWN);
     world_release(&world);
 }
 
@@ -147,7 +144,7 @@ static void test_takeover_after_death(void **state)
     assert_true(world.effects & HF_EFFECT_ITEMS_READY);
     struct hf_row_session row = world_session(&world, 1);
     assert_int_equal(row.owner, 0);
-    assert_int_equal(row.orphaned, 1);
+    assert_int_equal(row.unowned_reason, HF_REASON_DEAD);
     assert_int_equal(row.ready_count, 2);
     assert_int_equal(row.head.number, 1);
     assert_int_equal(world_item(&world, 3).attempts, 1);
@@ -159,7 +156,7 @@ static void test_takeover_after_death(void **state)
     row = world_session(&world, 1);
     assert_int_equal(row.owner, other);
     assert_int_equal(row.epoch, taken);
-    assert_int_equal(row.orphaned, 0);
+    assert_int_equal(row.unowned_reason, 0);
     assert_int_equal(world_item(&world, 3).attempts, 2);
     world_refuse(&world, HF_RECORD_REGISTRATION_ENDED,
                  &(struct hf_registration_ended){ dead, HF_REASON_DEAD, 0 });
@@ -182,7 +179,6 @@ static void test_takeover_from_the_living_requeues_what_ran(void **state)
     assert_int_equal(world_item(&world, 3).registration, other);
     assert_int_equal(world_item(&world, 4).state, HF_ITEM_READY);
     assert_int_equal(world_session(&world, 1).running_count, 1);
-    assert_int_equal(world_session(&world, 1).delivered_in_claim, 1);
     assert_int_equal(world_registration(&world, slow).sessions_count, 0);
     assert_int_equal(world_registration(&world, other).sessions_count, 1);
     world_release(&world);

@@ -6,7 +6,7 @@ static void test_lease_reads_back(void **state)
 {
     (void)state;
     struct world world;
-    struct hf_lease lease = { 100, 200, hf_text("boot") }, back;
+    struct hf_lease lease = { 100, 200, { 3, 1, 4 }, hf_text("boot") }, back;
     world_init(&world);
     world_begin(&world);
     assert_status(hf_lease_get(&world.tables, 7, &back, NULL), HF_NOT_FOUND);
@@ -131,7 +131,7 @@ static void test_ended_registration_leaves_nothing_soft(void **state)
 {
     (void)state;
     struct world world;
-    struct hf_lease lease = { 100, 200, HF_EMPTY };
+    struct hf_lease lease = { 100, 200, { 0, 0, 0 }, HF_EMPTY };
     world_init(&world);
     uint64_t head = world_start(&world, 1, "talk");
     uint64_t registration = world_register(&world, "worker");

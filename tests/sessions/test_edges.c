@@ -456,6 +456,7 @@ static void case_15_10_taken_turn_rebuilds_the_open_set(void **state)
 {
     struct house house;
     struct told told[2];
+    char before[HOUSE_TEXT_SIZE], after[HOUSE_TEXT_SIZE];
     atomic_int arrivals = 0;
     (void)state;
     house_open(&house, NULL);
@@ -472,14 +473,18 @@ static void case_15_10_taken_turn_rebuilds_the_open_set(void **state)
     house_move_clocks(&house, LONG_LEASE_MS + 1, 0);
     house_wait_status(&house, "desk", "second");
     assert_carried(&house);
+    assert_true(house_metric(b, "turns_replayed") >= 1);
+    house_history(&house, "desk", before, sizeof before);
+
+    stage_open(&house.stage, "hang");
+    house_wait_metric(a, "turns_stale", 1);
+    assert_carried(&house);
+    house_history(&house, "desk", after, sizeof after);
+    assert_string_equal(after, before);
     house_send(&house, "desk", "go", "");
     assert_int_equal(house_told(&house, "desk", told, 2), 2);
     assert_int_equal(told[0].incarnation, 1);
     assert_int_equal(told[1].incarnation, 3);
-    assert_true(house_metric(b, "turns_replayed") >= 1);
-
-    stage_open(&house.stage, "hang");
-    house_wait_metric(a, "turns_stale", 1);
     assert_int_equal(house_sessions_count(&house, NULL), 0);
     assert_int_equal(stage_count(&house.stage, "log instance."), 0);
     hf_runtime_free(a);

@@ -63,6 +63,9 @@ static hf_status joins_a_and_b(hf_orchestration *o, hf_slice input)
         hf_schedule_on(o, hf_session_open_id(o, "B"), "busy", hf_text("join"))
     };
     HF_TRY(hf_join(o, futures, 2));
+    for (size_t i = 0; i < 2; i++) {
+        if (!hf_future_is_done(o, futures[i])) return hf_fail(o, "early", "%zu is pending", i);
+    }
     return hf_complete(o, input);
 }
 

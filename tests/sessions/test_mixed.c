@@ -47,6 +47,7 @@ static hf_status joins_four(hf_orchestration *o, hf_slice input)
     HF_TRY(hf_join(o, futures, 4));
     for (size_t i = 0; i < 4; i++) {
         hf_slice report;
+        if (!hf_future_is_done(o, futures[i])) return hf_fail(o, "early", "%zu is pending", i);
         HF_TRY(hf_await(o, futures[i], &report));
         all = line_add(o, all, report);
     }

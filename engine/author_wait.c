@@ -42,6 +42,11 @@ static void error_fill(struct hf_execution *self, const struct hf__future *futur
         hf_text_copy(error->code, sizeof error->code, future->code);
         hf_text_copy(error->message, sizeof error->message, future->text);
         return;
+    case HF_SESSION_LOST:
+        *error = (hf_error){ .status = status };
+        hf_text_copy(error->message, sizeof error->message, future->text);
+        hf_error_code(error, "session_lost");
+        return;
     case HF_TIMEOUT:
         hf_error_set(error, status, "%s had no outcome in time", what);
         hf_error_code(error, "timeout");

@@ -3,42 +3,74 @@
 
 /* ---- scheduling ----------------------------------------------------------------------------- */
 
-static struct hf__future *schedule(struct hf_execution *self, const char *activity, hf_slice input,
-                                   struct hf_event *event)
+/* The open session that an activity is scheduled on. It has one tag for all its work, since another
+ * could ask for a worker that may not hold it. */
+static const struct hf__session_handle *session_of(struct hf_execution *self,
+                                                   const hf_activity_options *options)
 {
-    hf__execution_check_id(self, activity, "activity name", "bad_name");
-    hf__execution_check_payload(self, input, "input");
-    event->kind = HF_EVENT_ACTIVITY_SCHEDULED;
-    event->name = hf_text(activity);
-    event->payload = input;
-    uint64_t id = hf__command_issue(self, event);
-    struct hf__future *future = hf__future_new(self, HF__FUTURE_ACTIVITY, id, event->name);
+    const struct hf__session_handle *handle = hf__session_handle(self, options->session);
+    const struct hf__session_handle *open = hf__session_open_of(self, handle);
+    if (!open) {
+        hf__execution_fail(self, HF_INVALID, "session_not_open",
+                           "session \"%s\" is not open: open it before scheduling on it",
+                           handle->id);
+    }
+    if (options->tag && !hf_slice_equal(hf_text(options->tag), hf_text(open->tag))) {
+        hf__execution_fail(self, HF_INVALID, "session_tag",
+                           "session \"%s\" has %s%s, and the activity on it was given the tag "
+                           "\"%s\": give none",
+                           open->id, open->tag ? "the tag " : "no tag", open->tag ? open->tag : "",
+                           options->tag);
+    }
+    return open;
+}
+
+static hf_future schedule(struct hf_execution *self, const hf_activity_options *options)
+{
+    struct hf_event event = { .kind = HF_EVENT_ACTIVITY_SCHEDULED,
+                              .name = hf_text(options->name),
+                              .payload = options->input,
+                              .tag = hf_text(options->tag) };
+    const char *session = NULL;
+    hf__execution_check_id(self, options->name, "activity name", "bad_name");
+    hf__execution_check_payload(self, options->input, "input");
+    if (options->tag) hf__execution_check_id(self, options->tag, "tag", "bad_tag");
+    if (options->session.id != 0) {
+        const struct hf__session_handle *open = session_of(self, options);
+        session = open->id;
+        event.text = hf_text(open->id);
+        event.incarnation = open->incarnation;
+        event.tag = hf_text(open->tag);
+    }
+    uint64_t id = hf__command_issue(self, &event);
+    struct hf__future *future = hf__future_new(self, HF__FUTURE_ACTIVITY, id, event.name);
     hf__execution_leave(self);
-    return future;
+    future->session = session;
+    future->incarnation = event.incarnation;
+    return (hf_future){ future->id };
 }
 
 hf_future hf_schedule(hf_orchestration *o, const char *activity, hf_slice input)
 {
-    struct hf_execution *self = hf__execution_enter(o);
-    struct hf_event event = { 0 };
-    return (hf_future){ schedule(self, activity, input, &event)->id };
+    const hf_activity_options options = { .name = activity, .input = input };
+    return schedule(hf__execution_enter(o), &options);
 }
 
 hf_future hf_schedule_on(hf_orchestration *o, hf_session session, const char *activity,
                          hf_slice input)
 {
     struct hf_execution *self = hf__execution_enter(o);
-    const char *id = hf__session_handle(self, session)->id;
-    uint64_t incarnation = hf__session_incarnation(self, hf__session_handle(self, session));
-    if (incarnation == 0) {
-        hf__execution_fail(self, HF_INVALID, "session_not_open",
-                           "session \"%s\" is not open: open it before scheduling on it", id);
-    }
-    struct hf_event event = { .text = hf_text(id), .incarnation = incarnation };
-    struct hf__future *future = schedule(self, activity, input, &event);
-    future->incarnation = incarnation;
-    future->session = id;
-    return (hf_future){ future->id };
+    const hf_activity_options options = { .name = activity, .input = input, .session = session };
+    hf__session_handle(self, session); /* here {0} is a mistake */
+    return schedule(self, &options);
+}
+
+hf_future hf_schedule_with(hf_orchestration *o, const hf_activity_options *options)
+{
+    struct hf_execution *self = hf__execution_enter(o);
+    hf_activity_options own;
+    hf__execution_copy_options(self, &own, sizeof own, options);
+    return schedule(self, &own);
 }
 
 hf_future hf_timer(hf_orchestration *o, uint64_t delay_ms)
@@ -96,6 +128,12 @@ hf_status hf_call_on(hf_orchestration *o, hf_session session, const char *activi
                      hf_slice *out_result)
 {
     return hf_await(o, hf_schedule_on(o, session, activity, input), out_result);
+}
+
+hf_status hf_call_with(hf_orchestration *o, const hf_activity_options *options,
+                       hf_slice *out_result)
+{
+    return hf_await(o, hf_schedule_with(o, options), out_result);
 }
 
 hf_status hf_sleep(hf_orchestration *o, uint64_t delay_ms)

@@ -135,6 +135,9 @@ hf_status hf_body_read_session(hf_slice body, struct hf_arena *arena,
         return hf_error_corrupt(error, 0, "%llu is no way to recover a session",
                                 (unsigned long long)event.recovery);
     }
+    if (event.recovery == HF_SESSION_REBUILD && event.name.size == 0) {
+        return hf_error_corrupt(error, 0, "a session is to be rebuilt, and no activity is named");
+    }
     *out_policy = (struct hf_session_policy){ .recovery = event.recovery,
                                               .rebuild = event.name,
                                               .rebuild_input = event.payload };

@@ -28,10 +28,15 @@ static void *list_add(struct hf_execution *self, struct hf_list *list, size_t el
 
 /* ---- commands ------------------------------------------------------------------------------- */
 
-static void add_item(struct hf_execution *self, uint64_t event_id, uint64_t incarnation)
+/* What is done on a session has the session's tag, which the store knows. */
+static void add_item(struct hf_execution *self, uint64_t event_id, const struct hf_event *event)
 {
     struct hf_turn_item *item = list_add(self, &self->turn->decision.items, sizeof *item);
-    if (item) *item = (struct hf_turn_item){ .event_id = event_id, .incarnation = incarnation };
+    if (!item) return;
+    *item = (struct hf_turn_item){ .event_id = event_id, .incarnation = event->incarnation };
+    if (event->incarnation > 0) return;
+    item->tag = hf_arena_copy(self->turn->arena, event->tag);
+    if (!item->tag.data) hf__execution_no_memory(self);
 }
 
 /* The timer's row holds the message that it becomes. */
@@ -45,32 +50,34 @@ static void add_timer(struct hf_execution *self, uint64_t event_id, uint64_t due
     if (!body.data) hf__execution_no_memory(self);
 }
 
-static void add_session(struct hf_execution *self, struct hf_list *list, uint64_t incarnation,
-                        hf_slice id)
+static void add_opened(struct hf_execution *self, uint64_t event_id, const struct hf_event *event)
 {
-    struct hf_turn_session *session = list_add(self, list, sizeof *session);
+    struct hf_turn_session *session = list_add(self, &self->turn->decision.opened, sizeof *session);
     if (!session) return;
-    *session = (struct hf_turn_session){ .incarnation = incarnation };
-    if (id.size == 0) return;
-    session->id = hf_arena_copy(self->turn->arena, id);
-    if (!session->id.data) hf__execution_no_memory(self);
+    *session = (struct hf_turn_session){ .incarnation = event->incarnation,
+                                         .id = hf_arena_copy(self->turn->arena, event->text),
+                                         .tag = hf_arena_copy(self->turn->arena, event->tag),
+                                         .event_id = event_id };
+    if (!session->id.data || !session->tag.data) hf__execution_no_memory(self);
+}
+
+/* A session that was not open has no incarnation, and nothing to be closed. */
+static void add_closed(struct hf_execution *self, const struct hf_event *event)
+{
+    if (event->incarnation == 0) return;
+    struct hf_turn_session *session = list_add(self, &self->turn->decision.closed, sizeof *session);
+    if (session) *session = (struct hf_turn_session){ .incarnation = event->incarnation };
 }
 
 /* What a command does besides being an event. */
 static void add_effects(struct hf_execution *self, uint64_t event_id, const struct hf_event *event)
 {
-    struct hf_turn_committed *decision = &self->turn->decision;
     switch (event->kind) {
-    case HF_EVENT_ACTIVITY_SCHEDULED: add_item(self, event_id, event->incarnation); break;
+    case HF_EVENT_ACTIVITY_SCHEDULED: add_item(self, event_id, event); break;
     case HF_EVENT_TIMER_CREATED: add_timer(self, event_id, event->due_unix_ms); break;
-    case HF_EVENT_SESSION_OPENED:
-        add_session(self, &decision->opened, event->incarnation, event->text);
-        break;
-    case HF_EVENT_SESSION_CLOSED:
-        if (event->incarnation == 0) break; /* it was not open */
-        add_session(self, &decision->closed, event->incarnation, (hf_slice)HF_EMPTY);
-        break;
-    case HF_EVENT_STATUS_SET: decision->status_event = event_id; break;
+    case HF_EVENT_SESSION_OPENED: add_opened(self, event_id, event); break;
+    case HF_EVENT_SESSION_CLOSED: add_closed(self, event); break;
+    case HF_EVENT_STATUS_SET: self->turn->decision.status_event = event_id; break;
     default: break;
     }
 }

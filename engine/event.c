@@ -140,6 +140,14 @@ const char *hf_event_kind_name(uint64_t kind)
     return found ? found->name : "?";
 }
 
+const char *hf_event_recovery_name(uint64_t recovery)
+{
+    static const char *const names[] = {
+        [HF_SESSION_MOVE] = "move", [HF_SESSION_FAIL] = "fail", [HF_SESSION_REBUILD] = "rebuild"
+    };
+    return recovery < HF_COUNT_OF(names) ? names[recovery] : "?";
+}
+
 bool hf_event_is_command(uint64_t kind)
 {
     const struct kind *found = kind_of(kind);

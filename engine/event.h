@@ -73,6 +73,10 @@ HF_MUST_CHECK hf_status hf_event_decode(hf_slice bytes, struct hf_arena *arena,
 /* "activity_scheduled"; "?" for a number that is none. Static storage. */
 const char *hf_event_kind_name(uint64_t kind);
 
+/* How a session is recovered, from hf_event.recovery: "rebuild"; "?" for a number that is none.
+ * Static storage. */
+const char *hf_event_recovery_name(uint64_t recovery);
+
 /* Whether the code issues events of this kind as commands (and replay matches them). */
 bool hf_event_is_command(uint64_t kind);
 

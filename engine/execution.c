@@ -21,6 +21,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "engine/base/options.h"
 #include "engine/execution_internal.h"
 
 /* ---- trouble, and leaving the fiber --------------------------------------------------------- */
@@ -86,6 +87,14 @@ void hf__execution_check_id(struct hf_execution *self, const char *id, const cha
     hf_error error;
     if (hf_id_check(id, what, &error) == HF_OK) return;
     hf__execution_fail(self, HF_INVALID, code, "%s", error.message);
+}
+
+void hf__execution_copy_options(struct hf_execution *self, void *to, size_t to_size,
+                                const void *from)
+{
+    hf_error error;
+    if (hf_options_copy(to, to_size, from, &error) == HF_OK) return;
+    hf__execution_fail(self, HF_INVALID, "bad_options", "%s", error.message);
 }
 
 void hf__execution_check_payload(struct hf_execution *self, hf_slice payload, const char *what)

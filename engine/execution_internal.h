@@ -81,8 +81,9 @@ struct hf__scope {
 
 /* What the public value hf_session names: its index + 1. */
 struct hf__session_handle {
-    const char *id;       /* in the memory of the execution */
+    const char *id;       /* in the memory of the execution, as tag */
     uint64_t incarnation; /* 0: whichever is open */
+    const char *tag;      /* of that incarnation; NULL: none */
 };
 
 struct hf__deferred {
@@ -198,6 +199,9 @@ void hf__execution_wait(struct hf_execution *self, size_t count);
 /* Fails the instance unless id is an id or name. `what` names it, `code` is the error's. */
 void hf__execution_check_id(struct hf_execution *self, const char *id, const char *what,
                             const char *code);
+/* Copies the code's options as hf_options_copy does; fails the instance when they are none. */
+void hf__execution_copy_options(struct hf_execution *self, void *to, size_t to_size,
+                                const void *from);
 /* Fails the instance when payload is no slice, or, beyond history, over the limit. */
 void hf__execution_check_payload(struct hf_execution *self, hf_slice payload, const char *what);
 
@@ -320,14 +324,16 @@ struct hf_list hf__sessions_list(const struct hf_execution *self, struct hf_aren
 const struct hf__session_handle *hf__session_handle(struct hf_execution *self, hf_session session);
 /* The open session that id names, or 0. */
 hf_session hf__session_find_open(const struct hf_execution *self, hf_slice id);
-/* Whether the session of this handle is open; its incarnation then, else 0. */
-uint64_t hf__session_incarnation(const struct hf_execution *self,
-                                 const struct hf__session_handle *handle);
-/* A value that names (id, incarnation); the same one for the same pair. {0} when out of memory, the
- * execution is broken. */
-hf_session hf__session_name(struct hf_execution *self, hf_slice id, uint64_t incarnation);
-/* Opens a session that is not open, by a command. On the fiber. */
-hf_session hf__session_open(struct hf_execution *self, hf_slice id);
+/* The handle of the open session that this one means; NULL: it is not open. */
+const struct hf__session_handle *hf__session_open_of(const struct hf_execution *self,
+                                                     const struct hf__session_handle *handle);
+/* A value that names whichever session is open under that id; the same one for the same id. {0}
+ * when out of memory, the execution is broken. */
+hf_session hf__session_name(struct hf_execution *self, hf_slice id);
+/* Opens a session that is not open, by a command; of options the id does not count. On the fiber.
+ */
+hf_session hf__session_open(struct hf_execution *self, hf_slice id,
+                            const hf_session_options *options);
 /* Forgets an open session. */
 void hf__session_forget(struct hf_execution *self, uint64_t incarnation);
 

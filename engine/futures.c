@@ -118,6 +118,12 @@ void hf__future_receive(struct hf_execution *self, struct hf__future *future, hf
     hf__future_finish(self, future, HF_OK);
 }
 
+static hf_status status_of(const struct hf_event *outcome)
+{
+    if (outcome->kind != HF_EVENT_ACTIVITY_FAILED) return HF_OK;
+    return outcome->status == HF_SESSION_LOST ? HF_SESSION_LOST : HF_FAILED;
+}
+
 void hf__future_deliver(struct hf_execution *self, const struct hf_event *event)
 {
     struct hf__future *future = hf__future_find(self, event->source);
@@ -127,8 +133,7 @@ void hf__future_deliver(struct hf_execution *self, const struct hf_event *event)
     future->code = hf_arena_copy(arena, event->code);
     future->text = hf_arena_copy(arena, event->text);
     if (arena->failed) hf__execution_no_memory(self);
-    bool failed = event->kind == HF_EVENT_ACTIVITY_FAILED;
-    hf__future_finish(self, future, failed ? HF_FAILED : HF_OK);
+    hf__future_finish(self, future, status_of(event));
 }
 
 /* Whether a store works for it: it must be told when that is to end. */

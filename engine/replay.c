@@ -51,13 +51,17 @@ void hf__event_describe(const struct hf_event *event, char *text, size_t text_si
     hf_assert(text_size > 0);
     struct text out = { text, text_size };
     bool is_activity = event->kind == HF_EVENT_ACTIVITY_SCHEDULED;
+    bool opens = event->kind == HF_EVENT_SESSION_OPENED; /* name: its rebuild activity */
     const char *before = is_activity ? "on session " : "";
     text_add(&out, "%s", hf_event_kind_name(event->kind));
-    if (event->name.size > 0) text_add(&out, " \"" HF_FMT "\"", HF_ARG(event->name));
+    if (event->name.size > 0 && !opens) text_add(&out, " \"" HF_FMT "\"", HF_ARG(event->name));
     if (event->source > 0) text_add(&out, " of event %llu", (unsigned long long)event->source);
     if (event->code.size > 0) text_add(&out, " " HF_FMT, HF_ARG(event->code));
     if (event->text.size > 0) text_add(&out, " %s\"" HF_FMT "\"", before, HF_ARG(event->text));
     if (event->incarnation > 0) text_add(&out, " #%llu", (unsigned long long)event->incarnation);
+    if (event->tag.size > 0) text_add(&out, " tag \"" HF_FMT "\"", HF_ARG(event->tag));
+    if (event->recovery > 0) text_add(&out, " %s", hf_event_recovery_name(event->recovery));
+    if (event->name.size > 0 && opens) text_add(&out, " \"" HF_FMT "\"", HF_ARG(event->name));
     if (event->payload.size > 0) text_add(&out, " (%zu bytes)", event->payload.size);
 }
 
@@ -102,6 +106,8 @@ static const char *event_difference(const struct hf_event *a, const struct hf_ev
     if (!hf_slice_equal(a->name, b->name)) return "name";
     if (!hf_slice_equal(a->text, b->text)) return "session or text";
     if (a->incarnation != b->incarnation) return "incarnation";
+    if (!hf_slice_equal(a->tag, b->tag)) return "tag";
+    if (a->recovery != b->recovery) return "recovery";
     if (a->source != b->source) return "source";
     if (!hf_slice_equal(a->payload, b->payload)) return "input";
     if (a->status != b->status || !hf_slice_equal(a->code, b->code)) return "status";

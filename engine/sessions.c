@@ -35,46 +35,52 @@ hf_session hf__session_find_open(const struct hf_execution *self, hf_slice id)
     return (hf_session){ 0 };
 }
 
-uint64_t hf__session_incarnation(const struct hf_execution *self,
-                                 const struct hf__session_handle *handle)
+const struct hf__session_handle *hf__session_open_of(const struct hf_execution *self,
+                                                     const struct hf__session_handle *handle)
 {
-    hf_session open = hf__session_find_open(self, hf_text(handle->id));
-    if (open.id == 0) return 0;
-    uint64_t incarnation = handle_at(self, open)->incarnation;
-    return handle->incarnation == 0 || handle->incarnation == incarnation ? incarnation : 0;
+    hf_session value = hf__session_find_open(self, hf_text(handle->id));
+    if (value.id == 0) return NULL;
+    const struct hf__session_handle *open = handle_at(self, value);
+    bool is_meant = handle->incarnation == 0 || handle->incarnation == open->incarnation;
+    return is_meant ? open : NULL;
 }
 
 /* ---- values --------------------------------------------------------------------------------- */
 
-static hf_session handle_add(struct hf_execution *self, hf_slice id, uint64_t incarnation)
+/* A new handle. Copies. {0}: no memory, the execution is broken. */
+static hf_session handle_add(struct hf_execution *self, hf_slice id, uint64_t incarnation,
+                             hf_slice tag)
 {
     void *array = self->handles;
     bool fits = self->handles_count < self->handles_capacity ||
                 hf_heap_grow(self->heap, &array, &self->handles_capacity, sizeof *self->handles);
     self->handles = array;
-    const char *copy = fits ? hf_arena_text(&self->memory, id) : NULL;
-    if (!copy) {
+    struct hf__session_handle handle = { .incarnation = incarnation };
+    if (fits) handle.id = hf_arena_text(&self->memory, id);
+    if (fits && tag.size > 0) handle.tag = hf_arena_text(&self->memory, tag);
+    if (!fits || self->memory.failed) {
         hf__execution_no_memory(self);
         return (hf_session){ 0 };
     }
-    self->handles[self->handles_count++] = (struct hf__session_handle){ copy, incarnation };
+    self->handles[self->handles_count++] = handle;
     return (hf_session){ self->handles_count };
 }
 
-hf_session hf__session_name(struct hf_execution *self, hf_slice id, uint64_t incarnation)
+hf_session hf__session_name(struct hf_execution *self, hf_slice id)
 {
     for (size_t i = self->handles_count; i > 0; i--) {
         const struct hf__session_handle *handle = &self->handles[i - 1];
-        if (handle->incarnation == incarnation && hf_slice_equal(hf_text(handle->id), id)) {
+        if (handle->incarnation == 0 && hf_slice_equal(hf_text(handle->id), id)) {
             return (hf_session){ i };
         }
     }
-    return handle_add(self, id, incarnation);
+    return handle_add(self, id, 0, hf_text(NULL));
 }
 
 /* ---- opening and closing -------------------------------------------------------------------- */
 
-static hf_session open_add(struct hf_execution *self, hf_slice id, uint64_t incarnation)
+static hf_session open_add(struct hf_execution *self, hf_slice id, uint64_t incarnation,
+                           hf_slice tag)
 {
     void *array = self->open_sessions;
     bool fits = self->open_sessions_count < self->open_sessions_capacity ||
@@ -82,7 +88,7 @@ static hf_session open_add(struct hf_execution *self, hf_slice id, uint64_t inca
                              sizeof *self->open_sessions);
     self->open_sessions = array;
     hf_session value = { 0 };
-    if (fits) value = handle_add(self, id, incarnation);
+    if (fits) value = handle_add(self, id, incarnation, tag);
     if (value.id == 0) {
         hf__execution_no_memory(self);
         return value;
@@ -109,16 +115,21 @@ static void judge_open(struct hf_execution *self, hf_slice id)
     }
 }
 
-hf_session hf__session_open(struct hf_execution *self, hf_slice id)
+hf_session hf__session_open(struct hf_execution *self, hf_slice id,
+                            const hf_session_options *options)
 {
     hf_assert(hf__session_find_open(self, id).id == 0);
     if (hf__command_is_judged(self)) judge_open(self, id);
     struct hf_event event = { .kind = HF_EVENT_SESSION_OPENED,
                               .text = id,
-                              .incarnation = self->incarnations_count + 1 };
+                              .incarnation = self->incarnations_count + 1,
+                              .tag = hf_text(options->tag),
+                              .recovery = (uint32_t)options->recovery,
+                              .name = hf_text(options->rebuild),
+                              .payload = options->rebuild_input };
     hf__command_issue(self, &event);
     self->incarnations_count++;
-    return open_add(self, id, self->incarnations_count);
+    return open_add(self, id, event.incarnation, event.tag);
 }
 
 void hf__session_forget(struct hf_execution *self, uint64_t incarnation)
@@ -143,7 +154,9 @@ bool hf__sessions_carry(struct hf_execution *self, const struct hf_event *starte
     self->incarnations_count = started->incarnations_count;
     self->generated_ids_count = started->generated_ids_count;
     for (size_t i = 0; i < started->sessions.count; i++) {
-        if (open_add(self, sessions[i].id, sessions[i].incarnation).id == 0) return false;
+        const struct hf_carried_session *session = &sessions[i];
+        hf_session value = open_add(self, session->id, session->incarnation, session->tag);
+        if (value.id == 0) return false;
     }
     return true;
 }
@@ -156,7 +169,8 @@ struct hf_list hf__sessions_list(const struct hf_execution *self, struct hf_aren
         const struct hf__session_handle *handle = handle_at(self,
                                                             (hf_session){ self->open_sessions[i] });
         rows[i] = (struct hf_carried_session){ .incarnation = handle->incarnation,
-                                               .id = hf_text(handle->id) };
+                                               .id = hf_text(handle->id),
+                                               .tag = hf_text(handle->tag) };
     }
     list.items = rows;
     return list;

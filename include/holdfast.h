@@ -412,6 +412,17 @@ HF_API hf_future hf_schedule(hf_orchestration *o, const char *activity, hf_slice
  * A session that is not open fails the instance. */
 HF_API hf_future hf_schedule_on(hf_orchestration *o, hf_session session, const char *activity,
                                 hf_slice input);
+/* What to schedule. */
+typedef struct hf_activity_options {
+    size_t size;
+    const char *name;
+    hf_slice input;
+    hf_session session; /* an open one; {0}: none */
+    const char *tag;    /* only workers that serve it take the activity; NULL: none. On a session:
+                           its own, or NULL, which means its own; another fails the instance */
+} hf_activity_options;
+/* Schedules with options; the two calls above are short for it. */
+HF_API hf_future hf_schedule_with(hf_orchestration *o, const hf_activity_options *options);
 /* A durable timer: its due time is fixed now, by the wall clock of the turn. A delay beyond all
  * time never ends. */
 HF_API hf_future hf_timer(hf_orchestration *o, uint64_t delay_ms);
@@ -425,7 +436,7 @@ HF_API hf_future hf_event_wait(hf_orchestration *o, const char *event);
 
 /* Waits for future. out_result may be NULL. Valid until: the scope in which the future was made
  * ends. Awaiting a finished future again gives the same outcome at once. Returns HF_OK, HF_FAILED,
- * HF_CANCELLED or HF_SESSION_CLOSED. */
+ * HF_CANCELLED, HF_SESSION_CLOSED or HF_SESSION_LOST. */
 HF_API HF_MUST_CHECK hf_status hf_await(hf_orchestration *o, hf_future future,
                                         hf_slice *out_result);
 /* As hf_await; HF_TIMEOUT after timeout_ms, and then the future is cancelled. */
@@ -456,6 +467,9 @@ HF_API HF_MUST_CHECK hf_status hf_call(hf_orchestration *o, const char *activity
 HF_API HF_MUST_CHECK hf_status hf_call_on(hf_orchestration *o, hf_session session,
                                           const char *activity, hf_slice input,
                                           hf_slice *out_result);
+/* The same with options. */
+HF_API HF_MUST_CHECK hf_status hf_call_with(hf_orchestration *o, const hf_activity_options *options,
+                                            hf_slice *out_result);
 /* Timer and await in one. */
 HF_API HF_MUST_CHECK hf_status hf_sleep(hf_orchestration *o, uint64_t delay_ms);
 /* Mailbox take and await in one. */
@@ -478,6 +492,16 @@ HF_API hf_session hf_session_open(hf_orchestration *o);
 /* The same with an id of 1..255 bytes; open already: that one, and no command. Another id fails the
  * instance. */
 HF_API hf_session hf_session_open_id(hf_orchestration *o, const char *id);
+typedef struct hf_session_options {
+    size_t size;
+    const char *id;  /* NULL: generated */
+    const char *tag; /* only workers that serve it claim the session; NULL: none */
+    hf_session_recovery recovery;
+    const char *rebuild; /* the activity of HF_SESSION_REBUILD: needed there, NULL elsewhere */
+    hf_slice rebuild_input;
+} hf_session_options;
+/* The same with options. Open already: that one, with the options that it was opened with. */
+HF_API hf_session hf_session_open_with(hf_orchestration *o, const hf_session_options *options);
 /* Names a session of this instance, open or not: no command, no event. */
 HF_API hf_session hf_session_named(hf_orchestration *o, const char *id);
 /* Closes it when the turn commits; pending activities on it end with HF_SESSION_CLOSED now.

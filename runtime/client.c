@@ -3,6 +3,7 @@
  *
  * hf_submit hands the committer a submission on the heap; it frees itself behind on_done. */
 #include "engine/base/assert.h"
+#include "engine/base/options.h"
 #include "engine/base/slice.h"
 #include "engine/base/status.h"
 #include "engine/execution.h"
@@ -176,7 +177,7 @@ hf_status hf_submit(hf_store *store, const hf_command *command, hf_error *error)
     hf_status status = hf__handle_check(store, error);
     if (status != HF_OK) return status;
     if (!command) return hf_error_set(error, HF_INVALID, "the command is NULL: give one");
-    status = hf__options_copy(&own, sizeof own, command, error);
+    status = hf_options_copy(&own, sizeof own, command, error);
     if (status == HF_OK) status = command_check(store, &own, error);
     if (status == HF_OK) status = submitted_new(store, &own, &submitted, error);
     if (status != HF_OK) return status;

@@ -13,6 +13,7 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/heap.h"
+#include "engine/base/options.h"
 
 enum {
     ACTIVITY_THREADS_MAX = 4096,
@@ -172,7 +173,7 @@ hf_status hf_runtime_new(hf_store *store, const hf_registry *registry,
         status = hf_error_set(error, HF_INVALID, "registry and out_runtime must be given");
     }
     if (status == HF_OK) status = hf_registry_check(registry, error);
-    if (status == HF_OK) status = hf__options_copy(&given, sizeof given, options, error);
+    if (status == HF_OK) status = hf_options_copy(&given, sizeof given, options, error);
     if (status == HF_OK) status = settings_make(&given, &settings, error);
     if (status != HF_OK) return status;
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "engine/base/assert.h"
+#include "engine/base/options.h"
 #include "engine/base/status.h"
 
 static const uint64_t STORE_MAGIC = UINT64_C(0x686f6c6466617374); /* "holdfast" */
@@ -178,7 +179,7 @@ hf_status hf__store_open_with(const struct hf__store_setup *setup, const hf_stor
     hf_store_options own;
     hf_assert(setup->open);
     if (!out_store) return hf_error_set(error, HF_INVALID, "out_store is NULL: give it a place");
-    hf_status status = hf__options_copy(&own, sizeof own, options, error);
+    hf_status status = hf_options_copy(&own, sizeof own, options, error);
     if (status == HF_OK) status = options_check(&own, error);
     if (status != HF_OK) return status;
 

@@ -76,12 +76,6 @@ HF_MUST_CHECK hf_status hf__handle_check(const hf_store *store, hf_error *error)
 HF_MUST_CHECK hf_status hf__store_listen(hf_store *store, struct hf__listener *listener,
                                          hf_error *error);
 
-/* Copies a user's options, which begin with their size, into `to` of to_size bytes, whose own first
- * size_t becomes to_size; `from` NULL or shorter: the rest is zero. Errors: HF_INVALID: the size is
- * none, or fields that this library does not know are set. */
-HF_MUST_CHECK hf_status hf__options_copy(void *to, size_t to_size, const void *from,
-                                         hf_error *error);
-
 /* Submits and waits for the answer, which is then in submission->command; of_client calls are
  * withdrawn after the handle's call_deadline_ms in the queue (HF_BUSY). Sets done and user itself.
  * Errors: HF_BUSY, HF_CLOSED, HF_INVALID on the committer thread; else the command's own, copied to

@@ -135,9 +135,16 @@ static void event_text(const struct hf_stored_event *stored, const struct hf_eve
     if (event->kind != HF_EVENT_TIMER_FIRED) tool_time(stored->unix_ms, time, sizeof time);
     printf("%6" PRIu64 "  %-23s  %-20s ", stored->event_id, time, hf_event_kind_name(event->kind));
     if (event->source) printf("of %" PRIu64 "  ", event->source);
-    if (event->name.size) tool_print_column(event->name, event->name.size);
+    bool opens = event->kind == HF_EVENT_SESSION_OPENED; /* name: its rebuild activity */
+    if (event->name.size && !opens) tool_print_column(event->name, event->name.size);
     if (event->text.size) tool_print_cut(event->text, 60);
     if (event->incarnation) printf(" #%" PRIu64 "  ", event->incarnation);
+    if (event->tag.size) {
+        printf("tag ");
+        tool_print_column(event->tag, event->tag.size);
+    }
+    if (event->recovery) printf("%s  ", hf_event_recovery_name(event->recovery));
+    if (event->name.size && opens) tool_print_column(event->name, event->name.size);
     if (event->due_unix_ms) {
         printf("due %s  ", tool_time(event->due_unix_ms, time, sizeof time));
     }

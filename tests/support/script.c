@@ -221,7 +221,9 @@ static void commit_sessions(struct hf_script *self)
                                sizeof *self->sessions);
         struct hf_turn_session *row = &self->sessions[self->sessions_count++];
         *row = opened[i];
+        hf_assert(is_new_event(self, opened[i].event_id));
         row->id = hf_arena_copy(&self->memory, opened[i].id);
+        row->tag = hf_arena_copy(&self->memory, opened[i].tag);
     }
     for (size_t i = 0; i < self->turn.closed.count; i++) {
         session_close(self, closed[i].incarnation);

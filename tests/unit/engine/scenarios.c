@@ -147,6 +147,19 @@ static hf_status events(hf_orchestration *o, hf_slice input)
     return hf_complete(o, data);
 }
 
+static hf_status options(hf_orchestration *o, hf_slice input)
+{
+    hf_session x = hf_session_open_with(o, HF_WITH(hf_session_options, .id = "x", .tag = "gpu",
+                                                   .recovery = HF_SESSION_REBUILD,
+                                                   .rebuild = "warm", .rebuild_input = input));
+    hf_future both[] = { hf_schedule_on(o, x, "a", input),
+                         hf_schedule_with(o, HF_WITH(hf_activity_options, .name = "b",
+                                                     .input = input, .tag = "cpu")) };
+    hf_status status = hf_join(o, both, 2);
+    if (input.size == 2) return hf_continue_as_new(o, hf_text("next"));
+    return status == HF_SESSION_LOST ? hf_complete(o, hf_text("lost")) : status;
+}
+
 static hf_status misuse(hf_orchestration *o, hf_slice input)
 {
     defer_block(o);
@@ -181,6 +194,7 @@ const struct scenario *scenarios_all(size_t *out_count)
         { "fan out", fan_out, ". c2=A . mq=M t4 . f8=bad ." },
         { "races", races, ". mq=1 . mq=2 mq=3 . t28 ." },
         { "events", events, "ve=1 . vother=2 vlost=3 . t10 . ve=4 ." },
+        { "options", options, ". c3=A c4=B . . s2=gone c3=B ." },
         { "misuse", misuse, ". t3 ." },
         { "failure", failure, ". f2=bad ." },
         { "failure of its own", failure, ". c2=good ." },

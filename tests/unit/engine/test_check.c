@@ -192,6 +192,10 @@ static void test_policy_is_read_from_the_opening_event(void **state)
     event.recovery = HF_SESSION_REBUILD + 1;
     hf_slice body = hf_event_encode(&event, &arena);
     assert_status(hf_body_read_session(body, &arena, &policy, NULL), HF_CORRUPT);
+    event.recovery = HF_SESSION_REBUILD;
+    event.name = hf_text("");
+    body = hf_event_encode(&event, &arena);
+    assert_status(hf_body_read_session(body, &arena, &policy, NULL), HF_CORRUPT);
     body = hf_body_started(hf_text("t"), hf_text("in"), &arena);
     assert_status(hf_body_read_session(body, &arena, &policy, NULL), HF_CORRUPT);
     hf_arena_release(&arena);

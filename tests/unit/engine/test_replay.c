@@ -264,12 +264,33 @@ static void test_free_before_the_first_turn(void **state)
  * ---------------------------------------------------------------------------- */
 
 /* One step of a program that is told what to do: `aX` schedules X, `oX` opens X, `cX` closes X,
- * `sX` schedules on X, `t` a timer, `mX` takes from X, `eX` waits for event X, `v` sets the status
- * to the input, `w` awaits the latest future, `W` within 5 ms, `i` changes the input. Behind the
- * last step it returns. */
+ * `sX` schedules on X, `gX` with the tag X, `TX` opens "s" with
+ * the tag X, `RX` to be rebuilt by X with the input, `F` to fail, `t` a timer, `mX` takes from X,
+ * `eX` waits for event X, `v` sets the status to the input, `w` awaits the latest future, `W`
+ * within 5 ms, `i` changes the input. Behind the last step it returns. */
 struct program {
     const char *steps;
 };
+
+static void open_with(hf_orchestration *o, char step, const char *name, hf_slice input)
+{
+    hf_session_options options = HF_INIT(hf_session_options);
+    options.id = "s";
+    if (step == 'T') options.tag = name;
+    if (step == 'F') options.recovery = HF_SESSION_FAIL;
+    if (step == 'R') {
+        options.recovery = HF_SESSION_REBUILD;
+        options.rebuild = name;
+        options.rebuild_input = input;
+    }
+    hf_session_open_with(o, &options);
+}
+
+static hf_future schedule_with_tag(hf_orchestration *o, const char *tag, hf_slice input)
+{
+    return hf_schedule_with(o,
+                            HF_WITH(hf_activity_options, .name = "a", .input = input, .tag = tag));
+}
 
 static hf_status interpret(hf_orchestration *o, hf_slice input)
 {
@@ -278,7 +299,7 @@ static hf_status interpret(hf_orchestration *o, hf_slice input)
     hf_session opened = { 0 };
     for (const char *at = program->steps; *at; at++) {
         char step = *at;
-        if (strchr("asocmei", step)) at++;
+        if (strchr("asocmeigTR", step)) at++;
         const char name[] = { *at, '\0' };
         hf_future made = { 0 };
         switch (step) {
@@ -293,6 +314,10 @@ static hf_status interpret(hf_orchestration *o, hf_slice input)
         case 't': made = hf_timer(o, 5); break;
         case 'm': made = hf_mailbox_take(o, name); break;
         case 'e': made = hf_event_wait(o, name); break;
+        case 'g': made = schedule_with_tag(o, name, input); break;
+        case 'T':
+        case 'F':
+        case 'R': open_with(o, step, name, input); break;
         case 'v': hf_status_set(o, input); break;
         case 'i': input = hf_text(name); break;
         case 'w': HF_TRY(hf_await(o, latest, NULL)); break;
@@ -355,6 +380,18 @@ static void test_changed_code_is_nondeterminism(void **state)
         { "another event", "eAw", ".", "eBw", "event_waited \"A\" at event 2", "\"B\"" },
         { "a mailbox instead", "eAw", ".", "mAw", "event_waited \"A\" at event 2",
           "the code issued mailbox_waited \"A\": another command" },
+        { "another tag", "gAw", ".", "gBw", "\"a\" tag \"A\" (2 bytes) at event 2",
+          "\"B\" (2 bytes): another tag" },
+        { "no tag", "gaw", ".", "aaw", "\"a\" tag \"a\"", "another tag" },
+        { "another tag of a session", "TAaAw", ".", "TBaAw", "session_opened \"s\" #1 tag \"A\"",
+          "tag \"B\": another tag" },
+        { "another recovery", "FaAw", ".", "TAaAw", "session_opened \"s\" #1 fail", "another tag" },
+        { "no recovery", "FaAw", ".", "osaAw", "session_opened \"s\" #1 fail",
+          "\"s\" #1: another recovery" },
+        { "another rebuild activity", "RAaAw", ".", "RBaAw", "rebuild \"A\" (2 bytes) at event 2",
+          "another name" },
+        { "another rebuild input", "RAaAw", ".", "iXRAaAw", "rebuild \"A\" (2 bytes) at event 2",
+          "another input" },
         { "another session", "oAoBsAw", ".", "oAoBsBw", "on session \"A\" #1",
           "on session \"B\" #2" },
         { "no session", "oAsAw", ".", "oAaow", "on session \"A\" #1", "\"o\"" },

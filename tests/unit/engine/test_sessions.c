@@ -386,6 +386,43 @@ static void test_pending_future_of_closed_session_ends(void **state)
     }
 }
 
+static hf_status try_again_when_lost(hf_orchestration *o, hf_slice input)
+{
+    hf_session x = hf_session_open_with(
+        o, HF_WITH(hf_session_options, .id = "x", .recovery = HF_SESSION_FAIL));
+    hf_future both[] = { hf_schedule_on(o, x, "a", input), hf_schedule(o, "b", input) };
+    if (hf_join(o, both, 2) != HF_SESSION_LOST) return HF_INVALID;
+    if (hf_await(o, both[1], NULL) != HF_FAILED) return HF_INVALID;
+    hf_future again = hf_schedule_on(o, x, "a", input);
+    if (hf_select(o, &again, 1, NULL) != HF_OK) return HF_INVALID;
+    hf_status status = hf_await(o, again, NULL);
+    const hf_error *error = hf_orchestration_error(o);
+    if (status != HF_SESSION_LOST || error->status != HF_SESSION_LOST) return HF_INVALID;
+    if (strcmp(error->code, "session_lost") != 0) return HF_INVALID;
+    return hf_await_within(o, hf_schedule_on(o, x, "a", input), 1000, NULL);
+}
+
+/* Work that was lost with its session ends with a status of its own, in every kind of await, and
+ * the session is open for the next try; other failures are failures as ever. The error can be
+ * passed on.
+ */
+static void test_lost_session_has_its_own_status(void **state)
+{
+    (void)state;
+    for (int evict = 0; evict < 2; evict++) {
+        struct hf_script script;
+        hf_script_init(&script, try_again_when_lost, NULL);
+        script.always_evict = evict == 1;
+        play(&script, ". s3=x f4=bad . s7=x . s9=x .");
+        assert_failed(&script, "session_lost", "it failed");
+        hf_error error;
+        hf_script_output(&script, &error);
+        assert_status(error.status, HF_SESSION_LOST);
+        assert_int_equal(script.works_count, 0);
+        hf_script_release(&script);
+    }
+}
+
 static hf_status hundred_times(hf_orchestration *o, hf_slice input)
 {
     for (int i = 0; i < 100; i++) {
@@ -428,6 +465,7 @@ int main(void)
         cmocka_unit_test(test_open_and_use_replay),
         cmocka_unit_test(test_open_activity_close_replay),
         cmocka_unit_test(test_pending_future_of_closed_session_ends),
+        cmocka_unit_test(test_lost_session_has_its_own_status),
         cmocka_unit_test(test_hundred_times_open_and_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

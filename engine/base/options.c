@@ -1,10 +1,10 @@
-/* Options that users fill in: structs that begin with their own size, so that a program built
- * against an older or a newer header works with this library. */
+/* Copying a user's options: what is shorter is filled up, what is longer must say nothing. */
+#include "engine/base/options.h"
+
 #include <string.h>
 
 #include "engine/base/assert.h"
 #include "engine/base/status.h"
-#include "runtime/store.h"
 
 /* Whether all bytes are zero. */
 static bool is_zero(const unsigned char *bytes, size_t size)
@@ -15,7 +15,7 @@ static bool is_zero(const unsigned char *bytes, size_t size)
     return true;
 }
 
-hf_status hf__options_copy(void *to, size_t to_size, const void *from, hf_error *error)
+hf_status hf_options_copy(void *to, size_t to_size, const void *from, hf_error *error)
 {
     enum { SIZE_MAX_SANE = 64 * 1024 };
     size_t size = 0;

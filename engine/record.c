@@ -57,14 +57,14 @@ static const struct hf_field started_fields[] = {
     NUMBER(hf_started, 8, false, parent_event),
     BYTES(hf_started, 9, false, lost_body),
     BYTES(hf_started, 10, false, orphan_body),
+    BYTES(hf_started, 11, false, deleted_body),
     TEXT(hf_started, 98, false, key),
 };
 LAYOUT(started, hf_started);
 
 static const struct hf_field message_fields[] = {
-    NUMBER(hf_message_record, 1, true, instance),
-    BYTES(hf_message_record, 2, true, body),
-    NUMBER(hf_message_record, 3, false, execution),
+    NUMBER(hf_message_record, 1, true, instance),   BYTES(hf_message_record, 2, true, body),
+    NUMBER(hf_message_record, 3, false, execution), NUMBER(hf_message_record, 4, false, orphaned),
     TEXT(hf_message_record, 98, false, key),
 };
 LAYOUT(message, hf_message_record);
@@ -214,7 +214,7 @@ static const struct hf_field turn_child_fields[] = {
     NUMBER(hf_turn_child, 1, true, event_id),    TEXT(hf_turn_child, 2, true, id),
     TEXT(hf_turn_child, 3, true, orchestration), BYTES(hf_turn_child, 4, true, body),
     BYTES(hf_turn_child, 5, true, lost_body),    BYTES(hf_turn_child, 6, true, orphan_body),
-    BYTES(hf_turn_child, 7, true, clash_body),
+    BYTES(hf_turn_child, 7, true, clash_body),   BYTES(hf_turn_child, 8, true, deleted_body),
 };
 LAYOUT(turn_child, hf_turn_child);
 
@@ -258,6 +258,7 @@ LAYOUT(turn_lost, hf_turn_lost);
 
 static const struct hf_field deleted_fields[] = {
     NUMBER(hf_deleted, 1, true, instance),
+    TEXT(hf_deleted, 98, false, key),
 };
 LAYOUT(deleted, hf_deleted);
 

@@ -78,16 +78,18 @@ struct hf_started {
     uint64_t engine_version;
     hf_slice body;                                            /* event 1 of execution 1; opaque */
     uint64_t parent_instance, parent_execution, parent_event; /* whose child it is; 0: nobody's */
-    hf_slice lost_body;   /* of a child: the message to its parent when it ends without one of its
-                             own: terminated or deleted */
-    hf_slice orphan_body; /* of a child: the message to it when its parent has ended */
-    hf_slice key;         /* idempotency key, or empty */
+    hf_slice lost_body;    /* of a child: the message to its parent when it is terminated */
+    hf_slice orphan_body;  /* of a child: the message to it when its parent has ended */
+    hf_slice deleted_body; /* of a child: the message to its parent when it is deleted */
+    hf_slice key;          /* idempotency key, or empty */
 };
 
 struct hf_message_record {
     uint64_t instance;
     hf_slice body;      /* opaque event body */
     uint64_t execution; /* of the child event that it answers; 0: none */
+    uint64_t orphaned;  /* 1: to a child, which is nobody's from here on: its parent has ended, or
+                           wants no outcome of it */
     hf_slice key;
 };
 
@@ -206,9 +208,9 @@ struct hf_turn_carried {
 struct hf_turn_child {
     uint64_t event_id; /* of this record: what its outcome answers */
     hf_slice id, orchestration;
-    hf_slice body;                   /* event 1 of the child */
-    hf_slice lost_body, orphan_body; /* as in struct hf_started */
-    hf_slice clash_body;             /* the message to this instance when the id is taken */
+    hf_slice body;                                 /* event 1 of the child */
+    hf_slice lost_body, orphan_body, deleted_body; /* as in struct hf_started */
+    hf_slice clash_body; /* the message to this instance when the id is taken */
 };
 
 /* A child that is to be asked to stop; its outcome is not wanted any more. */
@@ -255,6 +257,7 @@ struct hf_turn_lost {
 /* The instance is gone, and its id free; what is left of it is dead to every lookup. */
 struct hf_deleted {
     uint64_t instance;
+    hf_slice key;
 };
 
 /* The layout of a kind's body; NULL for a number that is none. Static storage. */

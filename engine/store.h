@@ -89,7 +89,8 @@ struct hf_store_message {
 };
 
 /* Ends an instance at once: body becomes its last event. A parent gets the instance's lost_body,
- * its children their orphan_body. Errors: HF_NOT_FOUND; ended already: HF_OK without effect. */
+ * its children their orphan_body (up to 1,000 here, the rest by reclaim). Errors: HF_NOT_FOUND;
+ * ended already: HF_OK without effect. */
 struct hf_store_terminate {
     hf_slice id;
     hf_slice body;
@@ -97,8 +98,9 @@ struct hf_store_terminate {
 };
 
 /* Makes an instance gone: its id is free, its number dead. Up to 1,000 of its rows go at once; the
- * rest is dead to every lookup and reclaimed. Parent and children as when it is terminated. Errors:
- * HF_NOT_FOUND; HF_STILL_RUNNING unless `even_running`. */
+ * rest is dead to every lookup and reclaimed. Its parent gets its deleted_body, if it runs;
+ * children as when it is terminated. Errors: HF_NOT_FOUND; HF_STILL_RUNNING unless `even_running`.
+ */
 struct hf_store_delete {
     hf_slice id;
     hf_slice key;

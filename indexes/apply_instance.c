@@ -1,4 +1,4 @@
-/* Records of an instance's life outside its turns: started, message, terminated. */
+/* Records of an instance's life outside its turns: started, message, terminated, deleted. */
 #include <inttypes.h>
 
 #include "engine/base/assert.h"
@@ -28,6 +28,23 @@ static hf_status started_check(struct hf__fold *fold, const struct hf_started *b
     return status == HF_NOT_FOUND ? HF_OK : status;
 }
 
+/* Whose child it is, as its row says it. */
+static hf_status started_parent(struct hf__fold *fold, const struct hf_started *body,
+                                struct hf_row_instance *row)
+{
+    const struct hf_fold_record *record = fold->record;
+    if (body->parent_instance == 0) return HF_OK;
+    if (body->lost_body.size == 0 || body->deleted_body.size == 0 || body->orphan_body.size == 0) {
+        return hf__fold_misfit(fold, "it is a child without the messages of its end");
+    }
+    row->parent = (struct hf_item_id){ body->parent_instance, body->parent_execution,
+                                       body->parent_event };
+    row->lost = hf_ref_of(record, body->lost_body);
+    row->deleted = hf_ref_of(record, body->deleted_body);
+    row->orphan = hf_ref_of(record, body->orphan_body);
+    return hf__child_link(fold, row);
+}
+
 hf_status hf__apply_started(struct hf__fold *fold, const struct hf_started *body)
 {
     const struct hf_fold_record *record = fold->record;
@@ -46,6 +63,7 @@ hf_status hf__apply_started(struct hf__fold *fold, const struct hf_started *body
     struct hf_ref ref = hf_ref_of(record, body->body);
     unsigned char number[8];
     hf_status status = started_check(fold, body);
+    if (status == HF_OK) status = started_parent(fold, body, &row);
     if (status == HF_OK) status = hf__command_key_put(fold, body->key, body->instance);
     if (status == HF_OK) {
         status = hf__history_put(fold, &(struct hf_item_id){ row.number, 1, 1 }, &ref);
@@ -61,10 +79,27 @@ hf_status hf__apply_started(struct hf__fold *fold, const struct hf_started *body
     return hf__instance_put(fold, &(struct hf__instance_change){ NULL, &row, false });
 }
 
+/* The receiver is nobody's child from here on. */
+static hf_status message_orphan(struct hf__fold *fold, uint64_t instance)
+{
+    struct hf_row_instance before;
+    hf_status status = hf__instance_running(fold, instance, &before);
+    if (status != HF_OK) return status;
+    struct hf_row_instance after = before;
+    if (before.parent.instance == 0) {
+        return hf__fold_misfit(fold, "instance %" PRIu64 " is nobody's child", instance);
+    }
+    status = hf__child_cut(fold, &after);
+    if (status != HF_OK) return status;
+    return hf__instance_put(fold, &(struct hf__instance_change){ &before, &after, false });
+}
+
 hf_status hf__apply_message(struct hf__fold *fold, const struct hf_message_record *body)
 {
-    const struct hf_row_message message = { .body = hf_ref_of(fold->record, body->body) };
-    hf_status status = hf__message_arrive(fold, body->instance, &message);
+    const struct hf_row_message message = { .body = hf_ref_of(fold->record, body->body),
+                                            .execution = body->execution };
+    hf_status status = body->orphaned ? message_orphan(fold, body->instance) : HF_OK;
+    if (status == HF_OK) status = hf__message_arrive(fold, body->instance, &message);
     return status == HF_OK ? hf__command_key_put(fold, body->key, body->instance) : status;
 }
 
@@ -86,4 +121,13 @@ hf_status hf__apply_terminated(struct hf__fold *fold, const struct hf_terminated
     after.next_event_id++;
     return hf__instance_end(fold, &before, &after,
                             &(struct hf__ending){ HF_INSTANCE_TERMINATED, ref });
+}
+
+hf_status hf__apply_deleted(struct hf__fold *fold, const struct hf_deleted *body)
+{
+    struct hf_row_instance row;
+    hf_status status = hf_instance_get(fold->tables, body->instance, &row, fold->error);
+    status = hf__fold_expect(fold, status, "instance", body->instance);
+    if (status == HF_OK) status = hf__command_key_put(fold, body->key, body->instance);
+    return status == HF_OK ? hf__instance_remove(fold, &row) : status;
 }

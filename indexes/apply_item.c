@@ -169,8 +169,6 @@ hf_status hf__apply_timer_fired(struct hf__fold *fold, const struct hf_timer_fir
     uint64_t number = body->timer.instance;
     hf_status status = hf__timer_take(fold, &body->timer, &timer);
     status = hf__fold_expect(fold, status, "timer", body->timer.event_id);
-    if (status == HF_OK) status = hf_instance_get(fold->tables, number, &instance, fold->error);
-    status = hf__fold_expect(fold, status, "instance", number);
     if (status != HF_OK) return status;
     if (timer.kind == HF_TIMER_ITEM) {
         status = hf__item_pointed(fold, &body->timer, &item);
@@ -179,7 +177,10 @@ hf_status hf__apply_timer_fired(struct hf__fold *fold, const struct hf_timer_fir
         }
         return status == HF_OK ? hf__item_requeue(fold, &item) : status;
     }
-    if (hf_instance_has_ended(&instance)) return HF_OK;
+    /* Of one that has ended or is deleted, and which reclaim has not come to yet. */
+    status = hf_instance_get(fold->tables, number, &instance, fold->error);
+    if (status == HF_NOT_FOUND) return HF_OK;
+    if (status != HF_OK || hf_instance_has_ended(&instance)) return status;
     const struct hf_row_message message = { .body = timer.body,
                                             .execution = body->timer.execution };
     return hf__message_arrive(fold, number, &message);

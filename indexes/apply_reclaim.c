@@ -1,9 +1,13 @@
-/* Clearing up in bounded steps: what a closed session, an ended instance or an ended registration
- * leaves behind.
+/* Clearing up in bounded steps: what a closed session, an ended or deleted instance or an ended
+ * registration leaves behind.
  *
  * The record that ends it clears as much as its bound allows and marks the rest in `reclaim`;
  * `reclaimed` records do the rest, step by step, in the same order. Meanwhile what is left is dead
- * to whoever looks: its session has no row, its instance has ended, its registration has ended. */
+ * to whoever looks: its session has no row, its instance has ended or has none, its registration
+ * has ended.
+ *
+ * Children of an instance that has ended are told so by a record each, theirs, which the store
+ * appends; with it the row in children goes. Until then the mark stays. */
 #include <inttypes.h>
 
 #include "engine/base/assert.h"
@@ -13,7 +17,10 @@
 struct purge {
     struct hf__fold *fold;
     const struct hf_reclaim_place *place;
-    bool is_done, must_wait;
+    bool is_deleted; /* the instance has no row: its history goes, too */
+    bool is_done;    /* nothing is left */
+    bool must_wait; /* what is left goes by a later record: sessions of a dead worker with a reclaim
+                       window, children that are not told yet */
 };
 
 /* ---- steps ---------------------------------------------------------------------------------- */
@@ -72,8 +79,29 @@ static hf_status purge_inbox(struct purge *purge)
     return hf__fold_delete(purge->fold, HF_TABLE_INBOX, &key);
 }
 
-/* Sessions first, since they can be claimed; then items, for they can be fetched; then timers and
- * messages. */
+static hf_status purge_history(struct purge *purge)
+{
+    struct hf_item_id id;
+    if (!purge->is_deleted) return HF_NOT_FOUND;
+    hf_status status = first_of_instance(purge, HF_TABLE_HISTORY, &id);
+    if (status != HF_OK) return status;
+    struct hf_key key = hf_key_item(&id);
+    return hf__fold_delete(purge->fold, HF_TABLE_HISTORY, &key);
+}
+
+/* Nothing is left that is purged here. */
+static hf_status purge_instance_end(struct purge *purge)
+{
+    struct hf_item_id place = { purge->place->number, 0, 0 };
+    uint64_t child = 0;
+    hf_status status = hf_children_next(purge->fold->tables, &place, &child, purge->fold->error);
+    purge->must_wait = status == HF_OK;
+    purge->is_done = status == HF_NOT_FOUND;
+    return purge->is_done ? HF_OK : status;
+}
+
+/* Sessions first, since they can be claimed; then items, for they can be fetched; then timers,
+ * messages and, of a deleted one, history. */
 static hf_status purge_instance_step(struct purge *purge)
 {
     struct hf_item_id id;
@@ -87,8 +115,8 @@ static hf_status purge_instance_step(struct purge *purge)
     if (status == HF_OK) return hf__timer_take(purge->fold, &id, &timer);
     if (status != HF_NOT_FOUND) return status;
     status = purge_inbox(purge);
-    purge->is_done = status == HF_NOT_FOUND;
-    return purge->is_done ? HF_OK : status;
+    if (status == HF_NOT_FOUND) status = purge_history(purge);
+    return status == HF_NOT_FOUND ? purge_instance_end(purge) : status;
 }
 
 /* The next session of an ended registration loses its owner; nothing runs under that any more. The
@@ -151,6 +179,8 @@ static hf_status purge_mark(struct hf__fold *fold, const struct hf_reclaim_place
     }
     if (!is_done) {
         fold->tables->effects |= HF_EFFECT_RECLAIM;
+        /* What is left of it may be in somebody's hands. */
+        if (place->kind != HF_RECLAIM_REGISTRATION) fold->tables->effects |= HF_EFFECT_VOIDED;
         return hf__fold_put(fold, HF_TABLE_RECLAIM, &key, (hf_slice)HF_EMPTY);
     }
     hf_status status = hf_table_delete(fold->tables, HF_TABLE_RECLAIM, hf_key_slice(&key),
@@ -158,10 +188,22 @@ static hf_status purge_mark(struct hf__fold *fold, const struct hf_reclaim_place
     return status == HF_NOT_FOUND ? HF_OK : status;
 }
 
+static hf_status purge_begin(struct purge *purge)
+{
+    struct hf__fold *fold = purge->fold;
+    struct hf_row_instance row;
+    if (purge->place->kind != HF_RECLAIM_INSTANCE) return HF_OK;
+    hf_status status = hf_instance_get(fold->tables, purge->place->number, &row, fold->error);
+    purge->is_deleted = status == HF_NOT_FOUND;
+    return purge->is_deleted ? HF_OK : status;
+}
+
 hf_status hf__purge(struct hf__fold *fold, const struct hf_reclaim_place *place)
 {
     struct purge purge = { .fold = fold, .place = place };
     struct hf_arena_mark mark = hf_arena_mark(fold->tables->arena);
+    hf_status begun = purge_begin(&purge);
+    if (begun != HF_OK) return begun;
     while (fold->rows_left > 0 && !purge.is_done && !purge.must_wait) {
         hf_status status = purge_step(&purge);
         hf_arena_reset_to(fold->tables->arena, mark);

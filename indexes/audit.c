@@ -14,8 +14,10 @@
  * sessions_owned say the same.
  *  5. What runs in an open session runs under its owner. What runs at all runs under a registration
  * that has a row.
- *  6. Rows of ended instances, closed sessions and ended registrations are there only while reclaim
- * names them. */
+ *  6. Rows of ended and deleted instances, closed sessions and ended registrations are there only
+ * while reclaim names them.
+ *  7. A running child names its parent's event, and children has that event with the child; the
+ * parent runs in that execution, or has ended and reclaim names it. */
 #include "indexes/audit_internal.h"
 
 #include <inttypes.h>
@@ -77,13 +79,15 @@ hf_status hf__audit_instance_of(struct hf__audit *audit, uint64_t number,
                                 struct hf_row_instance *out_row)
 {
     bool marked = false;
-    hf_status status = hf_instance_get(audit->tables, number, out_row, audit->error);
-    status = hf__audit_there(audit, status, "instance", number);
-    if (status != HF_OK || !hf_instance_has_ended(out_row)) return status;
     struct hf_reclaim_place place = { HF_RECLAIM_INSTANCE, number, 0 };
-    status = hf__audit_is_marked(audit, &place, &marked);
+    hf_status found = hf_instance_get(audit->tables, number, out_row, audit->error);
+    if (found != HF_OK && found != HF_NOT_FOUND) return found;
+    if (found == HF_NOT_FOUND) *out_row = (struct hf_row_instance){ .number = 0 };
+    if (found == HF_OK && !hf_instance_has_ended(out_row)) return HF_OK;
+    hf_status status = hf__audit_is_marked(audit, &place, &marked);
     if (status != HF_OK || marked) return status;
-    return hf__audit_broken(audit, "instance %" PRIu64 " has ended and still has rows", number);
+    return hf__audit_broken(audit, "instance %" PRIu64 " %s and still has rows", number,
+                            found == HF_OK ? "has ended" : "is gone");
 }
 
 hf_status hf__audit_key(struct hf__audit *audit, const struct hf_table_row *row,
@@ -177,14 +181,24 @@ static hf_status check_tag_name(struct hf__audit *audit, const struct hf_table_r
                             hf_get_be32(row->key.data));
 }
 
+/* Whether the number was given to an instance, which may be deleted since. */
+static hf_status was_instance(struct hf__audit *audit, uint64_t number, bool *out_was)
+{
+    uint64_t next = 0;
+    hf_status status = hf_next_instance(audit->tables, &next, audit->error);
+    *out_was = number > 0 && number < next;
+    return status;
+}
+
 static hf_status check_command_key(struct hf__audit *audit, const struct hf_table_row *row)
 {
     struct hf_row_command_key command;
-    struct hf_row_instance instance;
+    bool was = false;
     hf_status status = hf_command_key_find(audit->tables, row->key, &command, audit->error);
-    if (status != HF_OK) return status;
-    status = hf_instance_get(audit->tables, command.instance, &instance, audit->error);
-    return hf__audit_there(audit, status, "instance", command.instance);
+    if (status == HF_OK) status = was_instance(audit, command.instance, &was);
+    if (status != HF_OK || was) return status;
+    return hf__audit_broken(audit, "a key names instance %" PRIu64 ", which never was",
+                            command.instance);
 }
 
 static hf_status check_reclaim(struct hf__audit *audit, const struct hf_table_row *row)
@@ -202,6 +216,7 @@ static hf_status check_reclaim(struct hf__audit *audit, const struct hf_table_ro
     } else if (place.kind == HF_RECLAIM_INSTANCE) {
         status = hf_instance_get(audit->tables, place.number, &instance, audit->error);
         fits = status == HF_OK && hf_instance_has_ended(&instance);
+        if (status == HF_NOT_FOUND) status = was_instance(audit, place.number, &fits);
     } else if (place.kind == HF_RECLAIM_SESSION) {
         struct hf_session_id id = { place.number, place.incarnation };
         status = hf_session_get(audit->tables, &id, &session, audit->error);
@@ -259,6 +274,7 @@ hf_status hf_audit_indexes(struct hf_tables *tables, hf_error *error)
         { HF_TABLE_SESSIONS_OWNED, hf__audit_check_session_owned },
         { HF_TABLE_TIMERS, hf__audit_check_timer },
         { HF_TABLE_TIMERS_BY_ID, hf__audit_check_timer_by_id },
+        { HF_TABLE_CHILDREN, hf__audit_check_child },
         { HF_TABLE_REGISTRATIONS, check_registration },
         { HF_TABLE_WORKERS, check_worker },
         { HF_TABLE_TAGS, check_tag },

@@ -1,4 +1,4 @@
-/* Laws 1 and 2 (audit.c): instances, their history, inboxes and due turns. */
+/* Laws 1, 2 and 7 (audit.c): instances, their history, inboxes, due turns and children. */
 #include <inttypes.h>
 
 #include "engine/base/status.h"
@@ -31,6 +31,18 @@ static hf_status check_due(struct hf__audit *audit, const struct hf_row_instance
     return hf__audit_broken(audit, "turns_due is wrong about instance %" PRIu64, row->number);
 }
 
+/* Law 7, from the child's side. */
+static hf_status check_parent(struct hf__audit *audit, const struct hf_row_instance *row)
+{
+    uint64_t child = 0;
+    if (row->parent.instance == 0) return HF_OK;
+    hf_status status = hf_child_get(audit->tables, &row->parent, &child, audit->error);
+    if (status != HF_OK && status != HF_NOT_FOUND) return status;
+    if (status == HF_OK && child == row->number && !hf_instance_has_ended(row)) return HF_OK;
+    return hf__audit_broken(audit, "instance %" PRIu64 " is not the child that it says",
+                            row->number);
+}
+
 hf_status hf__audit_check_instance(struct hf__audit *audit, const struct hf_table_row *row)
 {
     struct hf_row_instance instance, same;
@@ -54,6 +66,7 @@ hf_status hf__audit_check_instance(struct hf__audit *audit, const struct hf_tabl
         status = hf_history_get(audit->tables, &last, &ref, audit->error);
         status = hf__audit_there(audit, status, "last event of instance", number);
     }
+    if (status == HF_OK) status = check_parent(audit, &instance);
     return status == HF_OK ? check_due(audit, &instance) : status;
 }
 
@@ -80,13 +93,13 @@ hf_status hf__audit_check_history(struct hf__audit *audit, const struct hf_table
     bool follows = event.instance == last.instance && event.execution == last.execution &&
                    event.event_id == last.event_id + 1;
     audit->last_event = event;
+    hf_status status = hf_instance_get(audit->tables, event.instance, &instance, audit->error);
+    if (status == HF_NOT_FOUND) return hf__audit_instance_of(audit, event.instance, &instance);
+    if (status != HF_OK) return status;
     if (!follows && event.event_id != 1) {
         return hf__audit_broken(audit, "instance %" PRIu64 " has a gap before event %" PRIu64,
                                 event.instance, event.event_id);
     }
-    hf_status status = hf_instance_get(audit->tables, event.instance, &instance, audit->error);
-    status = hf__audit_there(audit, status, "instance", event.instance);
-    if (status != HF_OK) return status;
     if (event.execution > instance.execution ||
         (event.execution == instance.execution && event.event_id >= instance.next_event_id)) {
         return hf__audit_broken(audit, "instance %" PRIu64 " has event %" PRIu64 " beyond its end",
@@ -104,7 +117,8 @@ hf_status hf__audit_check_inbox(struct hf__audit *audit, const struct hf_table_r
         return hf__row_damaged(audit->table, audit->error);
     }
     hf_status status = hf__audit_instance_of(audit, place.first, &instance);
-    if (status != HF_OK || message.execution <= instance.execution) return status;
+    if (status != HF_OK || instance.number == 0) return status;
+    if (message.execution <= instance.execution) return HF_OK;
     return hf__audit_broken(audit, "message %" PRIu64 " answers a later execution", place.second);
 }
 
@@ -121,4 +135,27 @@ hf_status hf__audit_check_turn_due(struct hf__audit *audit, const struct hf_tabl
         return HF_OK;
     }
     return hf__audit_broken(audit, "instance %" PRIu64 " is not due there", place.instance);
+}
+
+/* Law 7, from the parent's side. */
+hf_status hf__audit_check_child(struct hf__audit *audit, const struct hf_table_row *row)
+{
+    struct hf_item_id event;
+    struct hf_row_instance parent, child;
+    uint64_t number = 0;
+    if (!hf_key_read_item(row->key, &event)) return hf__row_damaged(audit->table, audit->error);
+    hf_status status = hf_child_get(audit->tables, &event, &number, audit->error);
+    if (status == HF_OK) status = hf__audit_instance_of(audit, event.instance, &parent);
+    if (status != HF_OK) return status;
+    status = hf_instance_get(audit->tables, number, &child, audit->error);
+    status = hf__audit_there(audit, status, "child", number);
+    if (status != HF_OK) return status;
+    struct hf_key named = hf_key_item(&child.parent);
+    if (!hf_slice_equal(hf_key_slice(&named), row->key)) {
+        return hf__audit_broken(audit, "instance %" PRIu64 " is another's child", number);
+    }
+    bool runs = parent.number != 0 && !hf_instance_has_ended(&parent);
+    if (!runs || event.execution == parent.execution) return HF_OK;
+    return hf__audit_broken(audit, "instance %" PRIu64 " has a child of a former execution",
+                            event.instance);
 }

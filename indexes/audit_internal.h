@@ -34,7 +34,8 @@ HF_MUST_CHECK hf_status hf__audit_has_row(struct hf__audit *audit, enum hf_table
 HF_MUST_CHECK hf_status hf__audit_is_marked(struct hf__audit *audit,
                                             const struct hf_reclaim_place *place, bool *out_is);
 
-/* The instance of a row; an ended one may have rows only while reclaim names it. */
+/* The instance of a row; an ended or deleted one may have rows only while reclaim names it.
+ * out_row->number 0: it is deleted. */
 HF_MUST_CHECK hf_status hf__audit_instance_of(struct hf__audit *audit, uint64_t number,
                                               struct hf_row_instance *out_row);
 
@@ -80,6 +81,9 @@ HF_MUST_CHECK hf_status hf__audit_check_session_owned(struct hf__audit *audit,
                                                       const struct hf_table_row *row);
 /* The laws of one row of timers. */
 HF_MUST_CHECK hf_status hf__audit_check_timer(struct hf__audit *audit,
+                                              const struct hf_table_row *row);
+/* The laws of one row of children. */
+HF_MUST_CHECK hf_status hf__audit_check_child(struct hf__audit *audit,
                                               const struct hf_table_row *row);
 /* The laws of one row of timers_by_id. */
 HF_MUST_CHECK hf_status hf__audit_check_timer_by_id(struct hf__audit *audit,

@@ -70,7 +70,7 @@ hf_status hf__audit_check_item(struct hf__audit *audit, const struct hf_table_ro
     hf_status status = hf_item_get(audit->tables, &id, &item, audit->error);
     if (status == HF_OK) status = hf__audit_instance_of(audit, id.instance, &instance);
     if (status != HF_OK) return status;
-    if (id.execution != instance.execution) {
+    if (instance.number != 0 && id.execution != instance.execution) {
         struct hf_session_id session_id = { id.instance, item.incarnation };
         status = hf_session_get(audit->tables, &session_id, &session, audit->error);
         if (status == HF_OK || item.incarnation == 0) {

@@ -59,6 +59,17 @@ HF_MUST_CHECK hf_status hf__instance_end(struct hf__fold *fold,
                                          const struct hf_row_instance *after,
                                          const struct hf__ending *ending);
 
+/* Removes an instance: row, id and turn go, all that it has while fold->rows_left lasts. */
+HF_MUST_CHECK hf_status hf__instance_remove(struct hf__fold *fold,
+                                            const struct hf_row_instance *row);
+
+/* Makes a new instance the child of a running one: row->parent names an event of its present
+ * execution that has no child yet. */
+HF_MUST_CHECK hf_status hf__child_link(struct hf__fold *fold, const struct hf_row_instance *row);
+/* Makes an instance nobody's child, if it is somebody's: the row in children goes, and in `row`
+ * what tells of a parent. The caller writes it, or removes it. */
+HF_MUST_CHECK hf_status hf__child_cut(struct hf__fold *fold, struct hf_row_instance *row);
+
 /* Puts a message into the inbox of a running instance: it is due now, if it was not. Its name there
  * is the LSN of this record. */
 HF_MUST_CHECK hf_status hf__message_arrive(struct hf__fold *fold, uint64_t instance,
@@ -145,6 +156,8 @@ HF_MUST_CHECK hf_status hf__apply_message(struct hf__fold *fold,
 /* A timer fired, or a delayed item comes back. */
 HF_MUST_CHECK hf_status hf__apply_timer_fired(struct hf__fold *fold,
                                               const struct hf_timer_fired *body);
+/* An instance was deleted. */
+HF_MUST_CHECK hf_status hf__apply_deleted(struct hf__fold *fold, const struct hf_deleted *body);
 /* An instance was ended from outside. */
 HF_MUST_CHECK hf_status hf__apply_terminated(struct hf__fold *fold,
                                              const struct hf_terminated *body);
@@ -173,9 +186,9 @@ HF_MUST_CHECK hf_status hf__apply_reclaimed(struct hf__fold *fold, const struct 
 
 /* ---- apply_reclaim.c ------------------------------------------------------------------------ */
 
-/* Purges what is left of a closed session or an ended instance, or moves back what an ended
- * registration held, while fold->rows_left lasts; what remains then is marked in reclaim, else the
- * mark goes. */
+/* Purges what is left of a closed session or of an ended or deleted instance, or moves back what an
+ * ended registration held, while fold->rows_left lasts; what remains then is marked in reclaim,
+ * else the mark goes. Rows of children stay: they go with the message that tells the child. */
 HF_MUST_CHECK hf_status hf__purge(struct hf__fold *fold, const struct hf_reclaim_place *place);
 
 #endif

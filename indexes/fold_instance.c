@@ -1,8 +1,11 @@
-/* Instances in the fold: the row, whether a turn is due, inbox, history and idempotency keys.
+/* Instances in the fold: the row, whether a turn is due, whose child it is, inbox, history and
+ * idempotency keys.
  *
  * A turn of a running instance is due when it was just started or continued (turn_due_lsn is its
  * own head), or when its inbox holds messages (the oldest). Its turns_due row stands under (engine
- * version, turn_due_lsn), unless a soft lock hides it. */
+ * version, turn_due_lsn), unless a soft lock hides it.
+ *
+ * A running child says whose it is, and children says the same, until it ends or is orphaned. */
 #include <inttypes.h>
 
 #include "engine/base/assert.h"
@@ -77,9 +80,74 @@ hf_status hf__instance_end(struct hf__fold *fold, const struct hf_row_instance *
     row.turn_due_lsn = 0;
     hf_assert(hf_instance_has_ended(&row));
     fold->tables->effects |= HF_EFFECT_ENDED;
-    hf_status status = hf__instance_put(fold, &(struct hf__instance_change){ before, &row, true });
+    hf_status status = hf__child_cut(fold, &row);
+    if (status == HF_OK) {
+        status = hf__instance_put(fold, &(struct hf__instance_change){ before, &row, true });
+    }
     return status == HF_OK ? hf__purge(fold, &place) : status;
 }
+
+/* Its turn is neither locked nor due any more. */
+static hf_status instance_forget_turn(struct hf__fold *fold, const struct hf_row_instance *row)
+{
+    bool was_locked = false;
+    hf_status status = hf__turn_lock_take(fold->tables, row->number, &was_locked, fold->error);
+    if (status != HF_OK || was_locked || row->turn_due_lsn == 0) return status;
+    return hf__turn_due_delete(fold->tables, row, fold->error);
+}
+
+hf_status hf__instance_remove(struct hf__fold *fold, const struct hf_row_instance *row)
+{
+    struct hf_reclaim_place place = { HF_RECLAIM_INSTANCE, row->number, 0 };
+    struct hf_row_instance gone = *row;
+    struct hf_key key = hf_key_number(row->number);
+    if (!hf_instance_has_ended(row)) fold->tables->effects |= HF_EFFECT_ENDED;
+    hf_status status = hf__child_cut(fold, &gone);
+    if (status == HF_OK) status = instance_forget_turn(fold, row);
+    if (status == HF_OK) status = hf__fold_delete(fold, HF_TABLE_INSTANCES, &key);
+    if (status == HF_OK) {
+        status = hf_table_delete(fold->tables, HF_TABLE_INSTANCE_IDS, row->id, fold->error);
+        status = hf__fold_expect(fold, status, "id of instance", row->number);
+    }
+    return status == HF_OK ? hf__purge(fold, &place) : status;
+}
+
+/* ---- children ------------------------------------------------------------------------------- */
+
+hf_status hf__child_link(struct hf__fold *fold, const struct hf_row_instance *row)
+{
+    const struct hf_item_id *event = &row->parent;
+    struct hf_row_instance parent;
+    uint64_t other = 0;
+    unsigned char number[8];
+    hf_status status = hf__instance_running(fold, event->instance, &parent);
+    if (status != HF_OK) return status;
+    if (event->execution != parent.execution || event->event_id >= parent.next_event_id) {
+        return hf__fold_misfit(fold, "event %" PRIu64 " is none of its parent's execution",
+                               event->event_id);
+    }
+    status = hf_child_get(fold->tables, event, &other, fold->error);
+    if (status == HF_OK) {
+        return hf__fold_misfit(fold, "event %" PRIu64 " has a child, instance %" PRIu64,
+                               event->event_id, other);
+    }
+    if (status != HF_NOT_FOUND) return status;
+    struct hf_key key = hf_key_item(event);
+    hf_put_le64(number, row->number);
+    return hf__fold_put(fold, HF_TABLE_CHILDREN, &key, hf_bytes(number, sizeof(number)));
+}
+
+hf_status hf__child_cut(struct hf__fold *fold, struct hf_row_instance *row)
+{
+    const struct hf_ref none = { 0, 0, 0, 0 };
+    if (row->parent.instance == 0) return HF_OK;
+    struct hf_key key = hf_key_item(&row->parent);
+    row->parent = (struct hf_item_id){ 0, 0, 0 };
+    row->lost = row->deleted = row->orphan = none;
+    return hf__fold_delete(fold, HF_TABLE_CHILDREN, &key);
+}
+
+/* ---- messages and history ------------------------------------------------------------------- */
 
 hf_status hf__message_arrive(struct hf__fold *fold, uint64_t instance,
                              const struct hf_row_message *message)
@@ -89,6 +157,9 @@ hf_status hf__message_arrive(struct hf__fold *fold, uint64_t instance,
     struct hf_key key = hf_key_pair(&(struct hf_number_pair){ instance, fold->record->lsn });
     hf_status status = hf__instance_running(fold, instance, &before);
     if (status != HF_OK) return status;
+    if (message->execution > before.execution) {
+        return hf__fold_misfit(fold, "execution %" PRIu64 " is not there yet", message->execution);
+    }
     hf_message_write(message, bytes);
     status = hf__fold_put(fold, HF_TABLE_INBOX, &key, hf_bytes(bytes, sizeof(bytes)));
     if (status != HF_OK || before.turn_due_lsn != 0) return status;

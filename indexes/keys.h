@@ -18,6 +18,7 @@
  *   sessions_owned    owner 8, instance 8, incarnation 4
  *   timers            due unix ms 8, instance 8, execution 4, event id 4
  *   timers_by_id      instance 8, execution 4, event id 4
+ *   children          instance 8, execution 4, event id 4 (of the parent)
  *   registrations     lsn 8
  *   workers           worker id
  *   tags / tag_names  text / number 4
@@ -70,7 +71,7 @@ enum hf_session_class { HF_SESSION_CLASS_ORPHANED = 0, HF_SESSION_CLASS_OTHER = 
 
 enum hf_reclaim_kind {
     HF_RECLAIM_REGISTRATION = 1, /* number: an ended registration */
-    HF_RECLAIM_INSTANCE = 2,     /* number: an ended instance */
+    HF_RECLAIM_INSTANCE = 2,     /* number: an ended or deleted instance */
     HF_RECLAIM_SESSION = 3       /* number: the instance; incarnation: of a closed session */
 };
 
@@ -125,7 +126,7 @@ struct hf_key hf_key_number(uint64_t number);
 struct hf_key hf_key_tag(uint64_t tag);
 /* inbox, turn_locks_owned, turns_held. */
 struct hf_key hf_key_pair(const struct hf_number_pair *pair);
-/* history, items, timers_by_id. */
+/* history, items, timers_by_id, children. */
 struct hf_key hf_key_item(const struct hf_item_id *item);
 /* sessions. */
 struct hf_key hf_key_session(const struct hf_session_id *session);

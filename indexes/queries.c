@@ -131,6 +131,20 @@ hf_status hf_sessions_owned_next(struct hf_tables *tables, struct hf_session_own
     return hf_key_read_session_owned(row.key, place) ? HF_OK : hf__row_damaged(search.table, error);
 }
 
+hf_status hf_children_next(struct hf_tables *tables, struct hf_item_id *place, uint64_t *out_child,
+                           hf_error *error)
+{
+    struct hf__search search = { HF_TABLE_CHILDREN, hf_key_item(place), 8 };
+    struct hf_table_row row;
+    hf_status status = hf__search(tables, &search, &row, error);
+    if (status != HF_OK) return status;
+    if (!hf_key_read_item(row.key, place) || row.value.size != 8) {
+        return hf__row_damaged(HF_TABLE_CHILDREN, error);
+    }
+    *out_child = hf_get_le64(row.value.data);
+    return HF_OK;
+}
+
 hf_status hf_reclaim_next(struct hf_tables *tables, struct hf_reclaim_place *place, hf_error *error)
 {
     struct hf__search search = { HF_TABLE_RECLAIM, hf_key_reclaim(place), 0 };

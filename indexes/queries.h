@@ -54,6 +54,11 @@ HF_MUST_CHECK hf_status hf_sessions_owned_next(struct hf_tables *tables,
                                                struct hf_session_owned_place *place,
                                                hf_error *error);
 
+/* Children of an instance that run, and whose outcome it wants. Head: instance; the rest of place
+ * becomes the event that started it. */
+HF_MUST_CHECK hf_status hf_children_next(struct hf_tables *tables, struct hf_item_id *place,
+                                         uint64_t *out_child, hf_error *error);
+
 /* Timers by due time. No head. Never HF_NOT_FOUND because of the clock: the caller compares
  * due_unix_ms. */
 HF_MUST_CHECK hf_status hf_timers_next(struct hf_tables *tables, struct hf_timer_place *place,

@@ -41,6 +41,12 @@ static const struct hf_field instance_fields[] = {
     NUMBER(hf_row_instance, 12, status_version),
     REF(hf_row_instance, 13, output),
     REF(hf_row_instance, 17, status_ref),
+    NUMBER(hf_row_instance, 21, parent.instance),
+    NUMBER(hf_row_instance, 22, parent.execution),
+    NUMBER(hf_row_instance, 23, parent.event_id),
+    REF(hf_row_instance, 24, lost),
+    REF(hf_row_instance, 28, deleted),
+    REF(hf_row_instance, 32, orphan),
 };
 
 static const struct hf_field item_fields[] = {
@@ -163,12 +169,23 @@ static bool ref_is_sound(const struct hf_ref *ref)
     return ref->offset <= UINT32_MAX && ref->size <= UINT32_MAX && ref->check <= UINT32_MAX;
 }
 
+/* A child has the bodies that tell its end to others. */
+static bool parent_is_sound(const struct hf_row_instance *row)
+{
+    bool is_child = row->parent.instance != 0;
+    return hf_item_id_fits(&row->parent) && ref_is_sound(&row->lost) &&
+           ref_is_sound(&row->deleted) && ref_is_sound(&row->orphan) &&
+           is_child == (row->lost.lsn != 0) && is_child == (row->deleted.lsn != 0) &&
+           is_child == (row->orphan.lsn != 0);
+}
+
 static bool instance_is_sound(const struct hf_row_instance *row)
 {
     bool has_ended = hf_instance_has_ended(row);
-    return row->status >= HF_INSTANCE_PENDING && row->status <= HF_INSTANCE_TERMINATED &&
-           row->id.size > 0 && row->execution >= 1 && row->execution <= HF_KEY_PART_MAX &&
-           row->head != 0 && row->engine_version <= HF_KEY_PART_MAX && ref_is_sound(&row->output) &&
+    return parent_is_sound(row) && row->status >= HF_INSTANCE_PENDING &&
+           row->status <= HF_INSTANCE_TERMINATED && row->id.size > 0 && row->execution >= 1 &&
+           row->execution <= HF_KEY_PART_MAX && row->head != 0 &&
+           row->engine_version <= HF_KEY_PART_MAX && ref_is_sound(&row->output) &&
            ref_is_sound(&row->status_ref) && !(has_ended && row->turn_due_lsn != 0);
 }
 
@@ -251,6 +268,19 @@ hf_status hf_instance_next(struct hf_tables *tables, uint64_t after,
 bool hf_instance_has_ended(const struct hf_row_instance *row)
 {
     return row->status != HF_INSTANCE_PENDING && row->status != HF_INSTANCE_RUNNING;
+}
+
+hf_status hf_child_get(struct hf_tables *tables, const struct hf_item_id *event,
+                       uint64_t *out_number, hf_error *error)
+{
+    hf_slice value = HF_EMPTY;
+    if (!hf_item_id_fits(event)) return HF_NOT_FOUND;
+    struct hf_key key = hf_key_item(event);
+    hf_status status = hf_table_get(tables, HF_TABLE_CHILDREN, hf_key_slice(&key), &value, error);
+    if (status != HF_OK) return status;
+    if (value.size != 8) return hf__row_damaged(HF_TABLE_CHILDREN, error);
+    *out_number = hf_get_le64(value.data);
+    return HF_OK;
 }
 
 hf_status hf_next_instance(struct hf_tables *tables, uint64_t *out_number, hf_error *error)

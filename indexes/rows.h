@@ -6,9 +6,10 @@
  * 4, size 4, check 4.
  *
  * The small rows, little-endian too: history a ref; inbox a ref and the execution it answers 4;
- * timers kind 1 and, of a message, a ref; timers_by_id due 8; instance_ids, workers and tags a
- * number 8; command_keys lsn 8, instance 8. items_ready, items_running and session_items hold the
- * key of the item, sessions_ready that of the session, tag_names the text; all others are empty.
+ * timers kind 1 and, of a message, a ref; timers_by_id due 8; instance_ids, children, workers and
+ * tags a number 8; command_keys lsn 8, instance 8. items_ready, items_running and session_items
+ * hold the key of the item, sessions_ready that of the session, tag_names the text; all others are
+ * empty.
  *
  * Every read below copies the row to tables->arena (Valid until: the arena is reset), so it
  * outlives later writes. Errors of each: HF_NOT_FOUND (error stays as it was), HF_CORRUPT when the
@@ -39,6 +40,9 @@ struct hf_row_instance {
     struct hf_ref output;  /* the last event, when ended */
     struct hf_ref status_ref; /* the event that set the custom status */
     uint64_t status_version;  /* how many events set it */
+    struct hf_item_id parent; /* the event whose outcome its own answers; instance 0: it is nobody's
+                                 child, not any more, or has ended. Else children has it, too */
+    struct hf_ref lost, deleted, orphan; /* of a child: see struct hf_started */
 };
 
 struct hf_row_item {
@@ -105,6 +109,11 @@ HF_MUST_CHECK hf_status hf_instance_next(struct hf_tables *tables, uint64_t afte
                                          struct hf_row_instance *out_row, hf_error *error);
 /* Whether its status says that it has ended. */
 bool hf_instance_has_ended(const struct hf_row_instance *row);
+
+/* The number of the child that an event of its parent started. HF_NOT_FOUND: there is none, it has
+ * ended, or its outcome is not wanted any more. */
+HF_MUST_CHECK hf_status hf_child_get(struct hf_tables *tables, const struct hf_item_id *event,
+                                     uint64_t *out_number, hf_error *error);
 
 /* Also items that are dead already, because their instance has ended or their session was closed
  * and reclaim has not come to them yet: look at those first. */

@@ -34,6 +34,7 @@ static const struct table_entry table_entries[] = {
     [HF_TABLE_SESSIONS_OWNED] = { "sessions_owned", HF_TABLE_CLASS_HARD },
     [HF_TABLE_TIMERS] = { "timers", HF_TABLE_CLASS_HARD },
     [HF_TABLE_TIMERS_BY_ID] = { "timers_by_id", HF_TABLE_CLASS_HARD },
+    [HF_TABLE_CHILDREN] = { "children", HF_TABLE_CLASS_HARD },
     [HF_TABLE_REGISTRATIONS] = { "registrations", HF_TABLE_CLASS_HARD },
     [HF_TABLE_WORKERS] = { "workers", HF_TABLE_CLASS_HARD },
     [HF_TABLE_TAGS] = { "tags", HF_TABLE_CLASS_HARD },

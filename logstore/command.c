@@ -49,6 +49,7 @@ hf_status hf__command_run(struct hf__step *step, struct hf_store_command *comman
     case HF_STORE_START: return hf__command_start(step, &command->start);
     case HF_STORE_MESSAGE: return hf__command_message(step, &command->message);
     case HF_STORE_TERMINATE: return hf__command_terminate(step, &command->terminate);
+    case HF_STORE_DELETE: return hf__command_delete(step, &command->delete_instance);
     case HF_STORE_REGISTER: return hf__command_register(step, &command->register_worker);
     case HF_STORE_END_REGISTRATION:
         return hf__command_end_registration(step, &command->end_registration);

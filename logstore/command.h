@@ -1,10 +1,11 @@
 /* Commands: what each kind checks, and which records it appends. One file a subject:
  *
  *   command.c               dispatch, and the checks that several kinds share
- *   command_client.c        start, message, terminate
+ *   command_client.c        start, message, terminate, delete
  *   command_registration.c  register, end of a registration, renewal, reclaim
  *   command_turn.c          turns: fetch, commit, abandon
  *   command_turn_check.c    the form of a turn that is to be committed
+ *   command_family.c        what an act on an instance means to its parent and its children
  *   command_item.c          items: fetch, complete, abandon
  *   command_session.c       release of sessions
  *   command_timer.c         timers that are due
@@ -31,6 +32,9 @@ HF_MUST_CHECK hf_status hf__command_message(struct hf__step *step,
 /* As above. */
 HF_MUST_CHECK hf_status hf__command_terminate(struct hf__step *step,
                                               const struct hf_store_terminate *terminate);
+/* As above. */
+HF_MUST_CHECK hf_status hf__command_delete(struct hf__step *step,
+                                           const struct hf_store_delete *deletion);
 /* As above. */
 HF_MUST_CHECK hf_status hf__command_register(struct hf__step *step,
                                              struct hf_store_register *command);

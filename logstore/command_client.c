@@ -1,16 +1,19 @@
-/* What clients ask: start an instance, send it a message, end it at once.
+/* What clients ask: start an instance, send it a message, end it at once, delete it.
  *
  * An idempotency key makes a repeated command one: the record that did it holds the key, the fold
  * keeps (key -> record, instance), and a command that comes with a key that is known is done
- * already. A key names one command for one instance; for another instance it is refused. */
+ * already. A key names one command for one instance; for another instance it is refused, and so is
+ * the key of a deleted one: what it named is gone. Only its deletion is done for ever. */
 #include "logstore/command.h"
 
 #include "engine/base/assert.h"
 #include "engine/base/status.h"
+#include "logstore/command_family.h"
 
 /* What a command says of its instance, and what is known of it. */
 struct target {
     hf_slice id, key;
+    bool is_deletion;                /* the command deletes it */
     bool is_done;                    /* the key is known: nothing is to be done */
     struct hf_row_instance instance; /* when it exists; number 0: it does not */
 };
@@ -22,13 +25,26 @@ static hf_status target_find(struct hf__step *step, struct target *self)
     return status == HF_NOT_FOUND ? HF_OK : status;
 }
 
+/* Whether the key is that of a deletion. */
+static hf_status key_is_deletion(struct hf__step *step, const struct hf_row_command_key *row,
+                                 bool *out_is)
+{
+    struct hf_log_record record;
+    hf_status status = hf_log_read(step->tables, &step->store->identity.id, row->lsn, &record,
+                                   step->error);
+    if (status == HF_NOT_FOUND) return HF_OK;
+    *out_is = status == HF_OK && record.kind == HF_RECORD_DELETED;
+    return status;
+}
+
 static hf_status target_check_key(struct hf__step *step, struct target *self)
 {
     if (hf_slice_is_empty(self->key)) return HF_OK;
     struct hf_row_command_key row;
     hf_status status = hf_command_key_find(step->tables, self->key, &row, step->error);
     if (status == HF_NOT_FOUND) return HF_OK;
-    if (status != HF_OK) return status;
+    if (status == HF_OK && self->is_deletion) status = key_is_deletion(step, &row, &self->is_done);
+    if (status != HF_OK || self->is_done) return status;
     self->is_done = row.instance == self->instance.number;
     if (self->is_done) return HF_OK;
     return hf_error_set(step->error, HF_INVALID,
@@ -37,15 +53,21 @@ static hf_status target_check_key(struct hf__step *step, struct target *self)
                         HF_ARG(self->key), (unsigned long long)row.instance, HF_ARG(self->id));
 }
 
-/* Whether the command is well-formed, what it is about, and whether it was done already. */
-static hf_status target_resolve(struct hf__step *step, hf_slice body, struct target *self)
+/* Whether id and key are well-formed, what they name, and whether it was done already. */
+static hf_status target_resolve(struct hf__step *step, struct target *self)
 {
     hf_status status = hf__check_name(step, "instance id", self->id);
     if (status == HF_OK) status = hf__check_optional_name(step, "idempotency key", self->key);
-    if (status == HF_OK) status = hf__check_body(step, "the command's body", body);
     if (status == HF_OK) status = target_find(step, self);
     if (status == HF_OK) status = target_check_key(step, self);
     return status;
+}
+
+/* The same of a command with a body. */
+static hf_status target_resolve_with(struct hf__step *step, hf_slice body, struct target *self)
+{
+    hf_status status = hf__check_body(step, "the command's body", body);
+    return status == HF_OK ? target_resolve(step, self) : status;
 }
 
 static hf_status target_missing(struct hf__step *step, const struct target *self)
@@ -59,7 +81,7 @@ hf_status hf__command_start(struct hf__step *step, struct hf_store_start *start)
 {
     struct target target = { .id = start->id, .key = start->key };
     hf_status status = hf__check_name(step, "orchestration name", start->orchestration);
-    if (status == HF_OK) status = target_resolve(step, start->body, &target);
+    if (status == HF_OK) status = target_resolve_with(step, start->body, &target);
     if (status != HF_OK) return status;
     if (target.is_done) {
         start->out_instance = target.instance.number;
@@ -85,7 +107,7 @@ hf_status hf__command_start(struct hf__step *step, struct hf_store_start *start)
 hf_status hf__command_message(struct hf__step *step, const struct hf_store_message *message)
 {
     struct target target = { .id = message->id, .key = message->key };
-    hf_status status = target_resolve(step, message->body, &target);
+    hf_status status = target_resolve_with(step, message->body, &target);
     if (status != HF_OK || target.is_done) return status;
     if (target.instance.number == 0) return target_missing(step, &target);
     if (hf_instance_has_ended(&target.instance)) {
@@ -103,7 +125,7 @@ hf_status hf__command_message(struct hf__step *step, const struct hf_store_messa
 hf_status hf__command_terminate(struct hf__step *step, const struct hf_store_terminate *terminate)
 {
     struct target target = { .id = terminate->id, .key = terminate->key };
-    hf_status status = target_resolve(step, terminate->body, &target);
+    hf_status status = target_resolve_with(step, terminate->body, &target);
     if (status != HF_OK || target.is_done) return status;
     if (target.instance.number == 0) return target_missing(step, &target);
     if (hf_instance_has_ended(&target.instance)) return HF_OK;
@@ -112,5 +134,25 @@ hf_status hf__command_terminate(struct hf__step *step, const struct hf_store_ter
                                     .event_id = target.instance.next_event_id,
                                     .body = terminate->body,
                                     .key = terminate->key };
-    return hf__step_append(step, HF_RECORD_TERMINATED, &record, NULL);
+    status = hf__step_append(step, HF_RECORD_TERMINATED, &record, NULL);
+    if (status != HF_OK) return status;
+    return hf__family_end(step, &target.instance, &target.instance.lost);
+}
+
+hf_status hf__command_delete(struct hf__step *step, const struct hf_store_delete *deletion)
+{
+    struct target target = { .id = deletion->id, .key = deletion->key, .is_deletion = true };
+    hf_status status = target_resolve(step, &target);
+    if (status != HF_OK || target.is_done) return status;
+    if (target.instance.number == 0) return target_missing(step, &target);
+    if (!deletion->even_running && !hf_instance_has_ended(&target.instance)) {
+        return hf_error_set(step->error, HF_STILL_RUNNING,
+                            "instance \"" HF_FMT "\" has not ended: wait for it, terminate it, or "
+                            "delete it even running",
+                            HF_ARG(deletion->id));
+    }
+    struct hf_deleted record = { .instance = target.instance.number, .key = deletion->key };
+    status = hf__step_append(step, HF_RECORD_DELETED, &record, NULL);
+    if (status != HF_OK) return status;
+    return hf__family_end(step, &target.instance, &target.instance.deleted);
 }

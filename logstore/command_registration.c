@@ -11,6 +11,7 @@
 #include "engine/base/status.h"
 #include "indexes/apply.h"
 #include "indexes/queries.h"
+#include "logstore/command_family.h"
 #include "logstore/lease.h"
 #include "logstore/token.h"
 
@@ -227,6 +228,24 @@ hf_status hf__command_renew(struct hf__step *step, struct hf_store_renew *renew,
 
 /* ---- reclaim --------------------------------------------------------------------------------- */
 
+/* Children of an instance that has ended come first: they are told by records of their own. */
+static hf_status reclaim_step(struct hf__step *step, const struct hf_reclaim_place *place,
+                              uint64_t rows_max)
+{
+    uint64_t told_count = 0;
+    bool is_instance = place->kind == HF_RECLAIM_INSTANCE;
+    hf_status status = is_instance ? hf__family_orphan(step, place->number, &told_count) : HF_OK;
+    if (status != HF_OK || told_count >= rows_max) return status;
+    struct hf_reclaimed record = { .rows_max = rows_max - told_count };
+    if (place->kind == HF_RECLAIM_REGISTRATION) {
+        record.registration = place->number;
+    } else {
+        record.instance = place->number;
+        record.incarnation = place->incarnation;
+    }
+    return hf__step_append(step, HF_RECORD_RECLAIMED, &record, NULL);
+}
+
 /* How many rows of an ended registration may move now. While its reclaim window is open that are
  * those of items alone, which the fold moves first; then its sessions must stay. */
 static hf_status reclaim_bound(struct hf__step *step, uint64_t registration, uint64_t *out_rows)
@@ -265,20 +284,14 @@ hf_status hf__reclaim_find(struct hf__step *step, struct hf_reclaim_place *out_p
 hf_status hf__command_reclaim(struct hf__step *step, struct hf_store_reclaim *reclaim)
 {
     struct hf_reclaim_place place;
-    struct hf_reclaimed record = { .rows_max = 0 };
+    uint64_t rows_max = 0;
     reclaim->out_more = false;
-    hf_status status = hf__reclaim_find(step, &place, &record.rows_max);
+    hf_status status = hf__reclaim_find(step, &place, &rows_max);
     if (status == HF_NOT_FOUND) return HF_OK;
     if (status != HF_OK) return status;
-    if (place.kind == HF_RECLAIM_REGISTRATION) {
-        record.registration = place.number;
-    } else {
-        record.instance = place.number;
-        record.incarnation = place.incarnation;
-    }
-    status = hf__step_append(step, HF_RECORD_RECLAIMED, &record, NULL);
+    status = reclaim_step(step, &place, rows_max);
     if (status != HF_OK) return status;
-    status = hf__reclaim_find(step, &place, &record.rows_max);
+    status = hf__reclaim_find(step, &place, &rows_max);
     reclaim->out_more = status == HF_OK;
     return status == HF_NOT_FOUND ? HF_OK : status;
 }

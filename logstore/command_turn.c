@@ -13,6 +13,7 @@
 #include "engine/base/assert.h"
 #include "engine/base/status.h"
 #include "indexes/soft.h"
+#include "logstore/command_family.h"
 #include "logstore/fetch.h"
 #include "logstore/lease.h"
 #include "logstore/token.h"
@@ -99,7 +100,8 @@ hf_status hf__command_commit_turn(struct hf__step *step, struct hf_store_commit_
     record.instance = verdict.instance.number;
     record.head = verdict.instance.head;
     record.registration = commit->registration;
-    return hf__step_append(step, HF_RECORD_TURN_COMMITTED, &record, &commit->out_head);
+    status = hf__step_append(step, HF_RECORD_TURN_COMMITTED, &record, &commit->out_head);
+    return status == HF_OK ? hf__family_turn(step, &verdict.instance, &record) : status;
 }
 
 /* ---- abandon --------------------------------------------------------------------------------- */

@@ -8,6 +8,8 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/status.h"
+#include "indexes/queries.h"
+#include "logstore/command_family.h"
 
 /* A turn under examination. */
 struct check {
@@ -182,6 +184,66 @@ static hf_status check_sessions(struct check *self)
     return status;
 }
 
+/* ---- children -------------------------------------------------------------------------------- */
+
+static hf_status check_child(struct check *self, const struct hf_turn_child *child, size_t index)
+{
+    const hf_slice bodies[] = { child->body, child->lost_body, child->orphan_body,
+                                child->deleted_body, child->clash_body };
+    if (!is_own_event(self, child->event_id)) {
+        return refuse_form(self, "a child is of no event of the turn", index);
+    }
+    if (index > 0 && child[-1].event_id >= child->event_id) {
+        return refuse_form(self, "children are not by rising event id", index);
+    }
+    for (size_t i = 0; i < HF_COUNT_OF(bodies); i++) {
+        if (hf_slice_is_empty(bodies[i])) return refuse_form(self, "a body of a child", index);
+    }
+    hf_status status = hf__check_name(self->step, "id of a child", child->id);
+    if (status != HF_OK) return status;
+    return hf__check_name(self->step, "orchestration of a child", child->orchestration);
+}
+
+static hf_status check_children(struct check *self)
+{
+    const struct hf_turn_child *children = self->turn->children.items;
+    const struct hf_turn_child_cancel *cancels = self->turn->child_cancels.items;
+    for (size_t i = 0; i < self->turn->children.count; i++) {
+        hf_status status = check_child(self, &children[i], i);
+        if (status != HF_OK) return status;
+    }
+    for (size_t i = 0; i < self->turn->child_cancels.count; i++) {
+        bool is_whole = cancels[i].event_id != 0 && !hf_slice_is_empty(cancels[i].body);
+        if (!is_whole) return refuse_form(self, "a child's cancel has no event or no body", i);
+    }
+    return HF_OK;
+}
+
+/* A turn that continues as new leaves no child behind whose outcome the next execution could not
+ * know. */
+static hf_status check_children_left(struct check *self)
+{
+    const struct hf_turn_child *children = self->turn->children.items;
+    struct hf_item_id place = { .instance = self->instance->number };
+    struct hf__cancelled cancelled;
+    uint64_t child = 0;
+    if (self->turn->outcome != HF_OUTCOME_CONTINUED) return HF_OK;
+    hf_status status = hf__cancelled_collect(self->step, self->turn, &cancelled);
+    if (status != HF_OK) return status;
+    for (size_t i = 0; i < self->turn->children.count; i++) {
+        if (hf__cancelled_has(&cancelled, children[i].event_id)) continue;
+        return refuse_fit(self, "it continues as new with the child of event",
+                          children[i].event_id);
+    }
+    for (;;) {
+        status = hf_children_next(self->step->tables, &place, &child, self->step->error);
+        if (status == HF_NOT_FOUND) return HF_OK;
+        if (status != HF_OK) return status;
+        if (hf__cancelled_has(&cancelled, place.event_id)) continue;
+        return refuse_fit(self, "it continues as new with the child of event", place.event_id);
+    }
+}
+
 /* ---- the outcome ----------------------------------------------------------------------------- */
 
 static hf_status check_outcome(struct check *self)
@@ -196,6 +258,9 @@ static hf_status check_outcome(struct check *self)
     }
     if (turn->outcome == HF_OUTCOME_CONTINUED && hf_slice_is_empty(turn->next_body)) {
         return refuse_form(self, "it continues as new without a first event", 0);
+    }
+    if (!has_ended && !hf_slice_is_empty(turn->parent_body)) {
+        return refuse_form(self, "it tells its parent of an end that is none", 0);
     }
     if (turn->status_event != 0 && !is_own_event(self, turn->status_event)) {
         return refuse_form(self, "its status is no event of the turn", 0);
@@ -217,10 +282,10 @@ static hf_status check_frame(struct check *self)
 hf_status hf__turn_check(struct hf__step *step, const struct hf_row_instance *instance,
                          const struct hf_turn_committed *turn)
 {
-    static hf_status (*const checks[])(struct check *) = {
-        check_frame,   check_messages, check_events,   check_items,  check_timers,
-        check_cancels, check_carried,  check_sessions, check_outcome
-    };
+    static hf_status (*const checks[])(
+        struct check *) = { check_frame,    check_messages,      check_events,  check_items,
+                            check_timers,   check_cancels,       check_carried, check_sessions,
+                            check_children, check_children_left, check_outcome };
     struct check self = {
         .step = step, .instance = instance, .turn = turn, .next_event_id = instance->next_event_id
     };

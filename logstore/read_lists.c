@@ -70,9 +70,8 @@ static hf_status session_fill(struct hf__step *step, const struct hf_row_session
         .quiet_unix_ms = session->quiet_unix_ms,
     };
     hf_status status = hf_instance_get(step->tables, row.instance, &instance, step->error);
-    if (status == HF_NOT_FOUND) {
-        return hf_error_corrupt(step->error, 0, "a session of an instance that is not there");
-    }
+    if (status == HF_NOT_FOUND) return HF_OK; /* deleted: reclaim has not come to it yet */
+    if (status == HF_OK && hf_instance_has_ended(&instance)) return HF_OK;
     if (status == HF_OK) row.instance_id = instance.id;
     if (status == HF_OK) status = hf_tag_name(step->tables, session->tag, &row.tag, step->error);
     if (status == HF_OK && row.owner != 0) status = session_owner(step, &row);

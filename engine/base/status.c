@@ -23,6 +23,7 @@ const char *hf_status_name(hf_status status)
         NAME(HF_INVALID);
         NAME(HF_NOT_FOUND);
         NAME(HF_EXISTS);
+        NAME(HF_STILL_RUNNING);
         NAME(HF_BUSY);
         NAME(HF_NO_MEMORY);
         NAME(HF_IO);

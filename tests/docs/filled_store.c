@@ -1,7 +1,7 @@
-/* The store of filled_store.h: four instances and a worker, left in the middle of their work.
+/* The store of filled_store.h: five instances and a worker, left in the middle of their work.
  *
  *   a   a turn committed: three items on session 1 (running, delayed, ready), a tagged item that
- *       nobody takes, a timer; a message has arrived since
+ *       nobody takes, a timer, a child, e; a message has arrived since
  *   b   its turn is locked
  *   c   its turn is handed back until later
  *   d   ended with more timers than one record removes: the rest waits to be reclaimed */
@@ -145,6 +145,14 @@ static void fill_a_commit(struct filled_store *store)
     struct hf_turn_grant grant = turn_take(store);
     struct hf_turn_session opened = { .incarnation = 1, .id = hf_text("s"), .tag = hf_text("gpu") };
     struct hf_turn_item items[SESSION_ITEMS + 1] = { { 0 } };
+    struct hf_turn_child child = { .event_id = SESSION_ITEMS + 4,
+                                   .id = hf_text("e"),
+                                   .orchestration = hf_text("demo"),
+                                   .body = hf_text("start"),
+                                   .lost_body = hf_text("lost"),
+                                   .orphan_body = hf_text("orphan"),
+                                   .deleted_body = hf_text("deleted"),
+                                   .clash_body = hf_text("clash") };
     for (size_t i = 0; i < SESSION_ITEMS; i++) {
         items[i] = (struct hf_turn_item){ .event_id = i + 2, .incarnation = 1 };
     }
@@ -152,13 +160,24 @@ static void fill_a_commit(struct filled_store *store)
     const struct hf_turn_committed turn = {
         .execution = grant.execution,
         .engine_version = 1,
-        .events = events(store, SESSION_ITEMS + 2),
+        .events = events(store, SESSION_ITEMS + 3),
         .items = { items, SESSION_ITEMS + 1 },
         .timers = timers(store, SESSION_ITEMS + 3, 1),
         .opened = { &opened, 1 },
+        .children = { &child, 1 },
         .status_event = 2,
         .outcome = HF_OUTCOME_RUNNING,
     };
+    turn_commit(store, &grant, &turn);
+}
+
+/* The child's first turn leaves it waiting. */
+static void fill_e(struct filled_store *store)
+{
+    struct hf_turn_grant grant = turn_take(store);
+    const struct hf_turn_committed turn = { .execution = grant.execution,
+                                            .engine_version = 1,
+                                            .outcome = HF_OUTCOME_RUNNING };
     turn_commit(store, &grant, &turn);
 }
 
@@ -252,6 +271,7 @@ struct filled_store *filled_store_new(void)
     store->first_lsn = start(store, "a", FILLED_FIRST_BODY);
     register_worker(store);
     fill_a_commit(store);
+    fill_e(store);
     fill_a_deliver(store);
     start(store, "c", "event");
     fill_c(store);

@@ -221,7 +221,8 @@ static struct hf_key key_counting(enum hf_table table)
     case HF_TABLE_WRITERS: return hf_key_number(1);
     case HF_TABLE_HISTORY:
     case HF_TABLE_ITEMS:
-    case HF_TABLE_TIMERS_BY_ID: return hf_key_item(&item);
+    case HF_TABLE_TIMERS_BY_ID:
+    case HF_TABLE_CHILDREN: return hf_key_item(&item);
     case HF_TABLE_INBOX:
     case HF_TABLE_TURN_LOCKS_OWNED:
     case HF_TABLE_TURNS_HELD: return hf_key_pair(&(struct hf_number_pair){ 1, 2 });

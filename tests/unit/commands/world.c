@@ -393,7 +393,11 @@ struct plan *plan_new(struct world *world, uint64_t registration, const struct h
     plan->messages = hf_arena_array(&world->arena, view.messages_count, sizeof *plan->messages);
     plan->events = hf_arena_array(&world->arena, PLAN_EVENTS_MAX, sizeof *plan->events);
     plan->items = hf_arena_array(&world->arena, PLAN_EVENTS_MAX, sizeof *plan->items);
+    plan->children = hf_arena_array(&world->arena, PLAN_EVENTS_MAX, sizeof *plan->children);
+    plan->child_cancels = hf_arena_array(&world->arena, PLAN_EVENTS_MAX,
+                                         sizeof *plan->child_cancels);
     assert_true(plan->messages && plan->events && plan->items);
+    assert_true(plan->children && plan->child_cancels);
     for (size_t i = 0; i < view.messages_count; i++) {
         plan->messages[i].lsn = view.messages[i].lsn;
         plan->messages[i].event_id = plan->next_event_id++;
@@ -409,6 +413,8 @@ struct plan *plan_new(struct world *world, uint64_t registration, const struct h
         .opened = { plan->opened, 0 },
         .closed = { plan->closed, 0 },
         .carried = { plan->carried, 0 },
+        .children = { plan->children, 0 },
+        .child_cancels = { plan->child_cancels, 0 },
         .outcome = HF_OUTCOME_RUNNING,
     };
     return plan;
@@ -464,6 +470,31 @@ void plan_cancel(struct plan *plan, uint64_t event_id)
 {
     assert_true(plan->record.cancels.count < PLAN_LIST_MAX);
     plan->cancels[plan->record.cancels.count++] = (struct hf_turn_cancel){ .event_id = event_id };
+}
+
+uint64_t plan_child(struct plan *plan, const char *id)
+{
+    uint64_t event_id = plan_event(plan, "child scheduled");
+    hf_slice copy = hf_arena_copy(&plan->world->arena, hf_text(id));
+    assert_non_null(copy.data);
+    plan->children[plan->record.children.count++] = (struct hf_turn_child){
+        .event_id = event_id,
+        .id = copy,
+        .orchestration = hf_text("demo"),
+        .body = hf_text("start"),
+        .lost_body = hf_text("lost"),
+        .orphan_body = hf_text("orphan"),
+        .deleted_body = hf_text("deleted"),
+        .clash_body = hf_text("clash"),
+    };
+    return event_id;
+}
+
+void plan_child_cancel(struct plan *plan, uint64_t event_id)
+{
+    size_t index = plan->record.child_cancels.count++;
+    assert_true(index < PLAN_EVENTS_MAX);
+    plan->child_cancels[index] = (struct hf_turn_child_cancel){ event_id, hf_text("cancel") };
 }
 
 void plan_end(struct plan *plan, enum hf_outcome outcome)

@@ -157,6 +157,8 @@ struct plan {
     struct hf_turn_session opened[PLAN_LIST_MAX];
     struct hf_turn_session closed[PLAN_LIST_MAX];
     struct hf_turn_carried carried[PLAN_LIST_MAX];
+    struct hf_turn_child *children;
+    struct hf_turn_child_cancel *child_cancels;
 };
 
 /* Begins a turn for a grant: consumes all messages that are in the inbox now. In world->arena. */
@@ -174,6 +176,10 @@ void plan_open(struct plan *plan, uint64_t incarnation, const char *id, const ch
 void plan_close(struct plan *plan, uint64_t incarnation);
 /* Cancels what that event scheduled. */
 void plan_cancel(struct plan *plan, uint64_t event_id);
+/* A child; returns its event id. Its bodies are "start", "lost", "orphan", "deleted", "clash". */
+uint64_t plan_child(struct plan *plan, const char *id);
+/* Cancels the child that event scheduled, with the body "cancel". */
+void plan_child_cancel(struct plan *plan, uint64_t event_id);
 /* Ends the execution, with an event of its own. */
 void plan_end(struct plan *plan, enum hf_outcome outcome);
 /* The commit of the turn. */

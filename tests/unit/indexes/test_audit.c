@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* A world with rows in each hard table but reclaim: a session at work, queued, running and delayed
- * items, timers, messages, tags. */
+ * items, timers, messages, tags, a child. */
 static void busy_world(struct world *world)
 {
     world_init(world);
@@ -17,7 +17,19 @@ static void busy_world(struct world *world)
     turn_item(&turn, 0, "gpu");
     uint64_t delayed = turn_item(&turn, 0, "");
     turn_timer(&turn, 9000);
+    uint64_t scheduled = turn_event(&turn, "child scheduled");
     world_turn(world, &turn);
+    struct hf_started child = { .instance = 2,
+                                .id = hf_text("child"),
+                                .orchestration = hf_text("conversation"),
+                                .body = hf_text("started"),
+                                .parent_instance = 1,
+                                .parent_execution = 1,
+                                .parent_event = scheduled,
+                                .lost_body = hf_text("lost"),
+                                .orphan_body = hf_text("orphan"),
+                                .deleted_body = hf_text("deleted") };
+    world_fold(world, HF_RECORD_STARTED, &child);
     uint64_t registration = world_register(world, "worker");
     world_deliver(world, registration, running, 1);
     uint64_t delivery = world_deliver(world, registration, delayed, 0);

@@ -219,11 +219,12 @@ static void must_commit_turn(struct store_part *self, uint64_t registration,
     store_must_commit(self, &command);
 }
 
-/* A turn that opens a session, schedules items in it and beside it, and sets timers. */
+/* A turn that opens a session, schedules items in it and beside it, sets timers and starts a child.
+ */
 static void must_commit_rich_turn(struct store_part *self, uint64_t registration)
 {
     struct hf_turn_grant grant = store_must_fetch_turn(self, registration);
-    struct hf_turn_event events[9];
+    struct hf_turn_event events[10];
     for (size_t i = 0; i < HF_COUNT_OF(events); i++) {
         events[i] = (struct hf_turn_event){ .event_id = i + 2, .body = HF_SLICE("event body") };
     }
@@ -244,6 +245,16 @@ static void must_commit_rich_turn(struct store_part *self, uint64_t registration
           .due_unix_ms = self->seams.wall_unix_ms + 5000,
           .body = HF_SLICE("tick") },
     };
+    struct hf_turn_child children[] = {
+        { .event_id = 11,
+          .id = HF_SLICE("child"),
+          .orchestration = HF_SLICE("demo"),
+          .body = HF_SLICE("start"),
+          .lost_body = HF_SLICE("lost"),
+          .orphan_body = HF_SLICE("orphan"),
+          .deleted_body = HF_SLICE("deleted"),
+          .clash_body = HF_SLICE("clash") },
+    };
     struct hf_turn_committed turn = {
         .execution = grant.execution,
         .engine_version = grant.engine_version,
@@ -251,6 +262,7 @@ static void must_commit_rich_turn(struct store_part *self, uint64_t registration
         .items = LIST_OF(items),
         .timers = LIST_OF(timers),
         .opened = LIST_OF(opened),
+        .children = LIST_OF(children),
         .status_event = 3,
         .outcome = HF_OUTCOME_RUNNING,
     };
@@ -310,9 +322,21 @@ static void must_fill_ended(struct store_part *self)
     store_must_commit(self, &command);
 }
 
+/* An instance that is started and deleted. */
+static void must_fill_deleted(struct store_part *self)
+{
+    store_must_start(self, "deleted");
+    struct hf_store_command command = {
+        .kind = HF_STORE_DELETE,
+        .delete_instance = { .id = HF_SLICE("deleted"), .even_running = true },
+    };
+    store_must_commit(self, &command);
+}
+
 void store_must_fill(struct store_part *self)
 {
     must_fill_ended(self);
+    must_fill_deleted(self);
     store_must_start(self, "rich");
     uint64_t registration = store_must_register(self, "worker");
     must_commit_rich_turn(self, registration);

@@ -40,7 +40,7 @@ static void test_instance_is_told_as_it_is(void **state)
     assert_slice(info.orchestration, "o");
     assert_int_equal(info.status, HF_INSTANCE_RUNNING);
     assert_int_equal(info.execution, 1);
-    assert_int_equal(info.events_count, 10);
+    assert_int_equal(info.events_count, 11);
     assert_slice(info.status_body, "event body");
     assert_int_equal(info.status_version, 1);
     assert_int_equal(info.output_body.size, 0);
@@ -111,9 +111,9 @@ static void test_view_has_events_from_the_asked_id_and_the_inbox(void **state)
     struct hf_instance_info info = must_info(self, "rich");
     struct hf_turn_view view = must_view(self, &(struct hf_item_id){ info.number, 1, 1 });
     assert_slice(view.instance_id, "rich");
-    assert_int_equal(view.next_event_id, 11);
-    assert_int_equal(view.events_count, 10);
-    for (size_t i = 0; i < 10; i++) {
+    assert_int_equal(view.next_event_id, 12);
+    assert_int_equal(view.events_count, 11);
+    for (size_t i = 0; i < 11; i++) {
         assert_int_equal(view.events[i].event_id, i + 1);
         assert_int_equal(view.events[i].unix_ms, self->seams.wall_unix_ms);
         assert_true(view.events[i].lsn > 0);
@@ -122,9 +122,9 @@ static void test_view_has_events_from_the_asked_id_and_the_inbox(void **state)
     assert_int_equal(view.messages_count, 1);
     assert_slice(view.messages[0].body, "result");
     view = must_view(self, &(struct hf_item_id){ info.number, 1, 9 });
-    assert_int_equal(view.events_count, 2);
+    assert_int_equal(view.events_count, 3);
     assert_int_equal(view.events[0].event_id, 9);
-    view = must_view(self, &(struct hf_item_id){ info.number, 1, 11 });
+    view = must_view(self, &(struct hf_item_id){ info.number, 1, 12 });
     assert_int_equal(view.events_count, 0);
     info = must_info(self, "keyed");
     view = must_view(self, &(struct hf_item_id){ info.number, 1, 1 });

@@ -1,6 +1,7 @@
 #!/bin/sh
 # check.sh: everything that must hold before a change lands; continuous integration runs just this.
 #   release        gcc, optimised, no warning; all tests, which must show every session case
+#   controls       the product with one thing broken at a time: the named tests must fail
 #   release-clang  clang, optimised, no warning
 #   tsan           ThreadSanitizer; the tests with threads and with several processes
 #   asan           AddressSanitizer, LeakSanitizer, UndefinedBehaviorSanitizer; all tests
@@ -49,6 +50,8 @@ build release
 run_tests release
 step "session cases"
 sh tests/sessions/table.sh tests/sessions/cases.tsv build/tests/report/session_cases
+step "controls: with one thing broken, the tests named for it fail"
+sh tests/controls/run.sh
 build release-clang
 build tsan
 run_tests tsan -L 'concurrent|process'

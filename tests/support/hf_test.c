@@ -56,6 +56,17 @@ static bool report_session_case(const char *name, const char *test)
     return false;
 }
 
+void hf__test_filter(void)
+{
+    const char *only = getenv("HOLDFAST_TEST_ONLY");
+    if (!only) return;
+    if (getenv("HOLDFAST_REPORT")) {
+        fprintf(stderr, "HOLDFAST_TEST_ONLY cannot be reported: unset HOLDFAST_REPORT\n");
+        exit(1);
+    }
+    cmocka_set_test_filter(only);
+}
+
 int hf__test_counted(const char *name, const struct CMUnitTest *tests, size_t count,
                      int failed_count)
 {

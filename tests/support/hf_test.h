@@ -38,7 +38,12 @@
 #define hf_test_run(tests, count, setup, teardown)                                                 \
     hf__test_counted(                                                                              \
         HOLDFAST_TEST_NAME, (tests), (count),                                                      \
-        _cmocka_run_group_tests(HOLDFAST_TEST_NAME, (tests), (count), (setup), (teardown)))
+        (hf__test_filter(),                                                                        \
+         _cmocka_run_group_tests(HOLDFAST_TEST_NAME, (tests), (count), (setup), (teardown))))
+
+/* Runs only the tests whose names match the pattern (with * and ?) in HOLDFAST_TEST_ONLY, if that
+ * is set. Ends the program when a report is asked for as well: it would count what did not run. */
+void hf__test_filter(void);
 
 /* Adds the line "name count" to `cases` in the report that the environment names (HOLDFAST_REPORT,
  * a folder), and for each session case of a group that passed "<section>.<number> name" to

@@ -36,10 +36,9 @@
 
 /* The body of cmocka_run_group_tests. Borrows tests. */
 #define hf_test_run(tests, count, setup, teardown)                                                 \
-    hf__test_counted(                                                                              \
-        HOLDFAST_TEST_NAME, (tests), (count),                                                      \
-        (hf__test_filter(),                                                                        \
-         _cmocka_run_group_tests(HOLDFAST_TEST_NAME, (tests), (count), (setup), (teardown))))
+    hf__test_counted(HOLDFAST_TEST_NAME, (tests), (count),                                         \
+                     (hf__test_filter(), _cmocka_run_group_tests(HOLDFAST_TEST_NAME, (tests),      \
+                                                                 (count), (setup), (teardown))))
 
 /* Runs only the tests whose names match the pattern (with * and ?) in HOLDFAST_TEST_ONLY, if that
  * is set. Ends the program when a report is asked for as well: it would count what did not run. */

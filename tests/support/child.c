@@ -224,8 +224,10 @@ static int child_run(const char *directory, const char *worker_id, const char *o
     int status = 2;
     if (!options_read(options, &runtime_options)) {
         stage_sayf(&stage, "refused options: %s", options);
-    } else if (hf_store_open(directory, HF_WITH(hf_store_options, .observer = &observer), &store,
-                             &error) != HF_OK ||
+    } else if (hf_store_open(
+                   directory,
+                   HF_WITH(hf_store_options, .observer = &observer, .preallocate_size = 1), &store,
+                   &error) != HF_OK ||
                hf_runtime_new(store, registry, &runtime_options, &runtime, &error) != HF_OK) {
         status = child_refused(&stage, &error);
     } else {

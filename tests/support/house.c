@@ -53,7 +53,7 @@ void house_open(struct house *self, const struct part *parts)
     self->registry = stage_registry(&self->stage, parts, NULL);
     assert_ok(hf_store_open(self->directory.path,
                             HF_WITH(hf_store_options, .observer = &self->observer,
-                                    .clock = &self->clock.clock),
+                                    .preallocate_size = 1, .clock = &self->clock.clock),
                             &self->store, &error),
               &error);
 }

@@ -158,6 +158,7 @@ int stage_memories(struct stage *self)
 
 struct memory {
     struct stage *stage;
+    char worker[STAGE_NAME_SIZE];
     uint64_t met; /* activities so far */
     bool is_destroyed;
 };
@@ -170,16 +171,17 @@ static void memory_destroy(void *argument)
     if (memory->is_destroyed) abort();
     memory->is_destroyed = true;
     stage->memories--;
-    pthread_cond_broadcast(&stage->changed);
     pthread_mutex_unlock(&stage->mutex);
+    stage_sayf(stage, "forgotten %s", memory->worker);
     free(memory);
 }
 
-static struct memory *memory_new(struct stage *stage)
+static struct memory *memory_new(struct stage *stage, const char *worker)
 {
     struct memory *memory = calloc(1, sizeof *memory);
     if (!memory) abort();
     memory->stage = stage;
+    snprintf(memory->worker, sizeof memory->worker, "%s", worker);
     pthread_mutex_lock(&stage->mutex);
     if (++stage->memories > stage->memories_max) stage->memories_max = stage->memories;
     pthread_mutex_unlock(&stage->mutex);
@@ -190,7 +192,10 @@ uint64_t stage_meet(hf_activity *a)
 {
     struct stage *stage = hf_activity_user(a);
     struct memory *memory = hf_session_memory(a);
-    if (!memory) memory = hf_session_memory_set(a, memory_new(stage), memory_destroy);
+    if (!memory) {
+        memory = memory_new(stage, hf_activity_about(a)->worker_id);
+        memory = hf_session_memory_set(a, memory, memory_destroy);
+    }
     if (!memory) return 0;
     pthread_mutex_lock(&stage->mutex);
     uint64_t met = memory->met++;
@@ -258,6 +263,24 @@ size_t told_read_all(const char *text, struct told *out_told, size_t told_max)
         text = end ? end + 1 : "";
     }
     return count;
+}
+
+hf_slice stage_add(hf_orchestration *o, hf_slice lines, hf_slice line)
+{
+    return hf_format(o, HF_FMT HF_FMT "\n", HF_ARG(lines), HF_ARG(line));
+}
+
+hf_status stage_tell(hf_orchestration *o, hf_session session, hf_slice *lines)
+{
+    hf_slice report;
+    const hf_slice none = HF_EMPTY;
+    if (session.id != 0) {
+        HF_TRY(hf_call_on(o, session, "tell", none, &report));
+    } else {
+        HF_TRY(hf_call(o, "tell", none, &report));
+    }
+    *lines = stage_add(o, *lines, report);
+    return HF_OK;
 }
 
 static void say_held(hf_activity *a, hf_slice gate)
@@ -337,7 +360,7 @@ static hf_status talk(hf_orchestration *o, hf_slice input)
     for (int64_t i = 0; i < count; i++) {
         hf_slice report;
         HF_TRY(hf_call_on(o, session, "where", input, &report));
-        all = hf_format(o, HF_FMT HF_FMT "\n", HF_ARG(all), HF_ARG(report));
+        all = stage_add(o, all, report);
     }
     return hf_complete(o, all);
 }
@@ -391,7 +414,8 @@ static void register_parts(hf_registry *registry, struct stage *stage, const str
     for (const struct part *part = parts; part && part->name; part++) {
         if (without && strcmp(without, part->name) == 0) continue;
         if (part->orchestration) {
-            hf_register_orchestration(registry, part->name, part->orchestration, NULL);
+            hf_register_orchestration(registry, part->name, part->orchestration,
+                                      HF_WITH(hf_orchestration_settings, .user = stage));
         } else {
             hf_register_activity(registry, part->name, part->activity,
                                  HF_WITH(hf_activity_settings, .user = stage));

@@ -21,7 +21,8 @@
  *                  (says "told <instance> <worker>") or its gate opens (returns "let go"); the gate
  *                  is its input
  *   stuck          the same, but it heeds nothing except its gate
- * `where` and `tell` leave a memory in their session. */
+ * `where` and `tell` leave a memory in their session, which says "forgotten <worker>" at its end.
+ */
 #ifndef HF_TEST_STAGE_H
 #define HF_TEST_STAGE_H
 
@@ -95,11 +96,17 @@ void told_read(const char *line, struct told *out_told);
 /* Reads up to told_max lines of text; returns how many there were. */
 size_t told_read_all(const char *text, struct told *out_told, size_t told_max);
 
-/* What a test adds of its own; a row has one of the two functions, and the last row is zero. */
+/* For orchestrations: calls `tell` on the session ({0}: on none) and adds its report to lines. */
+HF_MUST_CHECK hf_status stage_tell(hf_orchestration *o, hf_session session, hf_slice *lines);
+/* For orchestrations: lines and one more. Valid until: the scope ends. */
+hf_slice stage_add(hf_orchestration *o, hf_slice lines, hf_slice line);
+
+/* What a test adds of its own; a row has one of the two functions, with the stage as its user
+ * pointer, and the last row is zero. */
 struct part {
     const char *name;
     hf_orchestration_fn orchestration;
-    hf_activity_fn activity; /* its user pointer is the stage */
+    hf_activity_fn activity;
 };
 
 /* A registry with everything above and parts (NULL: none), without the one named `without` (NULL:

@@ -57,21 +57,21 @@ static void test_orchestrations_of_a_killed_worker_go_on(void **state)
     struct house house;
     struct child first;
     char line[STAGE_LINE_SIZE];
-    char report[STAGE_LINE_SIZE];
-    hf_error error = { 0 };
+    struct told told[2];
     (void)state;
     house_open(&house, NULL);
     child_start(&first, house.directory.path, "first", "");
     house_start(&house, "desk", "waits", "");
-    child_expect(&first, "where desk first", line, sizeof line);
+    child_expect(&first, "tell desk first", line, sizeof line);
     house_wait_status(&house, "desk", "waiting");
     child_end(&first, SIGKILL);
     hf_runtime *second = house_worker(
         &house, HF_WITH(hf_runtime_options, .worker_id = "second", .activity_threads = 1));
     stage_wait(&house.stage, "log worker.dead first", 1);
-    assert_ok(hf_enqueue(house.store, "desk", "go", hf_text(""), &error), &error);
-    house_output(&house, "desk", report, sizeof report);
-    assert_string_equal(report, "first cold first 1\nsecond cold first 1\n");
+    house_send(&house, "desk", "go", "");
+    assert_int_equal(house_told(&house, "desk", told, 2), 2);
+    assert_string_equal(told[0].worker, "first");
+    assert_string_equal(told[1].worker, "second");
     hf_runtime_free(second);
     house_close(&house);
 }

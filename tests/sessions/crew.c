@@ -74,6 +74,12 @@ int crew_end(struct crew *self, struct child *child, int signal_number)
     return status;
 }
 
+void crew_start_waiting(struct crew *self, const char *instance)
+{
+    house_start(&self->house, instance, "waits", "");
+    house_wait_status(&self->house, instance, "waiting");
+}
+
 void crew_run_ordinary(struct crew *self, const char *instance)
 {
     house_start(&self->house, instance, "hello", "world");

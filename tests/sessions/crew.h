@@ -39,6 +39,8 @@ struct child *crew_spawn(struct crew *self, const char *worker_id, const char *o
 /* Ends its process: child_end. */
 int crew_end(struct crew *self, struct child *child, int signal_number);
 
+/* Starts the instance as `waits`, and waits until it waits: its session "desk" has an owner. */
+void crew_start_waiting(struct crew *self, const char *instance);
 /* An ordinary activity runs to its end, in whichever worker has room; each call with an instance id
  * of its own. */
 void crew_run_ordinary(struct crew *self, const char *instance);

@@ -48,19 +48,6 @@ static hf_status at_once(hf_orchestration *o, hf_slice input)
     return hf_complete(o, lines);
 }
 
-/* An activity on a session, the status "waiting", the mailbox "go", another one. */
-static hf_status around_a_message(hf_orchestration *o, hf_slice input)
-{
-    (void)input;
-    hf_slice lines = HF_EMPTY;
-    hf_session session = hf_session_open_id(o, "desk");
-    HF_TRY(stage_tell(o, session, &lines));
-    hf_status_set(o, hf_text("waiting"));
-    HF_TRY(hf_dequeue(o, "go", NULL));
-    HF_TRY(stage_tell(o, session, &lines));
-    return hf_complete(o, lines);
-}
-
 /* Holds on two sessions at once, at the gate that its input names. */
 static hf_status two_held(hf_orchestration *o, hf_slice gate)
 {
@@ -112,7 +99,6 @@ static const struct part parts[] = {
     { "in_a_row", in_a_row, NULL },
     { "in_the_way", in_the_way, NULL },
     { "at_once", at_once, NULL },
-    { "around_a_message", around_a_message, NULL },
     { "two_held", two_held, NULL },
     { "beside_a_held_one", beside_a_held_one, NULL },
     { "on_and_off", on_and_off, NULL },
@@ -120,17 +106,10 @@ static const struct part parts[] = {
     { NULL, NULL, NULL },
 };
 
-/* Starts an instance that waits between two activities of its session "desk". */
-static void start_waiting(struct crew *crew, const char *instance)
-{
-    house_start(&crew->house, instance, "around_a_message", "");
-    house_wait_status(&crew->house, instance, "waiting");
-}
-
 /* Starts one whose first activity waits because there is no room. */
 static void start_queued(struct crew *crew, const char *instance)
 {
-    house_start(&crew->house, instance, "around_a_message", "");
+    house_start(&crew->house, instance, "waits", "");
     crew_wait_queued(crew, instance, "desk", 1);
 }
 
@@ -200,7 +179,7 @@ static void case_2_5_session_activity_reads_its_session(void **state)
     struct house_session row;
     struct told told[2];
     crew_hire(crew, "a", 1, 0);
-    start_waiting(crew, "desk");
+    crew_start_waiting(crew, "desk");
     assert_true(house_session(&crew->house, "desk", "desk", &row));
     house_send(&crew->house, "desk", "go", "");
     assert_int_equal(house_told(&crew->house, "desk", told, 2), 2);
@@ -235,9 +214,9 @@ static void case_3_1_later_work_follows_the_claims(void **state)
     struct crew *crew = *state;
     struct told told[2];
     crew_hire(crew, "first", 2, 1);
-    start_waiting(crew, "A");
+    crew_start_waiting(crew, "A");
     crew_hire(crew, "second", 2, 0);
-    start_waiting(crew, "B");
+    crew_start_waiting(crew, "B");
     crew_assert_owner(crew, "A", "desk", "first");
     crew_assert_owner(crew, "B", "desk", "second");
     house_send(&crew->house, "B", "go", "");
@@ -275,8 +254,8 @@ static void case_3_3_sessions_beyond_the_room_wait_or_go_elsewhere(void **state)
     struct crew *crew = *state;
     struct told told[2];
     crew_hire(crew, "a", 4, 2);
-    start_waiting(crew, "first");
-    start_waiting(crew, "second");
+    crew_start_waiting(crew, "first");
+    crew_start_waiting(crew, "second");
     start_queued(crew, "third");
     crew_run_ordinary(crew, "hello"); /* a has fetched since, and has room for activities */
     crew_assert_owner(crew, "third", "desk", "");
@@ -297,7 +276,7 @@ static void case_3_4_full_worker_runs_ordinary_activities(void **state)
 {
     struct crew *crew = *state;
     crew_hire(crew, "a", 1, 1);
-    start_waiting(crew, "own");
+    crew_start_waiting(crew, "own");
     start_queued(crew, "other");
     crew_run_ordinary(crew, "hello");
     crew_assert_owner(crew, "other", "desk", "");
@@ -310,7 +289,7 @@ static void case_3_5_full_worker_runs_its_own_sessions(void **state)
     struct crew *crew = *state;
     struct told told[2];
     crew_hire(crew, "a", 1, 1);
-    start_waiting(crew, "own");
+    crew_start_waiting(crew, "own");
     start_queued(crew, "other");
     house_send(&crew->house, "own", "go", "");
     assert_int_equal(house_told(&crew->house, "own", told, 2), 2);

@@ -9,22 +9,9 @@
 #include "runtime/store.h"
 #include "tests/sessions/crew.h"
 
-enum { SHORT_MS = 1500, HOUR_MS = 60 * 60 * 1000 };
+enum { SHORT_MS = 1000, HOUR_MS = 60 * 60 * 1000 };
 
 /* ---- what runs ------------------------------------------------------------------------------ */
-
-/* An activity on the session "desk", the status "waiting", the mailbox "go", another one. */
-static hf_status around_a_message(hf_orchestration *o, hf_slice input)
-{
-    (void)input;
-    hf_slice lines = HF_EMPTY;
-    hf_session session = hf_session_open_id(o, "desk");
-    HF_TRY(stage_tell(o, session, &lines));
-    hf_status_set(o, hf_text("waiting"));
-    HF_TRY(hf_dequeue(o, "go", NULL));
-    HF_TRY(stage_tell(o, session, &lines));
-    return hf_complete(o, lines);
-}
 
 /* Two sessions, with an activity on each; the mailbox "close" closes the first, and "go" ends. */
 static hf_status closes_one(hf_orchestration *o, hf_slice input)
@@ -62,18 +49,11 @@ static hf_status around_a_hold(hf_orchestration *o, hf_slice gate)
 }
 
 static const struct part parts[] = {
-    { "around_a_message", around_a_message, NULL },
     { "closes_one", closes_one, NULL },
     { "stuck_on", stuck_on, NULL },
     { "around_a_hold", around_a_hold, NULL },
     { NULL, NULL, NULL },
 };
-
-static void start_waiting(struct crew *crew, const char *instance)
-{
-    house_start(&crew->house, instance, "around_a_message", "");
-    house_wait_status(&crew->house, instance, "waiting");
-}
 
 /* A worker that runs activities alone, with leases of that length. */
 static hf_runtime *hire(struct crew *crew, const char *worker_id, uint64_t items_ms,
@@ -136,7 +116,7 @@ static void case_4_2_lease_outlives_a_long_wait(void **state)
     struct crew *crew = *state;
     struct told told[2];
     hire(crew, "a", SHORT_MS, SHORT_MS);
-    start_waiting(crew, "desk");
+    crew_start_waiting(crew, "desk");
     hire(crew, "b", SHORT_MS, SHORT_MS);
     wait_renewed(crew, "desk", SHORT_MS + SHORT_MS / 4);
     house_send(&crew->house, "desk", "go", "");
@@ -207,7 +187,7 @@ static void case_4_4_idle_sessions_are_released_in_one_commit(void **state)
     struct told told[2];
     hf_error error = { 0 };
     hf_runtime *a = crew_hire(crew, "a", 2, 0);
-    for (int i = 0; i < 3; i++) start_waiting(crew, idle[i]);
+    for (int i = 0; i < 3; i++) crew_start_waiting(crew, idle[i]);
     house_start(&crew->house, "busy", "stuck_on", "gate");
     stage_wait(&crew->house.stage, "held busy a 1 gate", 1);
     hf_runtime_stop(a, STAGE_LIMIT_MS, NULL, NULL);
@@ -236,7 +216,7 @@ static void case_4_5_idle_session_stays_owned(void **state)
     struct crew *crew = *state;
     struct told told[2];
     hf_runtime *a = hire(crew, "a", ITEMS_MS, 600000);
-    start_waiting(crew, "desk");
+    crew_start_waiting(crew, "desk");
     hf_runtime *b = hire(crew, "b", ITEMS_MS, 600000);
     for (int i = 0; i < STEPS; i++) {
         house_move_clocks(&crew->house, STEP_MS, STEP_MS);

@@ -9,19 +9,6 @@
 
 /* ---- what runs ------------------------------------------------------------------------------ */
 
-/* An activity on the session "desk", the status "waiting", the mailbox "go", another one. */
-static hf_status around_a_message(hf_orchestration *o, hf_slice input)
-{
-    (void)input;
-    hf_slice lines = HF_EMPTY;
-    hf_session session = hf_session_open_id(o, "desk");
-    HF_TRY(stage_tell(o, session, &lines));
-    hf_status_set(o, hf_text("waiting"));
-    HF_TRY(hf_dequeue(o, "go", NULL));
-    HF_TRY(stage_tell(o, session, &lines));
-    return hf_complete(o, lines);
-}
-
 /* Runs the activity that its input names on the session "desk"; the output is that one's. */
 static hf_status runs(hf_orchestration *o, hf_slice activity)
 {
@@ -61,18 +48,11 @@ static hf_status deaf(hf_activity *a, hf_slice gate)
 }
 
 static const struct part parts[] = {
-    { "around_a_message", around_a_message, NULL },
     { "runs", runs, NULL },
     { "stays", stays, NULL },
     { "deaf", NULL, deaf },
     { NULL, NULL, NULL },
 };
-
-static void start_waiting(struct crew *crew, const char *instance)
-{
-    house_start(&crew->house, instance, "around_a_message", "");
-    house_wait_status(&crew->house, instance, "waiting");
-}
 
 /* ---- cases ---------------------------------------------------------------------------------- */
 
@@ -84,8 +64,8 @@ static void case_6_1_sessions_are_claimable_at_once(void **state)
     struct crew *crew = *state;
     struct told told[2];
     hf_runtime *a = crew_hire(crew, "a", 2, 0);
-    start_waiting(crew, "x");
-    start_waiting(crew, "y");
+    crew_start_waiting(crew, "x");
+    crew_start_waiting(crew, "y");
     hf_runtime *b = crew_hire(crew, "b", 2, 0);
     crew_dismiss(crew, a);
     crew_assert_owner(crew, "x", "desk", "");
@@ -140,7 +120,7 @@ static void case_19_12_sigterm_exits_behind_the_last_release(void **state)
     struct crew *crew = *state;
     char line[STAGE_LINE_SIZE];
     struct child *a = crew_spawn(crew, "a", CHILD_ACTIVITIES);
-    start_waiting(crew, "idle");
+    crew_start_waiting(crew, "idle");
     house_start(&crew->house, "busy", "stays", "deaf");
     child_expect(a, "held a 1", line, sizeof line);
     assert_int_equal(kill(a->pid, SIGTERM), 0);

@@ -13,19 +13,6 @@ enum { TAKEOVER_MS = 1000, ROUNDS = 3 };
 
 /* ---- what runs ------------------------------------------------------------------------------ */
 
-/* An activity on the session "desk", the status "waiting", the mailbox "go", another one. */
-static hf_status around_a_message(hf_orchestration *o, hf_slice input)
-{
-    (void)input;
-    hf_slice lines = HF_EMPTY;
-    hf_session session = hf_session_open_id(o, "desk");
-    HF_TRY(stage_tell(o, session, &lines));
-    hf_status_set(o, hf_text("waiting"));
-    HF_TRY(hf_dequeue(o, "go", NULL));
-    HF_TRY(stage_tell(o, session, &lines));
-    return hf_complete(o, lines);
-}
-
 /* Two holds on one session at once, at the gates "running" and "queued". */
 static hf_status one_behind_the_other(hf_orchestration *o, hf_slice input)
 {
@@ -63,19 +50,11 @@ static hf_status forks(hf_activity *a, hf_slice input)
 }
 
 static const struct part parts[] = {
-    { "around_a_message", around_a_message, NULL },
     { "one_behind_the_other", one_behind_the_other, NULL },
     { "has_offspring", has_offspring, NULL },
     { "forks", NULL, forks },
     { NULL, NULL, NULL },
 };
-
-/* Starts an instance whose session "desk" the only worker claims, and which then waits. */
-static void start_waiting(struct crew *crew, const char *instance)
-{
-    house_start(&crew->house, instance, "around_a_message", "");
-    house_wait_status(&crew->house, instance, "waiting");
-}
 
 static void kill_child(struct crew *crew, struct child *child)
 {
@@ -98,7 +77,7 @@ static void case_5_1_idle_session_moves_from_a_killed_owner(void **state)
     struct crew *crew = *state;
     struct told told[2];
     struct child *a = crew_spawn(crew, "a", CHILD_ACTIVITIES);
-    start_waiting(crew, "desk");
+    crew_start_waiting(crew, "desk");
     crew_assert_owner(crew, "desk", "desk", "a");
     crew_spawn(crew, "b", CHILD_ACTIVITIES);
     kill_child(crew, a);
@@ -117,8 +96,8 @@ static void case_5_2_memory_is_known_to_be_missing_after_a_takeover(void **state
     struct crew *crew = *state;
     struct told told[2];
     struct child *a = crew_spawn(crew, "a", CHILD_ACTIVITIES);
-    start_waiting(crew, "to-another");
-    start_waiting(crew, "to-itself");
+    crew_start_waiting(crew, "to-another");
+    crew_start_waiting(crew, "to-itself");
     kill_child(crew, a);
     struct child *b = crew_spawn(crew, "b", CHILD_ACTIVITIES "sessions_max=1 ");
     house_send(&crew->house, "to-another", "go", "");
@@ -166,7 +145,7 @@ static void case_5_4_all_sessions_of_a_killed_worker_move(void **state)
     struct told told[2];
     struct child *a = crew_spawn(crew, "a", CHILD_ACTIVITIES);
     for (int i = 0; i < 3; i++) {
-        start_waiting(crew, instances[i]);
+        crew_start_waiting(crew, instances[i]);
         crew_assert_owner(crew, instances[i], "desk", "a");
     }
     kill_child(crew, a);

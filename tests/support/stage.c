@@ -367,13 +367,14 @@ static hf_status talk(hf_orchestration *o, hf_slice input)
 
 static hf_status waits(hf_orchestration *o, hf_slice input)
 {
-    hf_slice before, after, message;
+    (void)input;
+    hf_slice lines = HF_EMPTY;
     hf_session session = hf_session_open_id(o, "desk");
-    HF_TRY(hf_call_on(o, session, "where", input, &before));
+    HF_TRY(stage_tell(o, session, &lines));
     hf_status_set(o, hf_text("waiting"));
-    HF_TRY(hf_dequeue(o, "go", &message));
-    HF_TRY(hf_call_on(o, session, "where", input, &after));
-    return hf_complete(o, hf_format(o, HF_FMT "\n" HF_FMT "\n", HF_ARG(before), HF_ARG(after)));
+    HF_TRY(hf_dequeue(o, "go", NULL));
+    HF_TRY(stage_tell(o, session, &lines));
+    return hf_complete(o, lines);
 }
 
 static hf_status hold_on(hf_orchestration *o, hf_slice input)

@@ -116,6 +116,19 @@ void crew_wait_queued(struct crew *self, const char *instance, const char *sessi
              (unsigned long long)count);
 }
 
+void crew_put_in_the_way(struct crew *self)
+{
+    house_start(&self->house, "in-the-way", "hold_free", "way");
+    stage_wait(&self->house.stage, "held in-the-way ", 1);
+}
+
+void crew_assert_waits(struct crew *self, const char *instance, const char *session, uint64_t count)
+{
+    crew_wait_queued(self, instance, session, count);
+    crew_run_ordinary(self, "passing-by");
+    crew_wait_queued(self, instance, session, count);
+}
+
 void crew_assert_one_claim(const struct told *told, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

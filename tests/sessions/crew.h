@@ -49,6 +49,13 @@ void crew_assert_owner(struct crew *self, const char *instance, const char *sess
                        const char *owner);
 /* Waits until so many activities of the session are queued and not delivered. */
 void crew_wait_queued(struct crew *self, const char *instance, const char *session, uint64_t count);
+/* Puts something in the way of the only worker there is, which has one thread: an activity that
+ * waits for the gate "way". */
+void crew_put_in_the_way(struct crew *self);
+/* Asserts that so many activities of the session wait for its owner, while another worker has room:
+ * it runs an ordinary one meanwhile. Once a test. */
+void crew_assert_waits(struct crew *self, const char *instance, const char *session,
+                       uint64_t count);
 /* Asserts that all reports are of one claim: of one worker and epoch, each met by the next. */
 void crew_assert_one_claim(const struct told *told, size_t count);
 

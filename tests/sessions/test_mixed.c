@@ -1,45 +1,49 @@
 /* Section 12: activities of sessions compose with everything else that an orchestration does. */
-#include "tests/support/house.h"
+#include "tests/sessions/crew.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Adds a line to what is there. */
-static hf_slice line_add(hf_orchestration *o, hf_slice all, hf_slice line)
-{
-    return hf_format(o, HF_FMT HF_FMT "\n", HF_ARG(all), HF_ARG(line));
-}
+static const hf_session nowhere = { 0 };
 
 /* Three on a session and three ordinary ones, by turns. */
 static hf_status mixes(hf_orchestration *o, hf_slice input)
 {
-    hf_slice all = HF_EMPTY;
-    hf_slice report;
+    hf_slice lines = HF_EMPTY;
     hf_session desk = hf_session_open_id(o, "desk");
+    (void)input;
     for (int i = 0; i < 3; i++) {
-        HF_TRY(hf_call_on(o, desk, "tell", input, &report));
-        all = line_add(o, all, report);
-        HF_TRY(hf_call(o, "tell", input, &report));
-        all = line_add(o, all, report);
+        HF_TRY(stage_tell(o, desk, &lines));
+        HF_TRY(stage_tell(o, nowhere, &lines));
     }
-    return hf_complete(o, all);
+    return hf_complete(o, lines);
+}
+
+/* Shows a status, and goes on when told. */
+static hf_status pause_as(hf_orchestration *o, const char *status)
+{
+    hf_status_set(o, hf_text(status));
+    return hf_dequeue(o, "go", NULL);
 }
 
 static hf_status one_between(hf_orchestration *o, hf_slice input)
 {
-    hf_slice first, between, second;
+    hf_slice lines = HF_EMPTY;
     hf_session desk = hf_session_open_id(o, "desk");
-    HF_TRY(hf_call_on(o, desk, "tell", input, &first));
-    HF_TRY(hf_call(o, "tell", input, &between));
-    HF_TRY(hf_call_on(o, desk, "tell", input, &second));
-    return hf_complete(
-        o, line_add(o, line_add(o, line_add(o, (hf_slice)HF_EMPTY, first), between), second));
+    (void)input;
+    HF_TRY(stage_tell(o, desk, &lines));
+    HF_TRY(pause_as(o, "first"));
+    HF_TRY(stage_tell(o, nowhere, &lines));
+    HF_TRY(stage_tell(o, desk, &lines));
+    return hf_complete(o, lines);
 }
 
 static hf_status joins_four(hf_orchestration *o, hf_slice input)
 {
-    hf_slice all = HF_EMPTY;
+    hf_slice lines = HF_EMPTY;
     hf_session desk = hf_session_open_id(o, "desk");
+    HF_TRY(stage_tell(o, desk, &lines));
+    HF_TRY(pause_as(o, "first"));
     const hf_future futures[] = { hf_schedule_on(o, desk, "tell", input),
                                   hf_schedule(o, "tell", input),
                                   hf_schedule_on(o, desk, "tell", input),
@@ -49,9 +53,9 @@ static hf_status joins_four(hf_orchestration *o, hf_slice input)
         hf_slice report;
         if (!hf_future_is_done(o, futures[i])) return hf_fail(o, "early", "%zu is pending", i);
         HF_TRY(hf_await(o, futures[i], &report));
-        all = line_add(o, all, report);
+        lines = stage_add(o, lines, report);
     }
-    return hf_complete(o, all);
+    return hf_complete(o, lines);
 }
 
 /* Waits for an activity on a session or for the other, and says which of them was first. */
@@ -60,10 +64,9 @@ static hf_status select_against(hf_orchestration *o, hf_future held, hf_future o
     const hf_future futures[] = { held, other };
     size_t winner = 2;
     HF_TRY(hf_select(o, futures, 2, &winner));
-    hf_status_set(o, hf_format(o, "winner %zu", winner));
-    HF_TRY(hf_dequeue(o, "go", NULL));
-    return hf_complete(o, hf_format(o, "%s %s", hf_status_name(hf_await(o, held, NULL)),
-                                    hf_status_name(hf_await(o, other, NULL))));
+    HF_TRY(pause_as(o, winner == 0 ? "the first" : "the second"));
+    hf_status of_held = hf_await(o, held, NULL), of_other = hf_await(o, other, NULL);
+    return hf_complete(o, hf_format(o, "%s %s", hf_status_name(of_held), hf_status_name(of_other)));
 }
 
 static hf_status selects_a_timer(hf_orchestration *o, hf_slice input)
@@ -91,165 +94,136 @@ static const struct part parts[] = {
     { NULL, NULL, NULL },
 };
 
-/* Two workers that compete for everything. */
-struct pair {
-    struct house house;
-    hf_runtime *a, *b;
-};
-
-static void pair_open(struct pair *self)
-{
-    house_open(&self->house, parts);
-    self->a = house_worker(&self->house,
-                           HF_WITH(hf_runtime_options, .worker_id = "a", .activity_threads = 4));
-    self->b = house_worker(&self->house,
-                           HF_WITH(hf_runtime_options, .worker_id = "b", .activity_threads = 4));
-}
-
-static void pair_close(struct pair *self)
-{
-    hf_runtime_free(self->a);
-    hf_runtime_free(self->b);
-    house_close(&self->house);
-}
-
 /* Activities on a session and ordinary ones of one orchestration all complete; each knows whether
  * it has a session. */
 static void case_12_1_session_and_ordinary_activities_complete(void **state)
 {
-    struct pair pair;
+    struct crew *crew = *state;
     struct told told[6];
-    (void)state;
-    pair_open(&pair);
-    house_start(&pair.house, "desk", "mixes", "");
-    assert_int_equal(house_told(&pair.house, "desk", told, 6), 6);
+    crew_hire(crew, "a", 1, 0);
+    crew_hire(crew, "b", 1, 0);
+    house_start(&crew->house, "desk", "mixes", "");
+    assert_int_equal(house_told(&crew->house, "desk", told, 6), 6);
     for (size_t i = 0; i < 6; i++) {
         assert_string_equal(told[i].session, i % 2 == 0 ? "desk" : "-");
         assert_int_equal(told[i].attempt, 1);
     }
-    pair_close(&pair);
 }
 
-/* Session, ordinary, session: both activities on the session run on one worker, wherever the one
- * between them ran. */
+/* The session "desk" belongs to "a", which has something in its way; "b" has nothing to do. */
+static void begin_beside_a_busy_owner(struct crew *crew, const char *orchestration)
+{
+    crew_hire(crew, "a", 1, 0);
+    house_start(&crew->house, "desk", orchestration, "");
+    house_wait_status(&crew->house, "desk", "first");
+    crew_put_in_the_way(crew);
+    crew_hire(crew, "b", 1, 0);
+    house_send(&crew->house, "desk", "go", "");
+}
+
+/* Session, ordinary, session: the ordinary one runs elsewhere, and the second one on the session
+ * waits for the worker that ran the first. */
 static void case_12_2_ordinary_between_two_leaves_the_session_where_it_is(void **state)
 {
-    enum { INSTANCES_COUNT = 8 };
-    struct pair pair;
-    char id[32];
-    (void)state;
-    pair_open(&pair);
-    for (int i = 0; i < INSTANCES_COUNT; i++) {
-        struct told told[3];
-        snprintf(id, sizeof id, "desk-%d", i);
-        house_start(&pair.house, id, "one_between", "");
-        assert_int_equal(house_told(&pair.house, id, told, 3), 3);
-        assert_string_equal(told[2].worker, told[0].worker);
-        assert_int_equal(told[2].epoch, told[0].epoch);
-        assert_int_equal(told[2].met, 1);
-    }
-    pair_close(&pair);
+    struct crew *crew = *state;
+    struct told told[3];
+    begin_beside_a_busy_owner(crew, "one_between");
+    crew_assert_waits(crew, "desk", "desk", 1);
+    stage_open(&crew->house.stage, "way");
+    assert_int_equal(house_told(&crew->house, "desk", told, 3), 3);
+    assert_string_equal(told[0].worker, "a");
+    assert_string_equal(told[1].worker, "b");
+    assert_string_equal(told[1].session, "-");
+    assert_string_equal(told[2].worker, "a");
+    assert_int_equal(told[2].epoch, told[0].epoch);
+    assert_int_equal(told[2].met, 1);
 }
 
 /* A join over two activities on a session and two ordinary ones: all four complete, those on the
- * session on one worker. */
+ * session where it is, and the ordinary ones meanwhile elsewhere. */
 static void case_12_3_join_of_session_and_ordinary_activities(void **state)
 {
-    enum { INSTANCES_COUNT = 8 };
-    struct pair pair;
-    char id[32];
-    (void)state;
-    pair_open(&pair);
-    for (int i = 0; i < INSTANCES_COUNT; i++) {
-        struct told told[4];
-        snprintf(id, sizeof id, "desk-%d", i);
-        house_start(&pair.house, id, "joins_four", "");
-        assert_int_equal(house_told(&pair.house, id, told, 4), 4);
-        assert_string_equal(told[0].session, "desk");
-        assert_string_equal(told[2].session, "desk");
-        assert_string_equal(told[2].worker, told[0].worker);
-        assert_int_equal(told[2].epoch, told[0].epoch);
-        assert_string_equal(told[1].session, "-");
-        assert_string_equal(told[3].session, "-");
+    struct crew *crew = *state;
+    struct told told[5];
+    begin_beside_a_busy_owner(crew, "joins_four");
+    crew_assert_waits(crew, "desk", "desk", 2);
+    stage_wait(&crew->house.stage, "tell desk b - ", 2);
+    stage_open(&crew->house.stage, "way");
+    assert_int_equal(house_told(&crew->house, "desk", told, 5), 5);
+    for (size_t i = 1; i < 5; i++) {
+        bool is_on_session = i % 2 == 1;
+        assert_string_equal(told[i].session, is_on_session ? "desk" : "-");
+        assert_string_equal(told[i].worker, is_on_session ? "a" : "b");
+        assert_int_equal(told[i].epoch, is_on_session ? told[0].epoch : 0);
     }
-    pair_close(&pair);
 }
 
-/* Asserts that the loser is cancelled in history, told to stop, and of no row any more. */
-static void assert_loser_told(struct house *house, const char *instance)
-{
-    char begin[STAGE_NAME_SIZE];
-    char history[HOUSE_TEXT_SIZE];
-    snprintf(begin, sizeof begin, "told %s ", instance);
-    stage_wait(&house->stage, begin, 1);
-    house_history(house, instance, history, sizeof history);
-    assert_non_null(strstr(history, "future_cancelled"));
-    assert_null(strstr(history, "activity_failed"));
-}
-
-static void assert_session_idle(struct house *house, const char *instance)
+/* Asserts that one activity was cancelled in history and told to stop, and that its session has no
+ * work left, and is there. */
+static void assert_loser_told(struct crew *crew)
 {
     struct house_session row;
-    assert_true(house_session(house, instance, "desk", &row));
-    assert_int_equal(row.queued_count, 0);
-    assert_int_equal(row.running_count, 0);
+    char history[HOUSE_TEXT_SIZE];
+    stage_wait(&crew->house.stage, "told desk a", 1);
+    house_history(&crew->house, "desk", history, sizeof history);
+    assert_non_null(strstr(history, "future_cancelled"));
+    assert_null(strstr(history, "activity_failed"));
+    assert_true(house_session(&crew->house, "desk", "desk", &row));
+    assert_int_equal(row.queued_count + row.running_count, 0);
+    house_send(&crew->house, "desk", "go", "");
 }
 
 /* A select of an activity on a session against a timer that wins: the activity is cancelled as the
  * loser, and its session lives on. */
 static void case_12_4_select_cancels_the_activity_when_a_timer_wins(void **state)
 {
-    struct pair pair;
-    (void)state;
-    pair_open(&pair);
-    house_start(&pair.house, "desk", "selects_a_timer", "3600000");
-    stage_wait(&pair.house.stage, "held desk", 1);
-    house_move_clocks(&pair.house, 0, 3600000);
-    house_wait_status(&pair.house, "desk", "winner 1");
-    assert_loser_told(&pair.house, "desk");
-    assert_session_idle(&pair.house, "desk");
-    house_send(&pair.house, "desk", "go", "");
-    house_expect(&pair.house, "desk", "HF_CANCELLED HF_OK");
-    pair_close(&pair);
+    enum { HOUR_MS = 3600000 };
+    struct crew *crew = *state;
+    crew_hire(crew, "a", 1, 0);
+    house_start(&crew->house, "desk", "selects_a_timer", "3600000");
+    stage_wait(&crew->house.stage, "held desk a 1 never", 1);
+    house_move_clocks(&crew->house, 0, HOUR_MS);
+    house_wait_status(&crew->house, "desk", "the second");
+    assert_loser_told(crew);
+    house_expect(&crew->house, "desk", "HF_CANCELLED HF_OK");
 }
 
-/* A select of an activity on a session against an ordinary one: whichever is first wins, and the
- * other is cancelled. */
-static void case_12_5_select_cancels_the_later_of_two_activities(void **state)
+/* Runs the select of two activities, of which the one at the gate is let go. */
+static void check_select(struct crew *crew, const char *gate, const char *winner,
+                         const char *outcomes)
 {
-    struct pair pair;
-    (void)state;
-    pair_open(&pair);
-    house_start(&pair.house, "by-ordinary", "selects_an_activity", "");
-    stage_wait(&pair.house.stage, "held by-ordinary", 2);
-    stage_open(&pair.house.stage, "ordinary");
-    house_wait_status(&pair.house, "by-ordinary", "winner 1");
-    assert_loser_told(&pair.house, "by-ordinary");
-    assert_session_idle(&pair.house, "by-ordinary");
-    house_send(&pair.house, "by-ordinary", "go", "");
-    house_expect(&pair.house, "by-ordinary", "HF_CANCELLED HF_OK");
-    pair_close(&pair);
+    crew_hire(crew, "a", 2, 0);
+    house_start(&crew->house, "desk", "selects_an_activity", "");
+    stage_wait(&crew->house.stage, "held desk a 1 ", 2);
+    stage_open(&crew->house.stage, gate);
+    house_wait_status(&crew->house, "desk", winner);
+    assert_loser_told(crew);
+    house_expect(&crew->house, "desk", outcomes);
+    assert_int_equal(stage_count(&crew->house.stage, "told desk"), 1);
+}
 
-    pair_open(&pair);
-    house_start(&pair.house, "by-session", "selects_an_activity", "");
-    stage_wait(&pair.house.stage, "held by-session", 2);
-    stage_open(&pair.house.stage, "session");
-    house_wait_status(&pair.house, "by-session", "winner 0");
-    assert_loser_told(&pair.house, "by-session");
-    assert_session_idle(&pair.house, "by-session");
-    house_send(&pair.house, "by-session", "go", "");
-    house_expect(&pair.house, "by-session", "HF_OK HF_CANCELLED");
-    pair_close(&pair);
+/* A select of an activity on a session against an ordinary one: the first wins, and the other is
+ * cancelled. Here the ordinary one is first. */
+static void case_12_5_select_cancels_the_one_on_the_session(void **state)
+{
+    check_select(*state, "ordinary", "the second", "HF_CANCELLED HF_OK");
+}
+
+/* The same when the one on the session is first. */
+static void test_select_cancels_the_ordinary_one(void **state)
+{
+    check_select(*state, "session", "the first", "HF_OK HF_CANCELLED");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(case_12_1_session_and_ordinary_activities_complete),
-        cmocka_unit_test(case_12_2_ordinary_between_two_leaves_the_session_where_it_is),
-        cmocka_unit_test(case_12_3_join_of_session_and_ordinary_activities),
-        cmocka_unit_test(case_12_4_select_cancels_the_activity_when_a_timer_wins),
-        cmocka_unit_test(case_12_5_select_cancels_the_later_of_two_activities),
+        CREW_TEST(case_12_1_session_and_ordinary_activities_complete, parts),
+        CREW_TEST(case_12_2_ordinary_between_two_leaves_the_session_where_it_is, parts),
+        CREW_TEST(case_12_3_join_of_session_and_ordinary_activities, parts),
+        CREW_TEST(case_12_4_select_cancels_the_activity_when_a_timer_wins, parts),
+        CREW_TEST(case_12_5_select_cancels_the_one_on_the_session, parts),
+        CREW_TEST(test_select_cancels_the_ordinary_one, parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

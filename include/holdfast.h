@@ -215,8 +215,8 @@ typedef struct hf_store_options {
  * HF_ALREADY_OPEN, HF_IO, HF_CORRUPT, HF_NO_MEMORY, HF_INVALID. */
 HF_API HF_MUST_CHECK hf_status hf_store_open(const char *directory, const hf_store_options *options,
                                              hf_store **out_store, hf_error *error);
-/* Closes after the last command in flight was answered. All its runtimes must be freed. NULL is
- * fine. */
+/* Closes after the last command in flight was answered. All its runtimes must be freed, also those
+ * that have stopped: else it stays open, and the log says so. NULL is fine. */
 HF_API void hf_store_close(hf_store *store);
 
 /* ---- client: each command is durable when it returns HF_OK ----------------------------------- */
@@ -304,6 +304,22 @@ HF_API HF_MUST_CHECK hf_status hf_wait(hf_store *store, const char *instance, ui
 /* NULL is fine. */
 HF_API void hf_instance_free(const hf_instance *instance);
 
+/* ---- looking at sessions --------------------------------------------------------------------- */
+
+/* An open session, as the store shows it. Valid until: the call that gave it says. */
+typedef struct hf_session_info {
+    size_t size;
+    const char *instance, *session;
+    const char *owner; /* worker id; NULL: nobody holds it */
+    const char *tag;   /* NULL: none */
+    uint64_t incarnation, epoch;
+    uint64_t registration_lsn;            /* of the owner; 0: nobody */
+    uint64_t lease_left_ms;               /* 0: passed, or nobody holds it */
+    uint64_t queued_count, running_count; /* its activities */
+    uint64_t opened_unix_ms;
+    uint64_t quiet_unix_ms; /* since then it has no activity, queued or running; 0: it has some */
+} hf_session_info;
+
 /* ---- registry and runtime -------------------------------------------------------------------- */
 
 typedef hf_status (*hf_orchestration_fn)(hf_orchestration *o, hf_slice input);
@@ -344,6 +360,24 @@ typedef struct hf_runtime_options {
     uint64_t session_lock_ms;        /* default 600,000 */
     uint64_t item_lock_ms;           /* default 30,000 */
     bool check_replay; /* replay each resumed turn from history and compare: tests, at some cost */
+    uint64_t session_idle_ms; /* a session without work for so long is released; default: never */
+    uint64_t cancel_grace_ms; /* an activity told to stop that runs on so long is reported as
+                                 stuck; default 10,000 */
+    uint64_t session_reclaim_ms; /* after this worker's death its sessions wait so long for the next
+                                    start of its worker_id; default 0: anybody's at once */
+    uint64_t session_leak_ms;    /* an open session without work for so long is reported as leaked;
+                                    default 86,400,000; UINT64_MAX: never */
+    uint32_t attempts_max;       /* of an activity, beside deaths of its process; then it fails with
+                                    the code "poison"; default 10 */
+    const char *const *tags;     /* Copies. Work with one of these tags is done besides work without
+                                    a tag; default: that alone */
+    uint32_t tags_count;         /* at most 64 */
+    /* May be NULL. Called when this worker has gained a session (from its first activity on) and
+     * when it has it no more: released, closed, lost, or the runtime has stopped; each gain is
+     * followed by exactly one loss. On a thread of the library that renews the leases of this
+     * runtime: it must not block. */
+    void (*on_session)(void *user, const hf_session_info *session, bool gained);
+    void *user; /* Borrows: passed to on_session */
 } hf_runtime_options;
 
 /* A runtime that does not run yet. Returns owned: hf_runtime_free. Errors: HF_INVALID (the
@@ -406,7 +440,8 @@ typedef struct hf_scope {
 } hf_scope;
 
 /* Schedules an activity: the command is issued by the call, not by the await. It waits until a
- * worker that has registered it takes it; until then workers without it log activity.unregistered.
+ * worker that has registered it takes it; workers without it log activity.unregistered and hand it
+ * back for a growing while. Handed out too often (attempts_max), it fails with the code "poison".
  */
 HF_API hf_future hf_schedule(hf_orchestration *o, const char *activity, hf_slice input);
 /* Schedules it on an open session of this instance: it runs in the process that holds the session.
@@ -573,6 +608,9 @@ typedef struct hf_activity_info {
     uint64_t execution, activity_id;
     uint32_t attempt;            /* delivery of this item that counts, from 1 */
     const char *idempotency_key; /* the same for every delivery of this item */
+    const char *tag;             /* NULL: none */
+    uint32_t deaths;             /* of the deliveries before this one: how often the process that
+                                    ran it died */
 } hf_activity_info;
 
 /* Valid until: the function returns. */

@@ -1,16 +1,5 @@
-/* The pool of activity threads, and the end of each delivery. Not the calls of an activity's
- * author: those are in activity_calls.c.
- *
- * What becomes of a delivery when its function returns (or cannot be called):
- *
- *   told to stop because its token is void    nothing is sent
- *   HF_CANCELLED after being told by shutdown handed back, uncounted
- *   no function of that name here             handed back, uncounted, with growing delays
- *   its event cannot be read                  handed back, counted, for the longest delay
- *   anything else                             its outcome is sent
- *   still running when the grace is over      handed back, uncounted; what it returns is dropped
- *
- * HF_STALE is an answer that is expected: cancelled, closed or taken over in the meantime. */
+/* The pool of activity threads. Not the end of each delivery, which is in delivery.c, nor the calls
+ * of an activity's author: those are in activity_calls.c. */
 #include "runtime/activities.h"
 
 #include <stdio.h>
@@ -20,8 +9,6 @@
 #include "engine/base/heap.h"
 #include "runtime/runtime.h"
 #include "runtime/thread.h"
-
-static void activity_done(struct hf__submission *submission);
 
 /* ---- slots ---------------------------------------------------------------------------------- */
 
@@ -54,7 +41,7 @@ hf_status hf__activities_init(hf_runtime *runtime, hf_error *error)
         activity->runtime = runtime;
         hf_arena_init(&activity->arena, runtime->heap);
         hf__submission_init(&activity->job.submission, runtime->heap, HF_STORE_COMPLETE_ITEM);
-        activity->job.submission.done = activity_done;
+        activity->job.submission.done = hf__delivery_answered;
         activity->job.submission.user = activity;
         failed = uv_cond_init(&activity->told);
         hf_assert(failed == 0);
@@ -98,8 +85,7 @@ static struct hf_activity *slot_take(struct hf__activities *self)
     return activity;
 }
 
-/* Gives the slot back when neither function nor answer is under way. Under the mutex. */
-static void slot_settle(struct hf_activity *activity)
+void hf__activity_settle(struct hf_activity *activity)
 {
     struct hf__activities *self = &activity->runtime->activities;
     bool is_busy = activity->state == HF__ACTIVITY_QUEUED ||
@@ -114,78 +100,12 @@ static void slot_settle(struct hf_activity *activity)
     hf__runtime_wake_if_stopping(activity->runtime);
 }
 
-/* ---- sending -------------------------------------------------------------------------------- */
-
-/* The delivery has ended for the store. Under the mutex. */
-static void item_ended(struct hf_activity *activity)
+void hf__activity_item_ended(struct hf_activity *activity)
 {
     if (!activity->claim) return;
     hf_runtime *runtime = activity->runtime;
     hf__claims_item_ended(&runtime->claims, activity->claim);
     hf__claims_bury_later(runtime);
-}
-
-/* Under the mutex. */
-static void activity_send(struct hf_activity *activity)
-{
-    hf_assert(!activity->is_sending);
-    activity->is_sending = true;
-    hf__runtime_submit(activity->runtime, &activity->job.submission);
-}
-
-/* Hands it back; under the mutex. */
-static void activity_abandon(struct hf_activity *activity, const struct hf_store_abandon_item *how)
-{
-    hf_assert(!activity->is_sending);
-    hf__submission_reset(&activity->job.submission, HF_STORE_ABANDON_ITEM);
-    struct hf_store_abandon_item *command = &activity->job.submission.command.abandon_item;
-    *command = *how;
-    command->token = activity->token;
-    command->registration = activity->runtime->registration;
-    hf__metrics_add(&activity->runtime->metrics, HF__ACTIVITIES_ABANDONED, 1);
-    activity_send(activity);
-}
-
-static void log_unsent(const struct hf_activity *activity, const struct hf_store_command *command)
-{
-    bool is_stale = command->status == HF_STALE;
-    hf__log(activity->runtime->store->observer,
-            &(hf_log_line){ .level = is_stale ? HF_LOG_DEBUG : HF_LOG_ERROR,
-                            .event = is_stale ? "activity.stale" : "activity.unsent",
-                            .instance = activity->info.instance,
-                            .session = activity->info.session,
-                            .worker = activity->runtime->worker_id,
-                            .activity = activity->gave_up ? NULL : activity->info.activity },
-            "%s %s: %s", hf_status_name(command->status), command->error.code,
-            command->error.message);
-}
-
-/* Committer thread, or the loop thread when nothing is tried again. */
-static void activity_done(struct hf__submission *submission)
-{
-    struct hf_activity *activity = submission->user;
-    hf_runtime *runtime = activity->runtime;
-    const struct hf_store_command *command = &submission->command;
-    uv_mutex_lock(&runtime->mutex);
-    bool is_kept = hf__retries_add(runtime, &activity->job);
-    uv_mutex_unlock(&runtime->mutex);
-    if (command->status != HF_OK && !is_kept) log_unsent(activity, command);
-    if (is_kept) return;
-
-    bool is_completion = command->kind == HF_STORE_COMPLETE_ITEM;
-    if (command->status == HF_OK && is_completion) {
-        hf__metrics_add(&runtime->metrics,
-                        activity->failure.status ? HF__ACTIVITIES_FAILED : HF__ACTIVITIES_COMPLETED,
-                        1);
-    }
-    if (command->status == HF_STALE) hf__metrics_add(&runtime->metrics, HF__ACTIVITIES_VOIDED, 1);
-    uv_mutex_lock(&runtime->mutex);
-    hf_assert(activity->is_sending);
-    activity->is_sending = false;
-    item_ended(activity);
-    slot_settle(activity);
-    hf__dispatch_kick(runtime);
-    uv_mutex_unlock(&runtime->mutex);
 }
 
 /* ---- a delivery comes ----------------------------------------------------------------------- */
@@ -223,8 +143,10 @@ static bool grant_copy(struct hf_activity *activity, const struct hf_item_grant 
                                          .execution = grant->token.item.execution,
                                          .activity_id = grant->token.item.event_id,
                                          .attempt = (uint32_t)grant->attempt,
+                                         .deaths = (uint32_t)grant->deaths,
                                          .idempotency_key = key_of(activity, grant) };
     bool has_session = grant->session_id.size > 0;
+    if (grant->tag.size > 0) activity->info.tag = hf_arena_text(arena, grant->tag);
     if (has_session) activity->info.session = hf_arena_text(arena, grant->session_id);
     return !arena->failed;
 }
@@ -233,6 +155,7 @@ static void slot_begin(struct hf_activity *activity)
 {
     activity->gave_up = false;
     activity->is_failed = false;
+    activity->is_poison = false;
     activity->claim = NULL;
     activity->registered = NULL;
     activity->input = activity->output = (hf_slice)HF_EMPTY;
@@ -279,16 +202,16 @@ void hf__activities_granted(hf_runtime *runtime, const struct hf_item_grant *gra
         hf__claims_bury_later(runtime);
     }
     bool has_claim = grant->session_id.size == 0 || activity->claim;
-    if (is_copied && has_claim && !runtime->dispatch.is_stopped) {
-        queue_add(self, activity);
-        return;
-    }
-    bool is_stopping = runtime->dispatch.is_stopped;
     activity->state = HF__ACTIVITY_SENDING;
-    activity_abandon(activity, &(struct hf_store_abandon_item){
-                                   .reason = is_stopping ? HF_REASON_SHUTDOWN : HF_REASON_ABANDONED,
-                                   .uncounted = true,
-                                   .delay_ms = is_stopping ? 0 : HF__BACKOFF_FIRST_MS });
+    if (runtime->dispatch.is_stopped) {
+        hf__delivery_hand_over(activity);
+    } else if (!is_copied || !has_claim) {
+        hf__delivery_refuse(activity, HF_NO_MEMORY);
+    } else if (hf__delivery_is_poison(activity)) {
+        hf__delivery_bury(activity);
+    } else {
+        queue_add(self, activity);
+    }
 }
 
 /* ---- running -------------------------------------------------------------------------------- */
@@ -309,20 +232,6 @@ static void outcome_set(struct hf_activity *activity, hf_status status)
     hf_error_set(failure, HF_FAILED, "activity %s returned %s", activity->info.activity,
                  hf_status_name(status));
     hf_error_code(failure, hf_status_name(status));
-}
-
-/* Makes the command that completes it. False: no memory. */
-static bool completion_make(struct hf_activity *activity)
-{
-    struct hf__submission *submission = &activity->job.submission;
-    hf__submission_reset(submission, HF_STORE_COMPLETE_ITEM);
-    struct hf_store_complete_item *command = &submission->command.complete_item;
-    const hf_error *failure = activity->failure.status == HF_OK ? NULL : &activity->failure;
-    command->token = activity->token;
-    command->registration = activity->runtime->registration;
-    command->body = hf_body_activity_outcome(activity->token.item.event_id, activity->output,
-                                             failure, &submission->arena);
-    return command->body.data != NULL;
 }
 
 static void log_unusable(const struct hf_activity *activity, const char *event,
@@ -352,21 +261,9 @@ static hf_status activity_find(struct hf_activity *activity, hf_error *error)
     activity->registered = hf_registry_activity(activity->runtime->registry, name);
     if (activity->registered) return HF_OK;
     return hf_error_set(error, HF_NOT_FOUND,
-                        "activity %s is not registered in this process: handed back until a worker "
-                        "that has it takes it",
+                        "activity %s is not registered in this process: handed back, for a worker "
+                        "that has it, until attempts_max is reached",
                         text);
-}
-
-/* How an item that cannot be run here is handed back. Under the mutex. */
-static void activity_refuse(struct hf_activity *activity, hf_status status)
-{
-    struct hf__backoff *backoff = &activity->runtime->activities.backoff;
-    struct hf_store_abandon_item how = { .reason = HF_REASON_ABANDONED, .uncounted = true };
-    if (status == HF_NOT_FOUND) how.reason = HF_REASON_UNREGISTERED;
-    if (status == HF_CORRUPT) how.uncounted = false;
-    how.delay_ms = status == HF_CORRUPT ? HF__BACKOFF_MAX_MS
-                                        : hf__backoff_next(backoff, activity->token.item);
-    activity_abandon(activity, &how);
 }
 
 /* Sends what the function's end asks for. Under the mutex; not void, not given up. */
@@ -374,14 +271,11 @@ static void activity_conclude(struct hf_activity *activity, hf_status found, hf_
 {
     bool is_shutdown = atomic_load(&activity->stop) == HF__STOP_SHUTDOWN;
     if (found != HF_OK) {
-        activity_refuse(activity, found);
+        hf__delivery_refuse(activity, found);
     } else if (returned == HF_CANCELLED && is_shutdown) {
-        activity_abandon(activity, &(struct hf_store_abandon_item){ .reason = HF_REASON_SHUTDOWN,
-                                                                    .uncounted = true });
-    } else if (completion_make(activity)) {
-        activity_send(activity);
+        hf__delivery_hand_over(activity);
     } else {
-        activity_refuse(activity, HF_NO_MEMORY);
+        hf__delivery_complete(activity);
     }
 }
 
@@ -398,7 +292,7 @@ static void activity_returned(struct hf_activity *activity, hf_status found, hf_
         activity_conclude(activity, found, returned);
         return;
     }
-    slot_settle(activity);
+    hf__activity_settle(activity);
     hf__dispatch_kick(runtime);
 }
 
@@ -498,8 +392,8 @@ void hf__activity_void(struct hf_activity *activity)
         queue_remove(&runtime->activities, activity);
         activity->state = HF__ACTIVITY_SENDING;
     }
-    item_ended(activity);
-    slot_settle(activity);
+    hf__activity_item_ended(activity);
+    hf__activity_settle(activity);
     hf__dispatch_kick(runtime);
 }
 
@@ -522,8 +416,7 @@ void hf__activities_stop(hf_runtime *runtime)
         if (activity->state != HF__ACTIVITY_QUEUED) continue;
         queue_remove(self, activity);
         activity->state = HF__ACTIVITY_SENDING;
-        activity_abandon(activity, &(struct hf_store_abandon_item){ .reason = HF_REASON_SHUTDOWN,
-                                                                    .uncounted = true });
+        hf__delivery_hand_over(activity);
     }
 }
 
@@ -534,8 +427,7 @@ void hf__activities_give_up(hf_runtime *runtime)
         struct hf_activity *activity = &self->slots[i];
         if (activity->state != HF__ACTIVITY_RUNNING || !hf__activity_is_held(activity)) continue;
         activity->gave_up = true;
-        activity_abandon(activity, &(struct hf_store_abandon_item){ .reason = HF_REASON_SHUTDOWN,
-                                                                    .uncounted = true });
+        hf__delivery_hand_over(activity);
     }
 }
 

@@ -8,6 +8,7 @@
 #include "engine/registry.h"
 #include "runtime/backoff.h"
 #include "runtime/claims.h"
+#include "runtime/delivery.h"
 #include "runtime/job.h"
 
 /* Where one delivery stands. After the end of the grace period its answer may be sent while its
@@ -40,6 +41,7 @@ struct hf_activity {
     bool gave_up;    /* the grace is over: it was handed back while it ran */
     bool is_sending; /* the job is on its way, or waits to be tried again */
     bool is_failed;  /* hf_activity_fail was called last, not hf_activity_complete */
+    bool is_poison;  /* it was given up without being run */
     atomic_int stop; /* enum hf__stop; written under the mutex, with `told` */
     uv_cond_t told;
     struct hf_item_token token;
@@ -81,6 +83,11 @@ size_t hf__activities_room(const hf_runtime *runtime);
 /* Takes a delivery: queues it, or hands it back when that cannot be. Copies grant. Committer
  * thread, under the mutex. */
 void hf__activities_granted(hf_runtime *runtime, const struct hf_item_grant *grant);
+
+/* The delivery has ended for the store. Under the mutex. */
+void hf__activity_item_ended(struct hf_activity *activity);
+/* Gives the slot back when neither function nor answer is under way. Under the mutex. */
+void hf__activity_settle(struct hf_activity *activity);
 
 /* Whether the store still counts it as ours, and its token should be presented. Under the mutex. */
 bool hf__activity_is_held(const struct hf_activity *activity);

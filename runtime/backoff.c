@@ -16,6 +16,13 @@ static size_t slot_of(const struct hf_item_id *work)
     return (size_t)(mixed >> 32) % HF__BACKOFF_SLOTS;
 }
 
+uint64_t hf__backoff_ms(uint64_t attempt)
+{
+    uint64_t delay_ms = HF__BACKOFF_FIRST_MS;
+    for (uint64_t i = 1; i < attempt && delay_ms < HF__BACKOFF_MAX_MS; i++) delay_ms *= 2;
+    return delay_ms < HF__BACKOFF_MAX_MS ? delay_ms : HF__BACKOFF_MAX_MS;
+}
+
 uint64_t hf__backoff_next(struct hf__backoff *self, struct hf_item_id work)
 {
     struct hf__backoff_slot *slot = &self->slots[slot_of(&work)];
@@ -23,10 +30,6 @@ uint64_t hf__backoff_next(struct hf__backoff *self, struct hf_item_id work)
         slot->work = work;
         slot->count = 0;
     }
-    uint64_t delay_ms = HF__BACKOFF_FIRST_MS;
-    for (uint32_t i = 0; i < slot->count && delay_ms < HF__BACKOFF_MAX_MS; i++) delay_ms *= 2;
-    if (delay_ms > HF__BACKOFF_MAX_MS) delay_ms = HF__BACKOFF_MAX_MS;
     if (slot->count < UINT32_MAX) slot->count++;
-    hf_assert(delay_ms >= HF__BACKOFF_FIRST_MS);
-    return delay_ms;
+    return hf__backoff_ms(slot->count);
 }

@@ -16,6 +16,8 @@ struct hf__backoff {
     } slots[HF__BACKOFF_SLOTS];
 };
 
+/* The delay in milliseconds behind the attempt number `attempt`, from 1. */
+uint64_t hf__backoff_ms(uint64_t attempt);
 /* Notes that `work` could not be done once more. Returns the delay in milliseconds. An instance's
  * turn is named with execution and event_id 0. */
 uint64_t hf__backoff_next(struct hf__backoff *self, struct hf_item_id work);

@@ -58,7 +58,9 @@ static void prepare_items(hf_runtime *runtime, struct hf__fetch *fetch)
         .registration = runtime->registration,
         .items_max = fetch->asked_count,
         .no_sessions = runtime->settings.sessions_max == 0,
-        .sessions_max = runtime->settings.sessions_max
+        .sessions_max = runtime->settings.sessions_max,
+        .tags = runtime->settings.tags,
+        .tags_count = runtime->settings.tags_count
     };
 }
 
@@ -204,6 +206,8 @@ void hf__dispatch_look(hf_runtime *runtime)
         .engine_version_max = HF_ENGINE_VERSION,
         .no_sessions = runtime->settings.sessions_max == 0,
         .sessions_only_owned = runtime->claims.owned_count >= runtime->settings.sessions_max,
+        .tags = runtime->settings.tags,
+        .tags_count = runtime->settings.tags_count,
     };
     if (!is_useful) self->turns.more = self->items.more = true;
     uv_mutex_unlock(&runtime->mutex);

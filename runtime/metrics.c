@@ -16,6 +16,7 @@ static const char *const names[HF__METRICS_COUNT] = {
     [HF__ACTIVITIES_FAILED] = "activities_failed",
     [HF__ACTIVITIES_ABANDONED] = "activities_abandoned",
     [HF__ACTIVITIES_VOIDED] = "activities_voided",
+    [HF__ACTIVITIES_POISONED] = "activities_poisoned",
     [HF__SESSIONS_CLAIMED] = "sessions_claimed",
     [HF__SESSIONS_RELEASED] = "sessions_released",
     [HF__SESSIONS_CLOSED] = "sessions_closed",

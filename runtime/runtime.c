@@ -15,18 +15,8 @@
 #include "engine/base/heap.h"
 #include "engine/base/options.h"
 
-enum {
-    ACTIVITY_THREADS_MAX = 4096,
-    ORCHESTRATION_THREADS_MAX = 256,
-    SESSIONS_MAX_DEFAULT = 100,
-    SESSIONS_PER_ORCHESTRATION_DEFAULT = 10,
-    LIVE_INSTANCES_DEFAULT = 1000,
-    SESSION_LOCK_DEFAULT_MS = 600000,
-    ITEM_LOCK_DEFAULT_MS = 30000
-};
-
-static const uint64_t RUNTIME_MAGIC = 0x656d69746e757268U;     /* "hruntime" */
-static const uint64_t LOCK_MAX_MS = 366ULL * 24 * 3600 * 1000; /* a year: sums cannot overflow */
+static const uint64_t RUNTIME_MAGIC = 0x656d69746e757268U;      /* "hruntime" */
+static const uint64_t GRACE_MAX_MS = 366ULL * 24 * 3600 * 1000; /* a year: sums cannot overflow */
 
 void hf__runtime_assert(const hf_runtime *runtime)
 {
@@ -39,66 +29,6 @@ void hf__runtime_submit(hf_runtime *runtime, struct hf__submission *submission)
     hf_error error;
     hf_status status = hf__committer_submit(runtime->store->committer, submission, &error);
     hf_assert(status == HF_OK);
-}
-
-/* ---- options -------------------------------------------------------------------------------- */
-
-static uint64_t given_or(uint64_t given, uint64_t by_default)
-{
-    if (given == UINT32_MAX) return 0;
-    return given == 0 ? by_default : given;
-}
-
-static hf_status threads_check(const char *what, size_t count, size_t max, hf_error *error)
-{
-    if (count <= max) return HF_OK;
-    return hf_error_set(error, HF_INVALID, "%s is %zu: at most %zu", what, count, max);
-}
-
-static hf_status lock_check(const char *what, uint64_t lock_ms, hf_error *error)
-{
-    if (lock_ms <= LOCK_MAX_MS) return HF_OK;
-    return hf_error_set(error, HF_INVALID, "%s is %llu: at most %llu", what,
-                        (unsigned long long)lock_ms, (unsigned long long)LOCK_MAX_MS);
-}
-
-static hf_status stack_check(size_t stack_size, hf_error *error)
-{
-    if (stack_size == 0) return HF_OK;
-    if (stack_size >= HF_FIBER_STACK_SIZE_MIN && stack_size <= HF_FIBER_STACK_SIZE_MAX) {
-        return HF_OK;
-    }
-    return hf_error_set(error, HF_INVALID, "orchestration_stack_size is %zu: from %d to %d",
-                        stack_size, HF_FIBER_STACK_SIZE_MIN, HF_FIBER_STACK_SIZE_MAX);
-}
-
-static hf_status settings_make(const hf_runtime_options *options, struct hf__settings *out_settings,
-                               hf_error *error)
-{
-    *out_settings = (struct hf__settings){
-        .orchestration_threads = given_or(options->orchestration_threads, 1),
-        .activity_threads = given_or(options->activity_threads, uv_available_parallelism()),
-        .sessions_max = given_or(options->sessions_max, SESSIONS_MAX_DEFAULT),
-        .sessions_per_orchestration_max = given_or(options->sessions_per_orchestration_max,
-                                                   SESSIONS_PER_ORCHESTRATION_DEFAULT),
-        .live_instances_max = given_or(options->live_instances_max, LIVE_INSTANCES_DEFAULT),
-        .stack_size = options->orchestration_stack_size,
-        .session_lock_ms = options->session_lock_ms ? options->session_lock_ms
-                                                    : SESSION_LOCK_DEFAULT_MS,
-        .item_lock_ms = options->item_lock_ms ? options->item_lock_ms : ITEM_LOCK_DEFAULT_MS,
-        .check_replay = options->check_replay,
-    };
-    const struct hf__settings *made = out_settings;
-    hf_status status = threads_check("orchestration_threads", made->orchestration_threads,
-                                     ORCHESTRATION_THREADS_MAX, error);
-    if (status == HF_OK) {
-        status = threads_check("activity_threads", made->activity_threads, ACTIVITY_THREADS_MAX,
-                               error);
-    }
-    if (status == HF_OK) status = stack_check(made->stack_size, error);
-    if (status == HF_OK) status = lock_check("session_lock_ms", made->session_lock_ms, error);
-    if (status == HF_OK) status = lock_check("item_lock_ms", made->item_lock_ms, error);
-    return status;
 }
 
 /* The id that was given, or 128 random bits. */
@@ -158,6 +88,8 @@ static void runtime_dispose(hf_runtime *runtime)
     if (runtime->stop_signal >= 0) close(runtime->stop_signal);
     uv_cond_destroy(&runtime->changed);
     uv_mutex_destroy(&runtime->mutex);
+    hf__settings_release(&runtime->settings, heap);
+    atomic_fetch_sub(&runtime->store->runtimes_count, 1);
     runtime->magic = 0;
     hf_heap_free(heap, runtime, sizeof *runtime);
 }
@@ -167,25 +99,28 @@ hf_status hf_runtime_new(hf_store *store, const hf_registry *registry,
                          hf_error *error)
 {
     hf_runtime_options given;
-    struct hf__settings settings;
     hf_status status = hf__handle_check(store, error);
     if (status == HF_OK && (!registry || !out_runtime)) {
         status = hf_error_set(error, HF_INVALID, "registry and out_runtime must be given");
     }
     if (status == HF_OK) status = hf_registry_check(registry, error);
     if (status == HF_OK) status = hf_options_copy(&given, sizeof given, options, error);
-    if (status == HF_OK) status = settings_make(&given, &settings, error);
     if (status != HF_OK) return status;
 
     hf_runtime *runtime = hf_heap_new(store->heap, sizeof *runtime);
     if (!runtime) return hf_error_set(error, HF_NO_MEMORY, "no memory for a runtime");
+    status = hf__settings_make(&runtime->settings, &given, store->heap, error);
+    if (status != HF_OK) {
+        hf_heap_free(store->heap, runtime, sizeof *runtime);
+        return status;
+    }
     runtime->magic = RUNTIME_MAGIC;
     runtime->store = store;
     runtime->registry = registry;
     runtime->heap = store->heap;
-    runtime->settings = settings;
     runtime->stop_signal = -1;
     runtime->process = store->process;
+    atomic_fetch_add(&store->runtimes_count, 1);
     parts_init(runtime);
     status = parts_make(runtime, error);
     if (status == HF_OK) status = worker_id_make(runtime, given.worker_id, error);
@@ -246,7 +181,8 @@ static hf_status start_register(hf_runtime *runtime, hf_error *error)
         .boot_id = runtime->store->seams.boot_id,
         .pid = (uint64_t)runtime->process,
         .items_deadline_boot_ms = deadlines.items_boot_ms,
-        .sessions_deadline_boot_ms = deadlines.sessions_boot_ms
+        .sessions_deadline_boot_ms = deadlines.sessions_boot_ms,
+        .reclaim_ms = runtime->settings.session_reclaim_ms
     };
     hf_status status = hf__store_call(runtime->store, &submission, error);
     if (status == HF_OK) {
@@ -383,7 +319,7 @@ void hf_runtime_stop(hf_runtime *runtime, uint64_t grace_ms, void (*on_stopped)(
 {
     hf__runtime_assert(runtime);
     if (getpid() != runtime->process) return;
-    if (grace_ms > LOCK_MAX_MS) grace_ms = LOCK_MAX_MS;
+    if (grace_ms > GRACE_MAX_MS) grace_ms = GRACE_MAX_MS;
     uv_mutex_lock(&runtime->mutex);
     if (runtime->state == HF__RUNTIME_RUNNING &&
         hf__shutdown_ask(runtime, grace_ms, on_stopped, user)) {

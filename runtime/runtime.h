@@ -17,6 +17,7 @@
 #include "runtime/claims.h"
 #include "runtime/dispatch.h"
 #include "runtime/metrics.h"
+#include "runtime/settings.h"
 #include "runtime/shutdown.h"
 #include "runtime/store.h"
 #include "runtime/timers.h"
@@ -42,16 +43,6 @@ enum hf__runtime_state {
     HF__RUNTIME_RUNNING,
     HF__RUNTIME_STOPPING,
     HF__RUNTIME_STOPPED
-};
-
-/* The options with their defaults in place; 0 where the option says "none". */
-struct hf__settings {
-    size_t orchestration_threads, activity_threads;
-    uint64_t sessions_max, sessions_per_orchestration_max;
-    size_t live_instances_max;
-    size_t stack_size; /* bytes */
-    uint64_t session_lock_ms, item_lock_ms;
-    bool check_replay;
 };
 
 struct hf__loop {

@@ -204,7 +204,7 @@ static const char *close_obstacle(hf_store *store)
     if (hf__committer_is_self(store->committer)) {
         return "hf_store_close was called from a callback of the store: call it on another thread";
     }
-    if (hf__effects_has_listeners(store->effects)) {
+    if (atomic_load(&store->runtimes_count) > 0) {
         return "hf_store_close was called while a runtime uses the store: free the runtime first";
     }
     return NULL;

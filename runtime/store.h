@@ -1,7 +1,10 @@
 /* A store handle from inside the room: what runtimes and client calls share. Everything here is set
- * at open and stays until close; what changes is behind the pointers, each safe for any thread. */
+ * at open and stays until close; what changes is behind the pointers, each safe for any thread, and
+ * the count of runtimes. */
 #ifndef HF_RUNTIME_STORE_H
 #define HF_RUNTIME_STORE_H
+
+#include <stdatomic.h>
 
 #include "engine/store.h"
 #include "runtime/committer.h"
@@ -44,6 +47,7 @@ struct hf_store {
     struct hf__waiters *waiters;
     struct hf__effects *effects;     /* hf__store_listen */
     struct hf__committer *committer; /* hf__committer_submit */
+    atomic_size_t runtimes_count;    /* made and not freed */
 };
 
 /* How a handle is opened beyond what users may choose: hf_store_open's way to the LMDB store, and

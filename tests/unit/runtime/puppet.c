@@ -25,8 +25,22 @@ static void note_completion(struct puppet_note *note, const struct hf_store_comm
     note->event_id = command->complete_item.token.item.event_id;
     if (hf_event_decode(command->complete_item.body, command->arena, &event, &error)) abort();
     note->event_kind = event.kind;
+    note->event_status = (hf_status)(uint32_t)event.status;
+    hf_text_copy(note->message, sizeof note->message, event.text);
     snprintf(note->text, sizeof note->text, HF_FMT "|" HF_FMT, HF_ARG(event.code),
              HF_ARG(event.payload));
+}
+
+/* "a,b" into text. */
+static void join_tags(const hf_slice *tags, size_t count, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        used += (size_t)snprintf(text + used, size - used, "%s" HF_FMT, i ? "," : "",
+                                 HF_ARG(tags[i]));
+        if (used >= size) abort();
+    }
 }
 
 /* What is kept of a command. */
@@ -54,7 +68,11 @@ static void note_fill(struct puppet_note *note, const struct hf_store_command *c
         note->events_count = command->commit_turn.turn->events.count;
         note->messages_count = command->commit_turn.turn->messages.count;
         break;
-    case HF_STORE_FETCH_ITEMS: note->items_count = command->fetch_items.items_max; break;
+    case HF_STORE_FETCH_ITEMS:
+        note->items_count = command->fetch_items.items_max;
+        join_tags(command->fetch_items.tags, command->fetch_items.tags_count, note->text,
+                  sizeof note->text);
+        break;
     case HF_STORE_FETCH_TURNS: note->items_count = command->fetch_turns.turns_max; break;
     case HF_STORE_RENEW:
         note->items_count = command->renew.items_count;
@@ -70,6 +88,7 @@ static void note_fill(struct puppet_note *note, const struct hf_store_command *c
         break;
     case HF_STORE_REGISTER:
         hf_text_copy(note->text, sizeof note->text, command->register_worker.worker_id);
+        note->delay_ms = command->register_worker.reclaim_ms;
         break;
     default: break;
     }
@@ -226,6 +245,8 @@ static hf_status puppet_peek(struct hf_backend *backend, struct hf_peek *peek, h
     pthread_mutex_lock(&self->mutex);
     peek->out_turns_due = !self->is_blind && self->turns_count > 0;
     peek->out_items_ready = !self->is_blind && self->items_count > 0;
+    join_tags(peek->tags, peek->tags_count, self->peek_tags, sizeof self->peek_tags);
+    pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->mutex);
     return HF_OK;
 }
@@ -263,12 +284,23 @@ static hf_status puppet_hand_out(void *self, const struct hf_backend_options *op
     return HF_OK;
 }
 
+static void log_copy(char *to, size_t size, const char *text)
+{
+    snprintf(to, size, "%s", text ? text : "");
+}
+
 static void puppet_log(void *self, const hf_log_line *line)
 {
     struct puppet *puppet = self;
     pthread_mutex_lock(&puppet->mutex);
-    if (puppet->logs_count < HF_COUNT_OF(puppet->logs)) {
-        snprintf(puppet->logs[puppet->logs_count++], sizeof puppet->logs[0], "%s", line->event);
+    if (puppet->logs_count < PUPPET_LOGS_MAX) {
+        struct puppet_log *log = &puppet->logs[puppet->logs_count++];
+        log->level = line->level;
+        log_copy(log->event, sizeof log->event, line->event);
+        log_copy(log->instance, sizeof log->instance, line->instance);
+        log_copy(log->session, sizeof log->session, line->session);
+        log_copy(log->worker, sizeof log->worker, line->worker);
+        log_copy(log->message, sizeof log->message, line->message);
     }
     pthread_cond_broadcast(&puppet->changed);
     pthread_mutex_unlock(&puppet->mutex);
@@ -304,7 +336,7 @@ void puppet_open(struct puppet *self)
 
 void puppet_close(struct puppet *self)
 {
-    assert_false(hf__effects_has_listeners(self->store->effects));
+    assert_int_equal(atomic_load(&self->store->runtimes_count), 0);
     hf_store_close(self->store);
     hf_registry_free(self->registry);
     hf_arena_release(&self->arena);
@@ -337,13 +369,22 @@ static void give(struct puppet *self, struct hf_item_grant grant, const struct h
     assert_true(self->items_count < PUPPET_GRANTS_MAX);
     grant.token.delivery_lsn = ++self->lsn;
     grant.token.delivery_number = 1;
-    grant.attempt = 1;
+    if (grant.attempt == 0) grant.attempt = 1;
     grant.instance_id = hf_text("thing");
     grant.body = hf_event_encode(event, &self->arena);
     assert_non_null(grant.body.data);
     self->items[self->items_count++] = grant;
     pthread_mutex_unlock(&self->mutex);
     puppet_ring(self, HF_EFFECT_ITEMS_READY);
+}
+
+void puppet_give(struct puppet *self, struct hf_item_grant grant, const char *name)
+{
+    give(self, grant,
+         &(struct hf_event){ .kind = HF_EVENT_ACTIVITY_SCHEDULED,
+                             .name = hf_text(name),
+                             .incarnation = grant.incarnation,
+                             .text = grant.session_id });
 }
 
 void puppet_give_item(struct puppet *self, uint64_t instance, const char *name, const char *input)
@@ -359,17 +400,14 @@ void puppet_give_item(struct puppet *self, uint64_t instance, const char *name, 
 void puppet_give_session_item(struct puppet *self, uint64_t instance, const char *name,
                               uint64_t epoch)
 {
-    give(self,
-         (struct hf_item_grant){
-             .token.item = { .instance = instance, .execution = 1, .event_id = 2 },
-             .session_id = hf_text("desk"),
-             .incarnation = 1,
-             .epoch = epoch,
-             .first_in_claim = true },
-         &(struct hf_event){ .kind = HF_EVENT_ACTIVITY_SCHEDULED,
-                             .name = hf_text(name),
-                             .incarnation = 1,
-                             .text = hf_text("desk") });
+    puppet_give(self,
+                (struct hf_item_grant){
+                    .token.item = { .instance = instance, .execution = 1, .event_id = 2 },
+                    .session_id = hf_text("desk"),
+                    .incarnation = 1,
+                    .epoch = epoch,
+                    .first_in_claim = true },
+                name);
 }
 
 void puppet_give_turn(struct puppet *self, uint64_t instance, uint64_t head,
@@ -486,6 +524,19 @@ struct puppet_note puppet_wait(struct puppet *self, enum hf_store_command_kind k
     return last;
 }
 
+void puppet_wait_peek(struct puppet *self, const char *tags)
+{
+    struct timespec limit = limit_time();
+    int failed = 0;
+    pthread_mutex_lock(&self->mutex);
+    while (strcmp(self->peek_tags, tags) != 0 && failed == 0) {
+        failed = pthread_cond_timedwait(&self->changed, &self->mutex, &limit);
+    }
+    bool is_so = strcmp(self->peek_tags, tags) == 0;
+    pthread_mutex_unlock(&self->mutex);
+    assert_true(is_so);
+}
+
 size_t puppet_count(struct puppet *self, enum hf_store_command_kind kind)
 {
     pthread_mutex_lock(&self->mutex);
@@ -494,32 +545,39 @@ size_t puppet_count(struct puppet *self, enum hf_store_command_kind kind)
     return count;
 }
 
-static size_t count_logs(const struct puppet *self, const char *event)
+/* Counts lines of an event; *out_last (may be NULL) becomes the last. Under the mutex. */
+static size_t count_logs(const struct puppet *self, const char *event, struct puppet_log *out_last)
 {
     size_t count = 0;
-    for (size_t i = 0; i < self->logs_count; i++) count += strcmp(self->logs[i], event) == 0;
+    for (size_t i = 0; i < self->logs_count; i++) {
+        if (strcmp(self->logs[i].event, event) != 0) continue;
+        count++;
+        if (out_last) *out_last = self->logs[i];
+    }
     return count;
 }
 
 size_t puppet_count_logs(struct puppet *self, const char *event)
 {
     pthread_mutex_lock(&self->mutex);
-    size_t count = count_logs(self, event);
+    size_t count = count_logs(self, event, NULL);
     pthread_mutex_unlock(&self->mutex);
     return count;
 }
 
-void puppet_wait_log(struct puppet *self, const char *event)
+struct puppet_log puppet_wait_log(struct puppet *self, const char *event)
 {
     struct timespec limit = limit_time();
+    struct puppet_log last = { .level = HF_LOG_ERROR };
     int failed = 0;
     pthread_mutex_lock(&self->mutex);
-    while (count_logs(self, event) == 0 && failed == 0) {
+    while (count_logs(self, event, &last) == 0 && failed == 0) {
         failed = pthread_cond_timedwait(&self->changed, &self->mutex, &limit);
     }
-    size_t count = count_logs(self, event);
+    size_t count = count_logs(self, event, &last);
     pthread_mutex_unlock(&self->mutex);
     if (count == 0) fail_msg("no line %s was logged", event);
+    return last;
 }
 
 struct wanted {

@@ -13,6 +13,7 @@ enum {
     PUPPET_LIMIT_MS = 60000,
     PUPPET_NOTES_MAX = 8192,
     PUPPET_GRANTS_MAX = 64,
+    PUPPET_LOGS_MAX = 1024,
     PUPPET_VOIDS_MAX = 16,
     PUPPET_REGISTRATION = 7,
     PUPPET_EPOCH = 100
@@ -23,13 +24,24 @@ struct puppet_note {
     enum hf_store_command_kind kind;
     hf_status status;            /* that it was answered */
     uint64_t instance, event_id; /* of the turn or item */
-    uint64_t reason, delay_ms;
+    uint64_t reason;
+    uint64_t delay_ms;                              /* of a registration: its reclaim window */
     bool is_counted;                                /* an abandonment */
     uint64_t outcome, events_count, messages_count; /* of a committed turn */
     uint64_t items_count, sessions_count;           /* presented, or asked for */
     uint64_t event_kind; /* of what completes an item; its code and payload are in text:
-                            "code|payload" */
+                            "code|payload", its message in message. Of a fetch of items: the tags in
+                            text: "a,b" */
+    hf_status event_status;
     char text[256];
+    char message[HF_ERROR_MESSAGE_SIZE];
+};
+
+/* A line of the log. */
+struct puppet_log {
+    hf_log_level level;
+    char event[32];
+    char instance[32], session[32], worker[64], message[256];
 };
 
 /* One void to be told by check_held and renewals, until it was presented once. */
@@ -52,7 +64,7 @@ struct puppet {
     pthread_cond_t changed;
     struct puppet_note *notes;
     size_t notes_count;
-    char logs[1024][64]; /* names of log lines */
+    struct puppet_log logs[PUPPET_LOGS_MAX];
     size_t logs_count;
     struct hf_item_grant items[PUPPET_GRANTS_MAX];
     size_t items_count;
@@ -69,8 +81,9 @@ struct puppet {
     const char *refused_code;
     hf_status view_status; /* not HF_OK: turn_view fails so */
     struct hf_turn_view view;
-    bool is_held;  /* commits wait at their beginning */
-    bool is_blind; /* peek and check_held see nothing */
+    bool is_held;        /* commits wait at their beginning */
+    bool is_blind;       /* peek and check_held see nothing */
+    char peek_tags[256]; /* of the last peek: "a,b" */
     struct hf_registration_row others[2];
     size_t others_count;
 };
@@ -82,6 +95,9 @@ void puppet_close(struct puppet *self);
 /* Makes a runtime; starts it. options NULL: all defaults. */
 hf_runtime *puppet_worker(struct puppet *self, const hf_runtime_options *options);
 
+/* Gives an item as grant says: body, delivery and, where it is 0, attempt are set here. Tells the
+ * runtimes. */
+void puppet_give(struct puppet *self, struct hf_item_grant grant, const char *name);
 /* Gives an item: activity `name` with input, ordinary. Tells the runtimes. */
 void puppet_give_item(struct puppet *self, uint64_t instance, const char *name, const char *input);
 /* The same on incarnation 1 of session "desk" of that instance, claimed with that epoch. */
@@ -107,10 +123,12 @@ void puppet_hold(struct puppet *self, bool is_held);
 
 /* Waits until count commands of that kind were noted; returns a copy of the last of them. */
 struct puppet_note puppet_wait(struct puppet *self, enum hf_store_command_kind kind, size_t count);
+/* Waits until a peek asked for these tags. */
+void puppet_wait_peek(struct puppet *self, const char *tags);
 /* How many were noted. */
 size_t puppet_count(struct puppet *self, enum hf_store_command_kind kind);
-/* Waits until a line of that event was logged. */
-void puppet_wait_log(struct puppet *self, const char *event);
+/* Waits until a line of that event was logged; returns a copy of the last of them. */
+struct puppet_log puppet_wait_log(struct puppet *self, const char *event);
 /* How many were. */
 size_t puppet_count_logs(struct puppet *self, const char *event);
 /* The value of a runtime's metric. */

@@ -84,6 +84,17 @@ static hf_status silent(hf_activity *a, hf_slice input)
     return HF_OK;
 }
 
+/* Says what it was told of its item. */
+static hf_status about(hf_activity *a, hf_slice input)
+{
+    const hf_activity_info *info = hf_activity_about(a);
+    char text[64];
+    (void)input;
+    snprintf(text, sizeof text, "%s %u %u", info->tag ? info->tag : "-", info->attempt,
+             info->deaths);
+    return hf_activity_complete(a, hf_text(text));
+}
+
 static hf_status refuse(hf_activity *a, hf_slice input)
 {
     return hf_activity_fail(a, "card_declined", input, "by %s", "the bank");
@@ -145,6 +156,7 @@ static int setup(void **state)
     hf_registry *registry = fixture->puppet.registry;
     hf_register_activity(registry, "reverse", reverse, settings);
     hf_register_activity(registry, "silent", silent, settings);
+    hf_register_activity(registry, "about", about, settings);
     hf_register_activity(registry, "refuse", refuse, settings);
     hf_register_activity(registry, "status", status_of, settings);
     hf_register_activity(registry, "large", large, settings);
@@ -209,21 +221,80 @@ static void test_failures_carry_their_codes(void **state)
     hf_runtime_free(runtime);
 }
 
-/* An activity that is not registered is handed back uncounted, for growing delays; nothing is lost
- * and nothing is completed. */
-static void test_unregistered_activity_is_handed_back_with_growing_delays(void **state)
+static struct hf_item_grant grant_of(uint64_t instance, uint64_t attempt, uint64_t deaths)
 {
+    return (struct hf_item_grant){
+        .token.item = { .instance = instance, .execution = 1, .event_id = 2 },
+        .attempt = attempt,
+        .deaths = deaths
+    };
+}
+
+/* An activity that is not registered is handed back, counted, for delays that grow with the
+ * attempt, whoever tried before; the attempts used up, it fails as poison. */
+static void test_unregistered_activity_is_handed_back_until_it_is_poison(void **state)
+{
+    enum { ATTEMPTS = 8 };
     struct puppet *puppet = &((struct fixture *)*state)->puppet;
-    hf_runtime *runtime = puppet_worker(puppet, NULL);
-    for (uint64_t i = 0; i < 8; i++) {
-        puppet_give_item(puppet, 1, "nobody", "");
+    hf_runtime *runtime = puppet_worker(puppet,
+                                        HF_WITH(hf_runtime_options, .attempts_max = ATTEMPTS));
+    for (uint64_t i = 0; i < ATTEMPTS; i++) {
+        puppet_give(puppet, grant_of(1, i + 1, 0), "nobody");
         struct puppet_note note = puppet_wait(puppet, HF_STORE_ABANDON_ITEM, i + 1);
-        assert_false(note.is_counted);
+        assert_true(note.is_counted);
         assert_int_equal(note.reason, HF_REASON_UNREGISTERED);
         assert_int_equal(note.delay_ms, i < 6 ? 1000 << i : 60000);
     }
     puppet_wait_log(puppet, "activity.unregistered");
     assert_int_equal(puppet_count(puppet, HF_STORE_COMPLETE_ITEM), 0);
+    puppet_give(puppet, grant_of(1, ATTEMPTS + 1, 0), "nobody");
+    struct puppet_note note = puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1);
+    assert_completion(&note, HF_EVENT_ACTIVITY_FAILED, "poison|");
+    assert_non_null(strstr(note.message, "nobody"));
+    assert_int_equal(puppet_count(puppet, HF_STORE_ABANDON_ITEM), ATTEMPTS);
+    hf_runtime_free(runtime);
+}
+
+/* What was handed out too often is never run again: it fails with the code "poison", is logged as
+ * an error and counted. Deaths have a limit of their own and use up no attempt. */
+static void test_poison_fails_without_running(void **state)
+{
+    static const struct {
+        uint64_t attempt, deaths;
+        const char *message; /* NULL: it runs */
+    } cases[] = { { 5, 4, NULL },  { 6, 5, "died 5 times" },
+                  { 10, 0, NULL }, { 11, 0, "handed out 10 times" },
+                  { 14, 4, NULL }, { 15, 4, "handed out 10 times" } };
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    double poisoned = 0;
+    for (size_t i = 0; i < HF_COUNT_OF(cases); i++) {
+        puppet_give(puppet, grant_of(i + 1, cases[i].attempt, cases[i].deaths), "silent");
+        struct puppet_note note = puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, i + 1);
+        assert_completion(&note,
+                          cases[i].message ? HF_EVENT_ACTIVITY_FAILED : HF_EVENT_ACTIVITY_COMPLETED,
+                          cases[i].message ? "poison|" : "|");
+        if (!cases[i].message) continue;
+        assert_int_equal(note.event_status, HF_FAILED);
+        if (!strstr(note.message, cases[i].message)) fail_msg("%s", note.message);
+        poisoned++;
+    }
+    assert_int_equal(puppet_wait_log(puppet, "activity.poison").level, HF_LOG_ERROR);
+    hf_runtime_free(runtime);
+    assert_int_equal(puppet_count_logs(puppet, "activity.poison"), (size_t)poisoned);
+}
+
+/* An activity reads its tag, and how often its process died before. */
+static void test_activity_reads_tag_and_deaths(void **state)
+{
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    struct hf_item_grant grant = grant_of(1, 3, 2);
+    grant.tag = hf_text("gpu");
+    puppet_give(puppet, grant, "about");
+    assert_string_equal(puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1).text, "|gpu 3 2");
+    puppet_give_item(puppet, 2, "about", "");
+    assert_string_equal(puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 2).text, "|- 1 0");
     hf_runtime_free(runtime);
 }
 
@@ -242,6 +313,23 @@ static void test_unreadable_item_is_handed_back_counted(void **state)
 }
 
 /* ---- answers of the store ------------------------------------------------------------------- */
+
+/* An outcome that the store refuses for good (its row is damaged) is not kept: it is handed back,
+ * and said; refused as well, that is the end of it here. */
+static void test_damaged_row_is_not_kept(void **state)
+{
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    puppet_refuse(puppet, HF_STORE_COMPLETE_ITEM, 1, HF_CORRUPT);
+    puppet_give_item(puppet, 1, "silent", "");
+    struct puppet_note note = puppet_wait(puppet, HF_STORE_ABANDON_ITEM, 1);
+    assert_true(note.is_counted);
+    assert_int_equal(note.delay_ms, 60000);
+    assert_int_equal(puppet_count_logs(puppet, "activity.unsent"), 1);
+    hf_runtime_free(runtime);
+    assert_int_equal(puppet_count(puppet, HF_STORE_COMPLETE_ITEM), 1);
+    assert_int_equal(puppet_count(puppet, HF_STORE_ABANDON_ITEM), 1);
+}
 
 /* HF_STALE is expected: the result is dropped without a word. */
 static void test_stale_completion_is_dropped(void **state)
@@ -422,7 +510,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_output_is_sent, setup, teardown),
         cmocka_unit_test_setup_teardown(test_failures_carry_their_codes, setup, teardown),
         cmocka_unit_test_setup_teardown(
-            test_unregistered_activity_is_handed_back_with_growing_delays, setup, teardown),
+            test_unregistered_activity_is_handed_back_until_it_is_poison, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_poison_fails_without_running, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_activity_reads_tag_and_deaths, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damaged_row_is_not_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unreadable_item_is_handed_back_counted, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_stale_completion_is_dropped, setup, teardown),

@@ -39,6 +39,7 @@ static void test_options_out_of_bounds_are_refused(void **state)
     char long_id[300];
     memset(long_id, 'x', sizeof long_id - 1);
     long_id[sizeof long_id - 1] = '\0';
+    const char *const tags[65] = { "gpu", "", NULL, "\xff" };
     const struct {
         const char *name;
         hf_runtime_options options;
@@ -52,6 +53,21 @@ static void test_options_out_of_bounds_are_refused(void **state)
         { "session_lock_ms",
           { .size = sizeof(hf_runtime_options), .session_lock_ms = UINT64_MAX } },
         { "item_lock_ms", { .size = sizeof(hf_runtime_options), .item_lock_ms = UINT64_MAX } },
+        { "session_idle_ms",
+          { .size = sizeof(hf_runtime_options), .session_idle_ms = UINT64_MAX } },
+        { "cancel_grace_ms",
+          { .size = sizeof(hf_runtime_options), .cancel_grace_ms = UINT64_MAX } },
+        { "session_reclaim_ms",
+          { .size = sizeof(hf_runtime_options), .session_reclaim_ms = UINT64_MAX } },
+        { "session_leak_ms",
+          { .size = sizeof(hf_runtime_options), .session_leak_ms = UINT64_MAX - 1 } },
+        { "tags is NULL", { .size = sizeof(hf_runtime_options), .tags_count = 1 } },
+        { "at most 64", { .size = sizeof(hf_runtime_options), .tags = tags, .tags_count = 65 } },
+        { "tag is empty", { .size = sizeof(hf_runtime_options), .tags = tags, .tags_count = 2 } },
+        { "tag is empty",
+          { .size = sizeof(hf_runtime_options), .tags = tags + 2, .tags_count = 1 } },
+        { "tag is not UTF-8",
+          { .size = sizeof(hf_runtime_options), .tags = tags + 3, .tags_count = 1 } },
         { "worker id", { .size = sizeof(hf_runtime_options), .worker_id = "" } },
         { "worker id", { .size = sizeof(hf_runtime_options), .worker_id = "\xff" } },
         { "worker id", { .size = sizeof(hf_runtime_options), .worker_id = long_id } },
@@ -67,6 +83,49 @@ static void test_options_out_of_bounds_are_refused(void **state)
             fail_msg("\"%s\" does not name %s", error.message, cases[i].name);
         }
     }
+}
+
+/* Fetches ask for work with the tags that a runtime was made with, though the caller's are gone. */
+static void test_fetches_ask_for_tags(void **state)
+{
+    struct puppet *puppet = *state;
+    char first[] = "gpu", second[] = "large";
+    const char *const tags[] = { first, second };
+    hf_error error = { 0 };
+    hf_runtime *runtime = NULL;
+    assert_ok(hf_runtime_new(puppet->store, puppet->registry,
+                             HF_WITH(hf_runtime_options, .tags = tags, .tags_count = 2), &runtime,
+                             &error),
+              &error);
+    memset(first, 'x', sizeof first - 1);
+    memset(second, 'x', sizeof second - 1);
+    assert_ok(hf_runtime_start(runtime, &error), &error);
+    assert_string_equal(puppet_wait(puppet, HF_STORE_FETCH_ITEMS, 1).text, "gpu,large");
+    puppet_wait_peek(puppet, "gpu,large");
+    hf_runtime_free(runtime);
+}
+
+/* The reclaim window is the registration's: none by default. */
+static void test_reclaim_window_is_registered(void **state)
+{
+    struct puppet *puppet = *state;
+    hf_runtime_free(puppet_worker(puppet, NULL));
+    assert_int_equal(puppet_wait(puppet, HF_STORE_REGISTER, 1).delay_ms, 0);
+    hf_runtime_free(puppet_worker(puppet, HF_WITH(hf_runtime_options, .session_reclaim_ms = 5000)));
+    assert_int_equal(puppet_wait(puppet, HF_STORE_REGISTER, 2).delay_ms, 5000);
+}
+
+/* A store that has a runtime, also a stopped one, stays open: something may still run in it. */
+static void test_store_stays_open_until_its_runtimes_are_freed(void **state)
+{
+    struct puppet *puppet = *state;
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    hf_runtime_stop(runtime, 0, NULL, NULL);
+    assert_ok(hf_runtime_join(runtime, NULL), NULL);
+    hf_store_close(puppet->store);
+    assert_non_null(strstr(puppet_wait_log(puppet, "store.close").message, "free the runtime"));
+    assert_ok(hf__handle_check(puppet->store, NULL), NULL);
+    hf_runtime_free(runtime);
 }
 
 /* A mistake that registering made, or no registry, is reported when the runtime is made. */
@@ -263,6 +322,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RUNTIME_TEST(test_options_out_of_bounds_are_refused),
         RUNTIME_TEST(test_registry_mistakes_are_reported),
+        RUNTIME_TEST(test_fetches_ask_for_tags),
+        RUNTIME_TEST(test_reclaim_window_is_registered),
+        RUNTIME_TEST(test_store_stays_open_until_its_runtimes_are_freed),
         RUNTIME_TEST(test_worker_id_is_random_by_default),
         RUNTIME_TEST(test_runtime_that_never_started),
         RUNTIME_TEST(test_second_start_is_refused),

@@ -182,7 +182,7 @@ void hf__decision_continue(struct hf_execution *self)
     struct hf_event started = { .kind = HF_EVENT_STARTED,
                                 .name = hf_text(self->registered->name),
                                 .payload = self->intent_payload,
-                                .sessions = hf__sessions_list(self, turn->arena),
+                                .sessions = hf_execution_sessions(self, turn->arena),
                                 .incarnations_count = self->incarnations_count,
                                 .generated_ids_count = self->generated_ids_count };
     if (!started.sessions.items) {

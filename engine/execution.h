@@ -57,6 +57,10 @@ HF_MUST_CHECK hf_status hf_execution_turn(struct hf_execution *execution,
 /* Evicts the code in the middle of its await, runs deferred clean-ups, frees all. NULL is fine. */
 void hf_execution_free(struct hf_execution *execution);
 
+/* The sessions that are open, as hf_carried_session, by rising incarnation. In arena; items NULL
+ * when out of memory. */
+struct hf_list hf_execution_sessions(const struct hf_execution *execution, struct hf_arena *arena);
+
 /* Bytes that the execution holds besides its stack. */
 size_t hf_execution_memory_size(const struct hf_execution *execution);
 

@@ -318,8 +318,6 @@ void hf__raised_deliver(struct hf_execution *self, const struct hf_event *event)
 
 /* Makes sessions open that continue-as-new carried here. False: no memory. */
 bool hf__sessions_carry(struct hf_execution *self, const struct hf_event *started);
-/* The open sessions as continue-as-new carries them on, in arena; items NULL when out of memory. */
-struct hf_list hf__sessions_list(const struct hf_execution *self, struct hf_arena *arena);
 /* The handle behind the value; fails the instance when there is none. */
 const struct hf__session_handle *hf__session_handle(struct hf_execution *self, hf_session session);
 /* The open session that id names, or 0. */

@@ -161,7 +161,7 @@ bool hf__sessions_carry(struct hf_execution *self, const struct hf_event *starte
     return true;
 }
 
-struct hf_list hf__sessions_list(const struct hf_execution *self, struct hf_arena *arena)
+struct hf_list hf_execution_sessions(const struct hf_execution *self, struct hf_arena *arena)
 {
     struct hf_list list = { NULL, self->open_sessions_count };
     struct hf_carried_session *rows = hf_arena_array(arena, list.count, sizeof *rows);

@@ -105,6 +105,7 @@ void hf__activity_item_ended(struct hf_activity *activity)
     if (!activity->claim) return;
     hf_runtime *runtime = activity->runtime;
     hf__claims_item_ended(&runtime->claims, activity->claim);
+    hf__releasing_note(runtime);
     hf__claims_bury_later(runtime);
 }
 
@@ -199,7 +200,7 @@ void hf__activities_granted(hf_runtime *runtime, const struct hf_item_grant *gra
     bool is_copied = grant_copy(activity, grant);
     if (is_copied && grant->session_id.size > 0) {
         activity->claim = hf__claims_learn(&runtime->claims, grant);
-        hf__claims_bury_later(runtime);
+        hf__sessions_news(runtime);
     }
     bool has_claim = grant->session_id.size == 0 || activity->claim;
     activity->state = HF__ACTIVITY_SENDING;
@@ -287,7 +288,10 @@ static void activity_returned(struct hf_activity *activity, hf_status found, hf_
     hf_assert(runtime->activities.busy_count > 0);
     runtime->activities.busy_count--;
     activity->state = HF__ACTIVITY_SENDING;
-    if (activity->claim) hf__claims_function_ended(&runtime->claims, activity->claim);
+    if (activity->claim) {
+        hf__claims_function_ended(&runtime->claims, activity->claim);
+        hf__releasing_note(runtime);
+    }
     if (!is_void && !activity->gave_up) {
         activity_conclude(activity, found, returned);
         return;

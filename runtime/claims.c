@@ -5,7 +5,9 @@
  *      function runs in it and every delivery under it has ended.
  *   2. The destructor runs once, behind all functions of the claim; whoever was second with
  *      hf_session_memory_set destroyed its own memory.
- *   3. At most one claim of a session is not forgotten: the newest. */
+ *   3. At most one claim of a session is not forgotten: the newest.
+ *   4. The list of idle claims is in the order of their times, and those that no look has timed yet
+ *      are its end. */
 #include "runtime/claims.h"
 
 #include <string.h>
@@ -23,8 +25,89 @@ void hf__claims_release(struct hf__claims *self)
     hf_assert(self->owned_count == 0);
     hf_assert(self->forgotten_count == 0);
     hf_assert(self->dying_count == 0);
+    hf_assert(!self->idle_first && !self->news_first);
     for (size_t i = 0; i < HF__CLAIM_BUCKETS; i++) hf_assert(!self->buckets[i]);
 }
+
+/* ---- idle claims ---------------------------------------------------------------------------- */
+
+static void idle_add_last(struct hf__claims *self, struct hf__claim *claim)
+{
+    claim->idle_previous = self->idle_last;
+    claim->idle_next = NULL;
+    if (self->idle_last) self->idle_last->idle_next = claim;
+    if (!self->idle_last) self->idle_first = claim;
+    self->idle_last = claim;
+}
+
+static void idle_add_first(struct hf__claims *self, struct hf__claim *claim)
+{
+    claim->idle_previous = NULL;
+    claim->idle_next = self->idle_first;
+    if (self->idle_first) self->idle_first->idle_previous = claim;
+    if (!self->idle_first) self->idle_last = claim;
+    self->idle_first = claim;
+}
+
+static void idle_remove(struct hf__claims *self, struct hf__claim *claim)
+{
+    if (claim->idle_previous) claim->idle_previous->idle_next = claim->idle_next;
+    if (!claim->idle_previous) self->idle_first = claim->idle_next;
+    if (claim->idle_next) claim->idle_next->idle_previous = claim->idle_previous;
+    if (!claim->idle_next) self->idle_last = claim->idle_previous;
+    claim->idle_next = claim->idle_previous = NULL;
+}
+
+/* Puts it where it belongs after a change: among the idle ones, as the newest, or not. */
+static void idle_review(struct hf__claims *self, struct hf__claim *claim)
+{
+    bool is_idle = !claim->is_forgotten && !claim->is_releasing && claim->items_count == 0 &&
+                   claim->functions_count == 0;
+    if (is_idle == claim->is_idle) return;
+    claim->is_idle = is_idle;
+    if (is_idle) {
+        claim->is_idle_timed = false;
+        idle_add_last(self, claim);
+    } else {
+        idle_remove(self, claim);
+    }
+}
+
+void hf__claims_release_begun(struct hf__claims *self, struct hf__claim *claim)
+{
+    hf_assert(!claim->is_releasing && !claim->is_forgotten);
+    claim->is_releasing = true;
+    idle_review(self, claim);
+}
+
+void hf__claims_release_failed(struct hf__claims *self, struct hf__claim *claim, bool is_anew)
+{
+    hf_assert(claim->is_releasing && !claim->is_forgotten);
+    bool was_timed = claim->is_idle_timed;
+    claim->is_releasing = false;
+    idle_review(self, claim);
+    if (!claim->is_idle || is_anew || !was_timed) return;
+    /* Only the longest idle ones are released: it was the first of the list, and is again. */
+    idle_remove(self, claim);
+    idle_add_first(self, claim);
+    claim->is_idle_timed = true;
+}
+
+bool hf__claims_are_newly_idle(const struct hf__claims *self)
+{
+    return self->idle_last && !self->idle_last->is_idle_timed;
+}
+
+void hf__claims_look_idle(struct hf__claims *self, uint64_t now_boot_ms)
+{
+    struct hf__claim *claim = self->idle_last;
+    for (; claim && !claim->is_idle_timed; claim = claim->idle_previous) {
+        claim->is_idle_timed = true;
+        claim->idle_from_boot_ms = now_boot_ms;
+    }
+}
+
+/* ---- the table ------------------------------------------------------------------------------ */
 
 static size_t bucket_of(const struct hf_session_claim *key)
 {
@@ -67,7 +150,9 @@ static const char *copy_id(char *to, hf_slice id)
 
 static struct hf__claim *claim_new(struct hf__claims *self, const struct hf_item_grant *grant)
 {
-    size_t size = sizeof(struct hf__claim) + grant->instance_id.size + grant->session_id.size + 2;
+    enum { NULS = 3 };
+    size_t size = sizeof(struct hf__claim) + grant->instance_id.size + grant->session_id.size +
+                  grant->tag.size + NULS;
     struct hf__claim *claim = hf_heap_new(self->heap, size);
     if (!claim) return NULL;
     char *text = (char *)(claim + 1);
@@ -76,16 +161,21 @@ static struct hf__claim *claim_new(struct hf__claims *self, const struct hf_item
                                             .epoch = grant->epoch };
     claim->size = size;
     claim->instance = copy_id(text, grant->instance_id);
-    claim->session = copy_id(text + grant->instance_id.size + 1, grant->session_id);
+    text += grant->instance_id.size + 1;
+    claim->session = copy_id(text, grant->session_id);
+    text += grant->session_id.size + 1;
+    if (grant->tag.size > 0) claim->tag = copy_id(text, grant->tag);
     return claim;
 }
 
-/* Forgets an older claim of the same session: it was lost, and this grant is how we learn it. */
+/* Forgets an older claim of the same session: this grant is how we learn that it has ended. */
 static void forget_older(struct hf__claims *self, const struct hf_session_claim *key)
 {
     struct hf__claim *claim = self->buckets[bucket_of(key)];
     while (claim && (claim->is_forgotten || !same_session(&claim->key, key))) claim = claim->next;
-    if (claim) hf__claims_forget(self, claim);
+    if (!claim) return;
+    hf__claims_forget(self, claim, claim->is_releasing ? HF__CLAIM_RELEASED : HF__CLAIM_LOST,
+                      "claimed again");
 }
 
 struct hf__claim *hf__claims_learn(struct hf__claims *self, const struct hf_item_grant *grant)
@@ -103,15 +193,19 @@ struct hf__claim *hf__claims_learn(struct hf__claims *self, const struct hf_item
         claim->next = *bucket;
         *bucket = claim;
         self->owned_count++;
+        hf__claims_news(self, claim);
     }
     claim->items_count++;
+    idle_review(self, claim);
     return claim;
 }
 
 /* Moves a claim that nothing waits for any more from its bucket to the dying ones. */
 static void claim_settle(struct hf__claims *self, struct hf__claim *claim)
 {
-    if (!claim->is_forgotten || claim->items_count > 0 || claim->functions_count > 0) return;
+    bool is_needed = !claim->is_forgotten || claim->items_count > 0 || claim->functions_count > 0 ||
+                     claim->is_news;
+    if (is_needed) return;
     struct hf__claim **at = &self->buckets[bucket_of(&claim->key)];
     while (*at != claim) {
         hf_assert(*at);
@@ -125,20 +219,26 @@ static void claim_settle(struct hf__claims *self, struct hf__claim *claim)
     self->dying_count++;
 }
 
-void hf__claims_forget(struct hf__claims *self, struct hf__claim *claim)
+void hf__claims_forget(struct hf__claims *self, struct hf__claim *claim, enum hf__claim_end end,
+                       const char *why)
 {
     if (claim->is_forgotten) return;
-    hf_assert(self->owned_count > 0);
+    hf_assert(self->owned_count > 0 && end != HF__CLAIM_HELD);
     claim->is_forgotten = true;
+    claim->is_releasing = false;
+    claim->end = end;
+    claim->why = why;
     self->owned_count--;
     self->forgotten_count++;
-    claim_settle(self, claim);
+    idle_review(self, claim);
+    hf__claims_news(self, claim);
 }
 
 void hf__claims_item_ended(struct hf__claims *self, struct hf__claim *claim)
 {
     hf_assert(claim->items_count > 0);
     claim->items_count--;
+    idle_review(self, claim);
     claim_settle(self, claim);
 }
 
@@ -146,14 +246,47 @@ void hf__claims_function_began(struct hf__claims *self, struct hf__claim *claim)
 {
     hf_assert(self->owned_count + self->forgotten_count > 0);
     claim->functions_count++;
+    idle_review(self, claim);
 }
 
 void hf__claims_function_ended(struct hf__claims *self, struct hf__claim *claim)
 {
     hf_assert(claim->functions_count > 0);
     claim->functions_count--;
+    idle_review(self, claim);
     claim_settle(self, claim);
 }
+
+/* ---- news ----------------------------------------------------------------------------------- */
+
+void hf__claims_news(struct hf__claims *self, struct hf__claim *claim)
+{
+    if (claim->is_news) return;
+    claim->is_news = true;
+    if (self->news_last) self->news_last->next_news = claim;
+    if (!self->news_last) self->news_first = claim;
+    self->news_last = claim;
+}
+
+struct hf__claim *hf__claims_take_news(struct hf__claims *self)
+{
+    struct hf__claim *claim = self->news_first;
+    if (!claim) return NULL;
+    hf_assert(claim->is_news);
+    self->news_first = claim->next_news;
+    if (!self->news_first) self->news_last = NULL;
+    claim->next_news = NULL;
+    return claim;
+}
+
+void hf__claims_told(struct hf__claims *self, struct hf__claim *claim)
+{
+    hf_assert(claim->is_news && !claim->next_news && claim != self->news_last);
+    claim->is_news = false;
+    claim_settle(self, claim);
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
 
 struct hf__claim *hf__claims_dead(struct hf__claims *self)
 {

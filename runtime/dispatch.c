@@ -145,35 +145,13 @@ static size_t items_granted(hf_runtime *runtime, const struct hf_store_fetch_ite
     return answer->out_items_count;
 }
 
-/* Outside the mutex: an observer may be slow. */
-static void log_claims(hf_runtime *runtime, const struct hf_store_fetch_items *answer)
-{
-    char instance[HF_ID_SIZE_MAX + 1];
-    char session[HF_ID_SIZE_MAX + 1];
-    for (size_t i = 0; i < answer->out_items_count; i++) {
-        const struct hf_item_grant *grant = &answer->out_items[i];
-        if (grant->session_id.size == 0 || !grant->first_in_claim) continue;
-        hf_text_copy(instance, sizeof instance, grant->instance_id);
-        hf_text_copy(session, sizeof session, grant->session_id);
-        hf__metrics_add(&runtime->metrics, HF__SESSIONS_CLAIMED, 1);
-        hf__log(runtime->store->observer,
-                &(hf_log_line){ .level = HF_LOG_INFO,
-                                .event = "session.claim",
-                                .lsn = grant->epoch,
-                                .instance = instance,
-                                .session = session,
-                                .worker = runtime->worker_id },
-                "claimed in incarnation %llu", (unsigned long long)grant->incarnation);
-    }
-}
-
 static void fetch_done(struct hf__submission *submission)
 {
     struct hf__fetch *fetch = submission->user;
     hf_runtime *runtime = fetch->runtime;
     struct hf_store_command *command = &submission->command;
     bool is_items = command->kind == HF_STORE_FETCH_ITEMS;
-    if (command->status == HF_OK && is_items) log_claims(runtime, &command->fetch_items);
+    if (command->status == HF_OK && is_items) hf__sessions_claimed(runtime, &command->fetch_items);
 
     uv_mutex_lock(&runtime->mutex);
     hf_assert(fetch->is_in_flight);

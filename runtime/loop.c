@@ -86,6 +86,9 @@ static void loop_woken(uv_async_t *async)
     if (bits & HF__WAKE_FIRED) hf__timers_answers(runtime);
     if (bits & HF__WAKE_HELD) hf__upkeep_check(runtime);
     if (bits & HF__WAKE_FENCED) hf__upkeep_lost(runtime);
+    if (bits & HF__WAKE_RELEASED) hf__releasing_answers(runtime);
+    if (bits & HF__WAKE_IDLE) hf__releasing_look(runtime);
+    if (bits & HF__WAKE_NEWS) hf__sessions_tell(runtime);
     bool is_working = runtime->shutdown.phase == HF__SHUTDOWN_NONE;
     if (is_working && (bits & HF__WAKE_LOOK)) hf__dispatch_look(runtime);
     if (is_working && (bits & HF__WAKE_TIMERS)) hf__timers_look(runtime);
@@ -100,7 +103,7 @@ static void loop_tick(uv_timer_t *timer)
     hf_runtime *runtime = timer->data;
     struct hf__loop *loop = &runtime->loop;
     loop->ticks_count++;
-    runtime->shutdown.is_release_refused = false;
+    hf__releasing_tick(runtime);
     uv_mutex_lock(&runtime->mutex);
     hf__retries_submit(runtime);
     hf__dispatch_kick(runtime);
@@ -161,6 +164,7 @@ hf_status hf__loop_open(hf_runtime *runtime, hf_error *error)
     timer_make(runtime, &loop->tick);
     timer_make(runtime, &loop->renew);
     timer_make(runtime, &runtime->timers.due);
+    timer_make(runtime, &runtime->releasing.idle);
     timer_make(runtime, &runtime->shutdown.grace);
     timer_make(runtime, &runtime->shutdown.turns_grace);
     failed = uv_poll_init(&loop->uv, &loop->signal, runtime->stop_signal);
@@ -182,6 +186,7 @@ static void handles_close(hf_runtime *runtime)
     uv_close((uv_handle_t *)&loop->renew, NULL);
     uv_close((uv_handle_t *)&loop->signal, NULL);
     uv_close((uv_handle_t *)&runtime->timers.due, NULL);
+    uv_close((uv_handle_t *)&runtime->releasing.idle, NULL);
     uv_close((uv_handle_t *)&runtime->shutdown.grace, NULL);
     uv_close((uv_handle_t *)&runtime->shutdown.turns_grace, NULL);
     loop->has_handles = false;

@@ -17,6 +17,8 @@
 #include "runtime/claims.h"
 #include "runtime/dispatch.h"
 #include "runtime/metrics.h"
+#include "runtime/releasing.h"
+#include "runtime/sessions.h"
 #include "runtime/settings.h"
 #include "runtime/shutdown.h"
 #include "runtime/store.h"
@@ -34,7 +36,10 @@ enum hf__wake {
     HF__WAKE_UPKEEP = 32,    /* an answer to the lease's commands */
     HF__WAKE_FIRED = 64,     /* an answer to the firing of timers */
     HF__WAKE_SHUTDOWN = 128, /* something of the shutdown has moved on */
-    HF__WAKE_FENCED = 256    /* the store refused us as ended */
+    HF__WAKE_FENCED = 256,   /* the store refused us as ended */
+    HF__WAKE_NEWS = 512,     /* something of a claim is to be told */
+    HF__WAKE_IDLE = 1024,    /* a session has become idle */
+    HF__WAKE_RELEASED = 2048 /* an answer to a release */
 };
 
 enum hf__runtime_state {
@@ -90,6 +95,7 @@ struct hf_runtime {
     struct hf__claims claims;
     struct hf__upkeep upkeep;
     struct hf__timers timers;
+    struct hf__releasing releasing;
     struct hf__shutdown shutdown;
     struct hf__retries retries;
     struct hf__metrics metrics;

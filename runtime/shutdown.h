@@ -36,9 +36,8 @@ struct hf__shutdown {
     /* The loop thread's own. */
     enum hf__shutdown_phase phase;
     bool is_grace_over, is_turns_grace_over;
-    bool is_release_refused; /* as a whole: not again before the next tick */
-    uint32_t endings_count;  /* attempts to end the registration */
-    struct hf__task release, end;
+    uint32_t endings_count; /* attempts to end the registration */
+    struct hf__task end;
     uv_timer_t grace, turns_grace;
 };
 

@@ -300,6 +300,15 @@ static void turn_granted(struct hf__turn *turn)
 
 /* ---- answers -------------------------------------------------------------------------------- */
 
+/* What it did to sessions; what was read for it is not needed any more. */
+static void turn_tell(struct hf__turn *turn)
+{
+    char instance[HF_ID_SIZE_MAX + 1];
+    hf_text_copy(instance, sizeof instance, turn->view.instance_id);
+    hf__sessions_turned(turn->thread->runtime, instance, &turn->decision, turn->execution,
+                        &turn->arena);
+}
+
 static void turn_committed(struct hf__turn *turn)
 {
     const struct hf_store_commit_turn *answer = &turn->job.submission.command.commit_turn;
@@ -307,6 +316,7 @@ static void turn_committed(struct hf__turn *turn)
                                           .execution = turn->grant.execution,
                                           .head = answer->out_head };
     hf__metrics_add(&turn->thread->runtime->metrics, HF__TURNS_COMMITTED, 1);
+    turn_tell(turn);
     bool is_waiting = turn->decision.outcome == HF_OUTCOME_RUNNING;
     if (is_waiting) hf__live_put(&turn->thread->live, &place, turn->execution);
     if (!is_waiting) hf_execution_free(turn->execution);

@@ -118,22 +118,6 @@ static void item_void(hf_runtime *runtime, const struct hf__held *held, const st
     uv_mutex_unlock(&runtime->mutex);
 }
 
-static void log_session_gone(hf_runtime *runtime, const struct hf__claim *claim, const char *code)
-{
-    bool is_closed = hf_slice_equal(hf_text(code), hf_text("session_closed")) ||
-                     hf_slice_equal(hf_text(code), hf_text("instance_ended"));
-    hf__metrics_add(&runtime->metrics, is_closed ? HF__SESSIONS_CLOSED : HF__SESSIONS_LOST, 1);
-    hf__log(runtime->store->observer,
-            &(hf_log_line){ .level = is_closed ? HF_LOG_INFO : HF_LOG_WARN,
-                            .event = is_closed ? "session.close" : "session.lost",
-                            .lsn = claim->key.epoch,
-                            .instance = claim->instance,
-                            .session = claim->session,
-                            .worker = runtime->worker_id },
-            is_closed ? "closed by its orchestration (%s)" : "not held here any more (%s)", code);
-}
-
-/* The line is made before the claim is forgotten: only this thread forgets, so it stands. */
 static void session_void(hf_runtime *runtime, const struct hf__held *held,
                          const struct hf_void *each)
 {
@@ -141,16 +125,7 @@ static void session_void(hf_runtime *runtime, const struct hf__held *held,
     uv_mutex_lock(&runtime->mutex);
     struct hf__claim *claim = hf__claims_find(&runtime->claims, key);
     /* One that is being released is void because it is ours no more: the release answers for it. */
-    if (claim && claim->is_releasing) claim = NULL;
-    if (claim) claim->items_count++; /* keeps it while it is logged */
-    uv_mutex_unlock(&runtime->mutex);
-    if (!claim) return;
-    log_session_gone(runtime, claim, each->code);
-    uv_mutex_lock(&runtime->mutex);
-    hf__activities_void_claim(runtime, claim);
-    hf__claims_forget(&runtime->claims, claim);
-    hf__claims_item_ended(&runtime->claims, claim);
-    hf__claims_bury_later(runtime);
+    if (claim && !claim->is_releasing) hf__sessions_void(runtime, claim, each->code);
     uv_mutex_unlock(&runtime->mutex);
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "engine/event.h"
+#include "runtime/world.h"
 
 static struct puppet *puppet_of(struct hf_backend *backend)
 {
@@ -79,6 +80,7 @@ static void note_fill(struct puppet_note *note, const struct hf_store_command *c
         note->sessions_count = command->renew.sessions_count;
         break;
     case HF_STORE_RELEASE_SESSIONS:
+        note->instance = command->release_sessions.sessions[0].instance;
         note->sessions_count = command->release_sessions.sessions_count;
         note->reason = command->release_sessions.reason;
         break;
@@ -148,6 +150,22 @@ static void name_voids(struct puppet *self, struct hf_store_renew *renew, struct
     }
 }
 
+/* Refuses each session of a release. Under the mutex. */
+static void name_refused(struct puppet *self, struct hf_store_release_sessions *release,
+                         struct hf_arena *arena)
+{
+    if (self->release_codes_count == 0) return;
+    self->release_codes_count--;
+    release->out_voids = hf_arena_array(arena, release->sessions_count, sizeof *release->out_voids);
+    if (!release->out_voids) abort();
+    release->out_voids_count = release->sessions_count;
+    for (size_t i = 0; i < release->sessions_count; i++) {
+        release->out_voids[i] = (struct hf_void){ .is_session = true,
+                                                  .index = i,
+                                                  .code = self->release_code };
+    }
+}
+
 static void command_run(struct puppet *self, struct hf_store_command *command)
 {
     command->status = HF_OK;
@@ -163,6 +181,9 @@ static void command_run(struct puppet *self, struct hf_store_command *command)
     case HF_STORE_FETCH_TURNS: hand_turns(self, &command->fetch_turns, command->arena); break;
     case HF_STORE_COMMIT_TURN: command->commit_turn.out_head = ++self->lsn; break;
     case HF_STORE_RENEW: name_voids(self, &command->renew, command->arena); break;
+    case HF_STORE_RELEASE_SESSIONS:
+        name_refused(self, &command->release_sessions, command->arena);
+        break;
     default: break;
     }
 }
@@ -306,6 +327,18 @@ static void puppet_log(void *self, const hf_log_line *line)
     pthread_mutex_unlock(&puppet->mutex);
 }
 
+static uint64_t puppet_boot_ms(void *self)
+{
+    uint64_t hand_ms = atomic_load(&((struct puppet *)self)->hand_boot_ms);
+    return hand_ms ? hand_ms : hf_world_clock()->boot_ms(NULL);
+}
+
+static uint64_t puppet_wall_unix_ms(void *self)
+{
+    (void)self;
+    return hf_world_clock()->wall_unix_ms(NULL);
+}
+
 void puppet_open(struct puppet *self)
 {
     hf_error error = { 0 };
@@ -328,9 +361,15 @@ void puppet_open(struct puppet *self)
     self->observer = (hf_observer){
         .size = sizeof self->observer, .self = self, .level_max = HF_LOG_INFO, .log = puppet_log
     };
+    self->clock = (hf_clock){ .size = sizeof self->clock,
+                              .self = self,
+                              .boot_ms = puppet_boot_ms,
+                              .wall_unix_ms = puppet_wall_unix_ms };
     const struct hf__store_setup setup = { .open = puppet_hand_out, .self = self };
-    assert_ok(hf__store_open_with(&setup, HF_WITH(hf_store_options, .observer = &self->observer),
-                                  &self->store, &error),
+    assert_ok(hf__store_open_with(
+                  &setup,
+                  HF_WITH(hf_store_options, .observer = &self->observer, .clock = &self->clock),
+                  &self->store, &error),
               &error);
 }
 
@@ -476,6 +515,23 @@ void puppet_refuse(struct puppet *self, enum hf_store_command_kind kind, size_t 
     self->refused_count = count;
     self->refused_status = status;
     pthread_mutex_unlock(&self->mutex);
+}
+
+void puppet_refuse_release(struct puppet *self, const char *code)
+{
+    pthread_mutex_lock(&self->mutex);
+    self->release_code = code;
+    self->release_codes_count = 1;
+    pthread_mutex_unlock(&self->mutex);
+}
+
+void puppet_look(struct puppet *self, hf_runtime *runtime, uint32_t bits)
+{
+    uv_mutex_lock(&runtime->mutex);
+    hf__runtime_wake(runtime, bits);
+    uv_mutex_unlock(&runtime->mutex);
+    /* The second renewal from now on is of a later round of the loop. */
+    puppet_wait(self, HF_STORE_RENEW, puppet_count(self, HF_STORE_RENEW) + 3);
 }
 
 void puppet_hold(struct puppet *self, bool is_held)

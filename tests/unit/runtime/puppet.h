@@ -5,6 +5,7 @@
 #define HF_TEST_PUPPET_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "runtime/runtime.h"
 #include "tests/support/hf_test.h"
@@ -23,7 +24,7 @@ enum {
 struct puppet_note {
     enum hf_store_command_kind kind;
     hf_status status;            /* that it was answered */
-    uint64_t instance, event_id; /* of the turn or item */
+    uint64_t instance, event_id; /* of the turn or item, or of the first session of a release */
     uint64_t reason;
     uint64_t delay_ms;                              /* of a registration: its reclaim window */
     bool is_counted;                                /* an abandonment */
@@ -58,6 +59,8 @@ struct puppet {
     struct hf_arena arena; /* of bodies; the test's thread fills it before they are handed out */
     hf_registry *registry;
     hf_observer observer;
+    hf_clock clock;                    /* the machine's, until a test sets hand_boot_ms */
+    atomic_uint_fast64_t hand_boot_ms; /* 0: the machine's */
     hf_store *store;
 
     pthread_mutex_t mutex;
@@ -79,7 +82,9 @@ struct puppet {
     size_t refused_count;                    /* so often */
     hf_status refused_status;
     const char *refused_code;
-    hf_status view_status; /* not HF_OK: turn_view fails so */
+    const char *release_code;   /* releases are answered so for each of their sessions */
+    size_t release_codes_count; /* so often */
+    hf_status view_status;      /* not HF_OK: turn_view fails so */
     struct hf_turn_view view;
     bool is_held;        /* commits wait at their beginning */
     bool is_blind;       /* peek and check_held see nothing */
@@ -118,6 +123,11 @@ void puppet_void(struct puppet *self, bool is_session, uint64_t instance, const 
 /* Refuses the next count commands of a kind. */
 void puppet_refuse(struct puppet *self, enum hf_store_command_kind kind, size_t count,
                    hf_status status);
+/* Answers the next release for each of its sessions with that code. */
+void puppet_refuse_release(struct puppet *self, const char *code);
+/* Has the loop thread of the runtime look at these bits; when it returns it has. The runtime renews
+ * every few milliseconds. */
+void puppet_look(struct puppet *self, hf_runtime *runtime, uint32_t bits);
 /* Holds all commits, or lets them go. */
 void puppet_hold(struct puppet *self, bool is_held);
 

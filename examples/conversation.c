@@ -10,7 +10,7 @@
 /* What the process that holds the session has in memory. */
 struct talk {
     pthread_mutex_t lock;
-    int64_t words;
+    int64_t lines, words;
 };
 
 static void talk_free(void *memory)
@@ -20,63 +20,81 @@ static void talk_free(void *memory)
     free(talk);
 }
 
-/* Cold: the first activity here, or the session was elsewhere in between. */
-static struct talk *talk_of(hf_activity *a, hf_slice checkpoint)
+/* Cold: the first activity here, or the session was elsewhere in between. Starts at the checkpoint.
+ */
+static struct talk *talk_of(hf_activity *a, int64_t lines, int64_t words)
 {
     struct talk *talk = hf_session_memory(a);
     if (talk) return talk;
     talk = calloc(1, sizeof *talk);
     if (!talk) return NULL;
     pthread_mutex_init(&talk->lock, NULL);
-    hf_slice_to_i64(checkpoint, &talk->words);
+    talk->lines = lines;
+    talk->words = words;
     return hf_session_memory_set(a, talk, talk_free);
 }
 
-static int64_t words_in(const char *text, const char *end)
+/* Takes a number, and the blank behind it, off the text. */
+static bool take_number(hf_slice *text, int64_t *out_number)
+{
+    const char *blank = text->size > 0 ? memchr(text->data, ' ', text->size) : NULL;
+    if (!blank) return false;
+    size_t size = (size_t)(blank - text->data);
+    hf_slice number = hf_bytes(text->data, size);
+    *text = hf_bytes(blank + 1, text->size - size - 1);
+    return hf_slice_to_i64(number, out_number);
+}
+
+static int64_t words_in(hf_slice text)
 {
     int64_t words = 0;
     bool inside = false;
-    for (; text < end; text++) {
-        words += *text != ' ' && !inside;
-        inside = *text != ' ';
+    for (size_t i = 0; i < text.size; i++) {
+        words += text.data[i] != ' ' && !inside;
+        inside = text.data[i] != ' ';
     }
     return words;
 }
 
-/* input: "<words at the last checkpoint> <line>"; the output is the next checkpoint. */
+/* input: "<lines> <words> <line>", the last checkpoint and the next line; the output is the next
+ * checkpoint. */
 static hf_status count(hf_activity *a, hf_slice input)
 {
-    const char *blank = memchr(input.data, ' ', input.size);
-    if (!blank) return hf_activity_fail(a, "bad_input", input, "no blank in the input");
-    struct talk *talk = talk_of(a, hf_bytes(input.data, (size_t)(blank - input.data)));
+    int64_t lines, words;
+    if (!take_number(&input, &lines) || !take_number(&input, &words)) {
+        return hf_activity_fail(a, "bad_input", input, "the input has no checkpoint");
+    }
+    struct talk *talk = talk_of(a, lines, words);
     if (!talk) return hf_activity_fail(a, "no_memory", hf_text(NULL), "no memory for the talk");
 
-    char text[32];
+    char text[64];
     pthread_mutex_lock(&talk->lock);
-    talk->words += words_in(blank + 1, input.data + input.size);
-    snprintf(text, sizeof text, "%lld", (long long)talk->words);
+    if (talk->lines == lines) { /* else it was counted before, and the answer was lost */
+        talk->lines++;
+        talk->words += words_in(input);
+    }
+    snprintf(text, sizeof text, "%lld %lld", (long long)talk->lines, (long long)talk->words);
     pthread_mutex_unlock(&talk->lock);
     return hf_activity_complete(a, hf_text(text));
 }
 
 static hf_status conversation(hf_orchestration *o, hf_slice checkpoint)
 {
-    hf_session chat = hf_session_open_id(o, "chat"); /* after continue-as-new: the one that is open
-                                                      */
-    hf_slice words = checkpoint.size ? checkpoint : hf_text("0");
+    hf_session chat = hf_session_open_id(o, "chat"); /* after continue-as-new: the open one */
+    hf_slice last = checkpoint.size ? checkpoint : hf_text("0 0");
     for (;;) {
         hf_scope round = hf_scope_open(o);
         hf_slice line, counted;
         HF_TRY(hf_dequeue(o, "lines", &line));
         if (hf_slice_equal(line, hf_text("bye"))) break;
-        hf_slice input = hf_format(o, HF_FMT " " HF_FMT, HF_ARG(words), HF_ARG(line));
+        hf_slice input = hf_format(o, HF_FMT " " HF_FMT, HF_ARG(last), HF_ARG(line));
         HF_TRY(hf_call_on(o, chat, "count", input, &counted));
-        words = hf_keep(o, round, counted);
+        last = hf_keep(o, round, counted);
         hf_scope_close(o, round);
-        if (hf_history_is_long(o)) return hf_continue_as_new(o, words);
+        if (hf_history_is_long(o)) return hf_continue_as_new(o, last);
     }
     hf_session_close(o, chat);
-    return hf_complete(o, words);
+    return hf_complete(o, last);
 }
 
 static hf_status talk_to(hf_store *store, const hf_instance **out_done, hf_error *error)
@@ -106,7 +124,7 @@ int main(void)
     if (!status) status = hf_runtime_start(runtime, &error);
     if (!status) status = talk_to(store, &done, &error);
     if (!status) {
-        printf(HF_FMT " words\n", HF_ARG(done->output));
+        printf("lines and words: " HF_FMT "\n", HF_ARG(done->output));
     } else {
         fprintf(stderr, "conversation: %s: %s\n", hf_status_name(status), error.message);
     }

@@ -50,6 +50,13 @@ hf_runtime *crew_hire(struct crew *self, const char *worker_id, uint32_t threads
                                         .item_lock_ms = 600000, .session_lock_ms = 600000));
 }
 
+void crew_dismiss_orchestrator(struct crew *self)
+{
+    hf_runtime *orchestrator = self->orchestrator;
+    self->orchestrator = NULL;
+    hf_runtime_free(orchestrator);
+}
+
 void crew_dismiss(struct crew *self, hf_runtime *worker)
 {
     size_t i = 0;

@@ -32,6 +32,8 @@ hf_runtime *crew_hire(struct crew *self, const char *worker_id, uint32_t threads
                       uint32_t sessions_max);
 /* The same with any options. */
 hf_runtime *crew_hire_with(struct crew *self, const hf_runtime_options *options);
+/* Frees the orchestrator: the case hires who runs orchestrations. */
+void crew_dismiss_orchestrator(struct crew *self);
 /* Frees it: it stops in order. */
 void crew_dismiss(struct crew *self, hf_runtime *worker);
 /* Starts a worker in a process of its own: child_start. */

@@ -1,5 +1,5 @@
 /* Section 15: what happens at the same moment, too late, very often, or with ids that are none. */
-#include "tests/support/child.h"
+#include "tests/sessions/crew.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -19,14 +19,6 @@ static hf_status pause_as(hf_orchestration *o, const char *status)
     return hf_dequeue(o, "go", NULL);
 }
 
-static hf_runtime *worker(struct house *house, const char *worker_id, uint32_t activity_threads)
-{
-    return house_worker(house,
-                        HF_WITH(hf_runtime_options, .worker_id = worker_id,
-                                .activity_threads = activity_threads, .item_lock_ms = LONG_LEASE_MS,
-                                .session_lock_ms = LONG_LEASE_MS));
-}
-
 /* ---- at the same moment --------------------------------------------------------------------- */
 
 /* One activity on a session, and an ordinary one beside it. */
@@ -42,7 +34,7 @@ static hf_status one_of_each(hf_orchestration *o, hf_slice input)
 
 /* A worker process, and how much it did as far as it was heard. */
 struct competitor {
-    struct child child;
+    struct child *child;
     size_t activities_count, claims_count;
 };
 
@@ -50,7 +42,7 @@ struct competitor {
 static void competitor_hear(struct competitor *self, const char *until)
 {
     char line[STAGE_LINE_SIZE];
-    while (child_line(&self->child, line, sizeof line)) {
+    while (child_line(self->child, line, sizeof line)) {
         self->activities_count += strncmp(line, "tell ", 5) == 0;
         self->claims_count += strncmp(line, "log session.claim ", 18) == 0;
         if (until && strncmp(line, until, strlen(until)) == 0) return;
@@ -58,21 +50,21 @@ static void competitor_hear(struct competitor *self, const char *until)
     if (until) fail_msg("a worker ended without \"%s\"", until);
 }
 
-static void competitor_end(struct competitor *self)
+static void competitor_end(struct crew *crew, struct competitor *self)
 {
-    assert_int_equal(kill(self->child.pid, SIGTERM), 0);
+    assert_int_equal(kill(self->child->pid, SIGTERM), 0);
     competitor_hear(self, NULL);
-    assert_int_equal(child_end(&self->child, 0), 0);
+    assert_int_equal(crew_end(crew, self->child, 0), 0);
 }
 
 /* Runs one instance, and hears of its two activities from those who ran them. */
-static void compete(struct house *house, const char *instance, struct competitor *a,
+static void compete(struct crew *crew, const char *instance, struct competitor *a,
                     struct competitor *b)
 {
     struct told told[2];
     char line[STAGE_NAME_SIZE];
-    house_start(house, instance, "one_of_each", "");
-    assert_int_equal(house_told(house, instance, told, 2), 2);
+    house_start(&crew->house, instance, "one_of_each", "");
+    assert_int_equal(house_told(&crew->house, instance, told, 2), 2);
     snprintf(line, sizeof line, "tell %s ", instance);
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(told[i].attempt, 1);
@@ -85,26 +77,20 @@ static void compete(struct house *house, const char *instance, struct competitor
 static void case_15_1_one_of_two_gets_the_item_and_the_session(void **state)
 {
     enum { ROUNDS_MIN = 20, ROUNDS_MAX = 2000 };
-    struct house house;
-    struct competitor a = { 0 }, b = { 0 };
+    struct crew *crew = *state;
+    struct competitor a = { crew_spawn(crew, "a", CHILD_ACTIVITIES), 0, 0 };
+    struct competitor b = { crew_spawn(crew, "b", CHILD_ACTIVITIES), 0, 0 };
     char id[32];
     size_t rounds = 0;
-    (void)state;
-    house_open(&house, (const struct part[]){ { "one_of_each", one_of_each, NULL }, { 0 } });
-    hf_runtime *orchestrator = house_orchestrator(&house);
-    child_start(&a.child, house.directory.path, "a", CHILD_ACTIVITIES);
-    child_start(&b.child, house.directory.path, "b", CHILD_ACTIVITIES);
     while (rounds < ROUNDS_MIN || a.claims_count == 0 || b.claims_count == 0) {
         assert_true(rounds < ROUNDS_MAX);
         snprintf(id, sizeof id, "desk-%zu", rounds++);
-        compete(&house, id, &a, &b);
+        compete(crew, id, &a, &b);
     }
-    competitor_end(&a);
-    competitor_end(&b);
+    competitor_end(crew, &a);
+    competitor_end(crew, &b);
     assert_int_equal(a.activities_count + b.activities_count, 2 * rounds);
     assert_int_equal(a.claims_count + b.claims_count, rounds);
-    hf_runtime_free(orchestrator);
-    house_close(&house);
 }
 
 /* ---- too late ------------------------------------------------------------------------------- */
@@ -138,34 +124,33 @@ static struct hf_item_token running_token(hf_runtime *runtime)
     return token;
 }
 
-/* A house in which the session of a running activity was closed by a committed turn. */
+/* The session of an activity that runs was closed by a committed turn. */
 struct late {
-    struct house house;
+    struct crew *crew;
     hf_runtime *runtime;
     uint64_t registration;
     struct hf_item_token token;
     struct hf__submission submission; /* presents the token */
 };
 
-static void late_open(struct late *self)
+static void late_begin(struct late *self, struct crew *crew)
 {
-    struct house *house = &self->house;
-    house_open(house, (const struct part[]){ { "closes_under_it", closes_under_it, NULL }, { 0 } });
-    self->runtime = worker(house, "a", 1);
-    house_start(house, "desk", "closes_under_it", "gate");
-    stage_wait(&house->stage, "held desk a 1", 1);
+    self->crew = crew;
+    self->runtime = crew_hire(crew, "a", 1, 0);
+    house_start(&crew->house, "desk", "closes_under_it", "gate");
+    stage_wait(&crew->house.stage, "held desk a 1", 1);
     self->token = running_token(self->runtime);
     self->registration = self->runtime->registration;
-    house_wait_status(house, "desk", "open");
-    house_send(house, "desk", "go", "");
-    house_wait_status(house, "desk", "closed");
+    house_wait_status(&crew->house, "desk", "open");
+    house_send(&crew->house, "desk", "go", "");
+    house_wait_status(&crew->house, "desk", "closed");
     hf__submission_init(&self->submission, hf_heap_default(), HF_STORE_RENEW);
 }
 
-/* Lets the activity return, and ends. */
-static void late_close(struct late *self)
+/* Lets the activity return: nothing comes of it. */
+static void late_end(struct late *self)
 {
-    struct house *house = &self->house;
+    struct house *house = &self->crew->house;
     stage_open(&house->stage, "gate");
     house_send(house, "desk", "go", "");
     house_expect(house, "desk", "HF_SESSION_CLOSED");
@@ -173,8 +158,6 @@ static void late_close(struct late *self)
     house_rest(self->runtime);
     assert_true(house_metric(self->runtime, "activities_completed") == 0);
     assert_true(house_metric(self->runtime, "activities_abandoned") == 0);
-    hf_runtime_free(self->runtime);
-    house_close(house);
 }
 
 /* A turn closes a session while an activity runs on it: once it has committed, renewal and
@@ -183,15 +166,14 @@ static void case_15_2_renewal_and_abandon_are_refused_after_the_close(void **sta
 {
     struct late late;
     hf_error error = { 0 };
-    (void)state;
-    late_open(&late);
+    late_begin(&late, *state);
     struct hf_store_command *command = &late.submission.command;
     command->renew = (struct hf_store_renew){ .registration = late.registration,
                                               .items_deadline_boot_ms = UINT32_MAX,
                                               .sessions_deadline_boot_ms = UINT32_MAX,
                                               .items = &late.token,
                                               .items_count = 1 };
-    assert_ok(hf__store_call(late.house.store, &late.submission, &error), &error);
+    assert_ok(hf__store_call(late.crew->house.store, &late.submission, &error), &error);
     assert_int_equal(command->renew.out_voids_count, 1);
     assert_false(command->renew.out_voids[0].is_session);
     assert_string_equal(command->renew.out_voids[0].code, "session_closed");
@@ -200,9 +182,9 @@ static void case_15_2_renewal_and_abandon_are_refused_after_the_close(void **sta
     command->abandon_item = (struct hf_store_abandon_item){ .token = late.token,
                                                             .registration = late.registration,
                                                             .reason = HF_REASON_ABANDONED };
-    assert_status(hf__store_call(late.house.store, &late.submission, &error), HF_STALE);
+    assert_status(hf__store_call(late.crew->house.store, &late.submission, &error), HF_STALE);
     assert_string_equal(error.code, "session_closed");
-    late_close(&late);
+    late_end(&late);
 }
 
 /* How many messages wait for the instance; an open turn takes none of them. */
@@ -228,9 +210,8 @@ static void case_15_4_ack_after_the_close_is_refused(void **state)
     struct late late;
     char before[HOUSE_TEXT_SIZE], after[HOUSE_TEXT_SIZE];
     hf_error error = { 0 };
-    (void)state;
-    late_open(&late);
-    house_history(&late.house, "desk", before, sizeof before);
+    late_begin(&late, *state);
+    house_history(&late.crew->house, "desk", before, sizeof before);
     hf__submission_reset(&late.submission, HF_STORE_COMPLETE_ITEM);
     late.submission.command.complete_item = (struct hf_store_complete_item){
         .token = late.token,
@@ -238,13 +219,13 @@ static void case_15_4_ack_after_the_close_is_refused(void **state)
         .body = hf_body_activity_outcome(late.token.item.event_id, hf_text("too late"), NULL,
                                          &late.submission.arena)
     };
-    assert_status(hf__store_call(late.house.store, &late.submission, &error), HF_STALE);
+    assert_status(hf__store_call(late.crew->house.store, &late.submission, &error), HF_STALE);
     assert_string_equal(error.code, "session_closed");
-    assert_int_equal(inbox_count(&late.house, "desk"), 0);
-    house_history(&late.house, "desk", after, sizeof after);
+    assert_int_equal(inbox_count(&late.crew->house, "desk"), 0);
+    house_history(&late.crew->house, "desk", after, sizeof after);
     assert_string_equal(after, before);
     assert_null(strstr(after, "activity_completed"));
-    late_close(&late);
+    late_end(&late);
 }
 
 /* ---- in one turn ---------------------------------------------------------------------------- */
@@ -265,33 +246,29 @@ static hf_status reopens(hf_orchestration *o, hf_slice input)
  * and without the work of before, running or queued. */
 static void case_15_3_reopened_session_is_new_and_empty(void **state)
 {
-    struct house house;
+    struct crew *crew = *state;
     struct house_session before, after;
-    (void)state;
-    house_open(&house, (const struct part[]){ { "reopens", reopens, NULL }, { 0 } });
-    hf_runtime *a = worker(&house, "a", 1);
-    house_start(&house, "desk", "reopens", "gate");
-    stage_wait(&house.stage, "held desk a 1", 1);
-    house_wait_status(&house, "desk", "open");
-    assert_true(house_session(&house, "desk", "x", &before));
+    hf_runtime *a = crew_hire(crew, "a", 1, 0);
+    house_start(&crew->house, "desk", "reopens", "gate");
+    stage_wait(&crew->house.stage, "held desk a 1", 1);
+    house_wait_status(&crew->house, "desk", "open");
+    assert_true(house_session(&crew->house, "desk", "x", &before));
     assert_int_equal(before.incarnation, 1);
     assert_int_equal(before.running_count, 1);
     assert_int_equal(before.queued_count, 1);
-    house_send(&house, "desk", "go", "");
-    house_wait_status(&house, "desk", "open again");
-    assert_true(house_session(&house, "desk", "x", &after));
+    house_send(&crew->house, "desk", "go", "");
+    house_wait_status(&crew->house, "desk", "open again");
+    assert_true(house_session(&crew->house, "desk", "x", &after));
     assert_int_equal(after.incarnation, 2);
     assert_string_equal(after.owner, "");
     assert_int_equal(after.running_count, 0);
     assert_int_equal(after.queued_count, 0);
-    assert_int_equal(house_sessions_count(&house, NULL), 1);
-    stage_wait(&house.stage, "told desk a", 1);
-    house_send(&house, "desk", "go", "");
-    house_expect(&house, "desk", "gate");
+    assert_int_equal(house_sessions_count(&crew->house, NULL), 1);
+    stage_wait(&crew->house.stage, "told desk a", 1);
+    house_send(&crew->house, "desk", "go", "");
+    house_expect(&crew->house, "desk", "gate");
     house_rest(a);
-    assert_int_equal(stage_count(&house.stage, "held"), 1);
-    hf_runtime_free(a);
-    house_close(&house);
+    assert_int_equal(stage_count(&crew->house.stage, "held"), 1);
 }
 
 static hf_status continues_over_it(hf_orchestration *o, hf_slice input)
@@ -312,27 +289,22 @@ static hf_status continues_over_it(hf_orchestration *o, hf_slice input)
  * lives on in the same claim, with its memory. */
 static void case_15_5_continue_cancels_the_activity_and_keeps_the_session(void **state)
 {
-    struct house house;
+    struct crew *crew = *state;
     struct house_session row;
     struct told told;
-    (void)state;
-    house_open(&house,
-               (const struct part[]){ { "continues_over_it", continues_over_it, NULL }, { 0 } });
-    hf_runtime *a = worker(&house, "a", 2), *b = worker(&house, "b", 2);
-    house_start(&house, "desk", "continues_over_it", "");
-    stage_wait(&house.stage, "held desk", 1);
-    house_wait_status(&house, "desk", "first");
-    assert_true(house_session(&house, "desk", "desk", &row));
-    house_send(&house, "desk", "go", "");
-    stage_wait(&house.stage, "told desk", 1);
-    assert_int_equal(house_told(&house, "desk", &told, 1), 1);
+    crew_hire(crew, "a", 2, 0);
+    crew_hire(crew, "b", 2, 0);
+    house_start(&crew->house, "desk", "continues_over_it", "");
+    stage_wait(&crew->house.stage, "held desk", 1);
+    house_wait_status(&crew->house, "desk", "first");
+    assert_true(house_session(&crew->house, "desk", "desk", &row));
+    house_send(&crew->house, "desk", "go", "");
+    stage_wait(&crew->house.stage, "told desk", 1);
+    assert_int_equal(house_told(&crew->house, "desk", &told, 1), 1);
     assert_string_equal(told.worker, row.owner);
     assert_int_equal(told.epoch, row.epoch);
     assert_int_equal(told.met, 1);
-    assert_int_equal(stage_count(&house.stage, "held desk"), 1);
-    hf_runtime_free(a);
-    hf_runtime_free(b);
-    house_close(&house);
+    assert_int_equal(stage_count(&crew->house.stage, "held desk"), 1);
 }
 
 /* ---- very often ----------------------------------------------------------------------------- */
@@ -387,37 +359,29 @@ static bool has_no_claims(void *context)
  * store, and no claim or memory of a session in the worker. */
 static void case_15_7_hundred_openings_leave_nothing_behind(void **state)
 {
-    struct house house;
-    (void)state;
-    house_open(&house, (const struct part[]){ { "opens_often", opens_often, NULL }, { 0 } });
-    hf_runtime *a = worker(&house, "a", 2);
-    house_start(&house, "desk", "opens_often", "done");
-    house_wait_status(&house, "desk", "closed");
-    assert_int_equal(stage_count(&house.stage, "where desk a cold first 1"), OFTEN);
-    assert_int_equal(house_sessions_count(&house, NULL), 0);
-    assert_no_rows(&house);
+    struct crew *crew = *state;
+    hf_runtime *a = crew_hire(crew, "a", 2, 0);
+    house_start(&crew->house, "desk", "opens_often", "done");
+    house_wait_status(&crew->house, "desk", "closed");
+    assert_int_equal(stage_count(&crew->house.stage, "where desk a cold first 1"), OFTEN);
+    assert_int_equal(house_sessions_count(&crew->house, NULL), 0);
+    assert_no_rows(&crew->house);
     assert_true(hf_test_wait(STAGE_LIMIT_MS, a, has_no_claims));
-    assert_int_equal(stage_memories(&house.stage), 0);
+    assert_int_equal(stage_memories(&crew->house.stage), 0);
     house_wait_metric(a, "sessions_owned", 0);
     assert_true(house_metric(a, "sessions_claimed") == OFTEN);
-    house_send(&house, "desk", "go", "");
-    house_expect(&house, "desk", "done");
-    hf_runtime_free(a);
-    house_close(&house);
+    house_send(&crew->house, "desk", "go", "");
+    house_expect(&crew->house, "desk", "done");
 }
 
 /* ---- a turn that another runtime took ------------------------------------------------------- */
 
-/* Where the orchestration below hangs, the first time that it gets there. */
-struct hang {
-    struct stage *stage;
-    atomic_int *arrivals;
-};
-
-/* Hangs in its second turn, as code does whose worker stands still. */
+/* Hangs in its second turn, the first time that it is there, as code does whose worker stands
+ * still.
+ */
 static hf_status hangs(hf_orchestration *o, hf_slice input)
 {
-    const struct hang *hang = hf_orchestration_user(o);
+    struct stage *stage = (struct stage *)(uintptr_t)hf_orchestration_user(o);
     if (hf_slice_equal(input, hf_text("second"))) {
         hf_slice on_x, on_y;
         HF_TRY(pause_as(o, "second"));
@@ -431,9 +395,9 @@ static hf_status hangs(hf_orchestration *o, hf_slice input)
     HF_TRY(pause_as(o, "first"));
     hf_session_close(o, gone);
     hf_session_open_id(o, "y");
-    if (atomic_fetch_add(hang->arrivals, 1) == 0) {
-        stage_say(hang->stage, "hangs");
-        stage_wait_open(hang->stage, hf_text("hang"));
+    if (stage_count(stage, "hangs") == 0) {
+        stage_say(stage, "hangs");
+        stage_wait_open(stage, hf_text("hang"));
     }
     return hf_continue_as_new(o, hf_text("second"));
 }
@@ -449,47 +413,47 @@ static void assert_carried(struct house *house)
     assert_int_equal(row.incarnation, 3);
 }
 
+/* A worker that runs orchestrations and activities. */
+static hf_runtime *hire_for_all(struct crew *crew, const char *worker_id)
+{
+    return crew_hire_with(crew,
+                          HF_WITH(hf_runtime_options, .worker_id = worker_id, .activity_threads = 1,
+                                  .item_lock_ms = LONG_LEASE_MS, .session_lock_ms = LONG_LEASE_MS));
+}
+
 /* A runtime hangs in a turn until its lease has passed, and another one takes the turn: it rebuilds
  * the open set from history, and carries on what is open then. What the first one decided comes too
  * late, and is refused. */
 static void case_15_10_taken_turn_rebuilds_the_open_set(void **state)
 {
-    struct house house;
+    struct crew *crew = *state;
     struct told told[2];
     char before[HOUSE_TEXT_SIZE], after[HOUSE_TEXT_SIZE];
-    atomic_int arrivals = 0;
-    (void)state;
-    house_open(&house, NULL);
-    const struct hang hang = { &house.stage, &arrivals };
-    hf_register_orchestration(house.registry, "hangs", hangs,
-                              HF_WITH(hf_orchestration_settings, .user = &hang));
-    hf_runtime *a = worker(&house, "a", 1);
-    house_start(&house, "desk", "hangs", "");
-    house_wait_status(&house, "desk", "first");
-    house_send(&house, "desk", "go", "");
-    stage_wait(&house.stage, "hangs", 1);
+    crew_dismiss_orchestrator(crew);
+    hf_runtime *a = hire_for_all(crew, "a");
+    house_start(&crew->house, "desk", "hangs", "");
+    house_wait_status(&crew->house, "desk", "first");
+    house_send(&crew->house, "desk", "go", "");
+    stage_wait(&crew->house.stage, "hangs", 1);
 
-    hf_runtime *b = worker(&house, "b", 1);
-    house_move_clocks(&house, LONG_LEASE_MS + 1, 0);
-    house_wait_status(&house, "desk", "second");
-    assert_carried(&house);
+    hf_runtime *b = hire_for_all(crew, "b");
+    house_move_clocks(&crew->house, LONG_LEASE_MS + 1, 0);
+    house_wait_status(&crew->house, "desk", "second");
+    assert_carried(&crew->house);
     assert_true(house_metric(b, "turns_replayed") >= 1);
-    house_history(&house, "desk", before, sizeof before);
+    house_history(&crew->house, "desk", before, sizeof before);
 
-    stage_open(&house.stage, "hang");
+    stage_open(&crew->house.stage, "hang");
     house_wait_metric(a, "turns_stale", 1);
-    assert_carried(&house);
-    house_history(&house, "desk", after, sizeof after);
+    assert_carried(&crew->house);
+    house_history(&crew->house, "desk", after, sizeof after);
     assert_string_equal(after, before);
-    house_send(&house, "desk", "go", "");
-    assert_int_equal(house_told(&house, "desk", told, 2), 2);
+    house_send(&crew->house, "desk", "go", "");
+    assert_int_equal(house_told(&crew->house, "desk", told, 2), 2);
     assert_int_equal(told[0].incarnation, 1);
     assert_int_equal(told[1].incarnation, 3);
-    assert_int_equal(house_sessions_count(&house, NULL), 0);
-    assert_int_equal(stage_count(&house.stage, "log instance."), 0);
-    hf_runtime_free(a);
-    hf_runtime_free(b);
-    house_close(&house);
+    assert_int_equal(house_sessions_count(&crew->house, NULL), 0);
+    assert_int_equal(stage_count(&crew->house.stage, "log instance."), 0);
 }
 
 /* ---- ids that are none ---------------------------------------------------------------------- */
@@ -510,48 +474,53 @@ static hf_status opens_long(hf_orchestration *o, hf_slice input)
 }
 
 /* Runs an orchestration that opens such an id, and asserts that its error says so. */
-static void check_bad_id(hf_orchestration_fn run, const char *part)
+static void check_bad_id(struct crew *crew, const char *orchestration, const char *part)
 {
-    struct house house;
     hf_error error = { 0 };
-    house_open(&house, (const struct part[]){ { "opens", run, NULL }, { 0 } });
-    hf_runtime *a = worker(&house, "a", 1);
-    house_start(&house, "desk", "opens", "");
-    house_failure(&house, "desk", HF_INSTANCE_FAILED, &error);
+    house_start(&crew->house, "desk", orchestration, "");
+    house_failure(&crew->house, "desk", HF_INSTANCE_FAILED, &error);
     assert_string_equal(error.code, "bad_id");
     if (!strstr(error.message, part)) fail_msg("\"%s\" has no \"%s\"", error.message, part);
-    hf_runtime_free(a);
-    house_close(&house);
 }
 
 /* Opening an empty session id fails the orchestration; the error says that it is empty. */
 static void case_15_11_empty_id_fails_the_orchestration(void **state)
 {
-    (void)state;
-    check_bad_id(opens_empty, "session id is empty");
+    check_bad_id(*state, "opens_empty", "session id is empty");
 }
 
 /* Opening a session id of 1,000 bytes fails the orchestration; the error gives the limit. */
 static void case_15_12_long_id_fails_the_orchestration(void **state)
 {
-    (void)state;
-    check_bad_id(opens_long, "255 bytes");
+    check_bad_id(*state, "opens_long", "255 bytes");
 }
+
+static const struct part parts[] = {
+    { "one_of_each", one_of_each, NULL },
+    { "closes_under_it", closes_under_it, NULL },
+    { "reopens", reopens, NULL },
+    { "continues_over_it", continues_over_it, NULL },
+    { "opens_often", opens_often, NULL },
+    { "hangs", hangs, NULL },
+    { "opens_empty", opens_empty, NULL },
+    { "opens_long", opens_long, NULL },
+    { NULL, NULL, NULL },
+};
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(case_15_1_one_of_two_gets_the_item_and_the_session),
-        cmocka_unit_test(case_15_2_renewal_and_abandon_are_refused_after_the_close),
-        cmocka_unit_test(case_15_3_reopened_session_is_new_and_empty),
-        cmocka_unit_test(case_15_4_ack_after_the_close_is_refused),
-        cmocka_unit_test(case_15_5_continue_cancels_the_activity_and_keeps_the_session),
-        cmocka_unit_test(case_15_7_hundred_openings_leave_nothing_behind),
-        cmocka_unit_test(case_15_10_taken_turn_rebuilds_the_open_set),
-        cmocka_unit_test(case_15_11_empty_id_fails_the_orchestration),
-        cmocka_unit_test(case_15_12_long_id_fails_the_orchestration),
+        CREW_TEST(case_15_1_one_of_two_gets_the_item_and_the_session, parts),
+        CREW_TEST(case_15_2_renewal_and_abandon_are_refused_after_the_close, parts),
+        CREW_TEST(case_15_3_reopened_session_is_new_and_empty, parts),
+        CREW_TEST(case_15_4_ack_after_the_close_is_refused, parts),
+        CREW_TEST(case_15_5_continue_cancels_the_activity_and_keeps_the_session, parts),
+        CREW_TEST(case_15_7_hundred_openings_leave_nothing_behind, parts),
+        CREW_TEST(case_15_10_taken_turn_rebuilds_the_open_set, parts),
+        CREW_TEST(case_15_11_empty_id_fails_the_orchestration, parts),
+        CREW_TEST(case_15_12_long_id_fails_the_orchestration, parts),
     };
-    int status = child_main(argc, argv, NULL);
+    int status = child_main(argc, argv, parts);
     if (status >= 0) return status;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

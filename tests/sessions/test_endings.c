@@ -1,6 +1,6 @@
 /* Section 11: an instance that ends, in whatever way, leaves no session behind: no row, and nothing
  * that a worker holds. */
-#include "tests/support/house.h"
+#include "tests/sessions/crew.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,12 +58,6 @@ static const struct part parts[] = {
     { NULL, NULL, NULL },
 };
 
-static hf_runtime *owner(struct house *house)
-{
-    return house_worker(house, HF_WITH(hf_runtime_options, .worker_id = "a", .activity_threads = 4,
-                                       .item_lock_ms = 600000, .session_lock_ms = 600000));
-}
-
 /* Runs `leaves_two` until both sessions are claimed and open. */
 static void start_leaves_two(struct house *house)
 {
@@ -75,33 +69,25 @@ static void start_leaves_two(struct house *house)
 /* An orchestration that completes without closing its two sessions leaves no row. */
 static void case_11_1_completed_instance_leaves_no_session(void **state)
 {
-    struct house house;
-    (void)state;
-    house_open(&house, parts);
-    hf_runtime *a = owner(&house);
-    start_leaves_two(&house);
-    house_send(&house, "desk", "end", "complete");
-    house_expect(&house, "desk", "done");
-    assert_int_equal(house_sessions_count(&house, NULL), 0);
-    hf_runtime_free(a);
-    house_close(&house);
+    struct crew *crew = *state;
+    crew_hire(crew, "a", 4, 0);
+    start_leaves_two(&crew->house);
+    house_send(&crew->house, "desk", "end", "complete");
+    house_expect(&crew->house, "desk", "done");
+    assert_int_equal(house_sessions_count(&crew->house, NULL), 0);
 }
 
 /* Nor does one that fails. */
 static void case_11_2_failed_instance_leaves_no_session(void **state)
 {
-    struct house house;
+    struct crew *crew = *state;
     hf_error error = { 0 };
-    (void)state;
-    house_open(&house, parts);
-    hf_runtime *a = owner(&house);
-    start_leaves_two(&house);
-    house_send(&house, "desk", "end", "fail");
-    house_failure(&house, "desk", HF_INSTANCE_FAILED, &error);
+    crew_hire(crew, "a", 4, 0);
+    start_leaves_two(&crew->house);
+    house_send(&crew->house, "desk", "end", "fail");
+    house_failure(&crew->house, "desk", HF_INSTANCE_FAILED, &error);
     assert_string_equal(error.code, "refused");
-    assert_int_equal(house_sessions_count(&house, NULL), 0);
-    hf_runtime_free(a);
-    house_close(&house);
+    assert_int_equal(house_sessions_count(&crew->house, NULL), 0);
 }
 
 /* When the last event of the instance was committed, by the wall clock. */
@@ -144,22 +130,18 @@ static long long cancel_one(struct house *house, const char *instance)
  * stop within 100 ms of the commit: the leases are ten minutes long, so no renewal tells them. */
 static void case_11_3_cancelled_instance_leaves_no_session(void **state)
 {
-    struct house house;
+    struct crew *crew = *state;
     char id[32];
     long long passed_ms = TELL_LIMIT_MS;
-    (void)state;
-    house_open(&house, parts);
-    hf_runtime *a = owner(&house);
+    hf_runtime *a = crew_hire(crew, "a", 4, 0);
     for (int i = 0; i < TELL_TRIES_MAX && passed_ms >= TELL_LIMIT_MS; i++) {
         snprintf(id, sizeof id, "desk-%d", i);
-        passed_ms = cancel_one(&house, id);
+        passed_ms = cancel_one(&crew->house, id);
         print_message("told %lld ms after the commit\n", passed_ms);
     }
     assert_true(passed_ms < TELL_LIMIT_MS);
     house_rest(a);
     assert_true(house_metric(a, "renewals") == 0);
-    hf_runtime_free(a);
-    house_close(&house);
 }
 
 static bool no_memories(void *context)
@@ -184,19 +166,17 @@ static bool has_renewed(void *context)
 static void case_11_4_former_owner_forgets(void **state)
 {
     enum { LEASE_MS = 200 };
-    struct house house;
-    (void)state;
-    house_open(&house, parts);
-    hf_runtime *a = house_worker(&house,
-                                 HF_WITH(hf_runtime_options, .worker_id = "a",
-                                         .item_lock_ms = LEASE_MS, .session_lock_ms = LEASE_MS));
-    start_leaves_two(&house);
+    struct crew *crew = *state;
+    hf_runtime *a = crew_hire_with(
+        crew, HF_WITH(hf_runtime_options, .worker_id = "a", .orchestration_threads = UINT32_MAX,
+                      .item_lock_ms = LEASE_MS, .session_lock_ms = LEASE_MS));
+    start_leaves_two(&crew->house);
     assert_true(house_metric(a, "sessions_owned") == 2);
-    assert_int_equal(stage_memories(&house.stage), 2);
-    house_send(&house, "desk", "end", "complete");
-    house_expect(&house, "desk", "done");
+    assert_int_equal(stage_memories(&crew->house.stage), 2);
+    house_send(&crew->house, "desk", "end", "complete");
+    house_expect(&crew->house, "desk", "done");
     house_wait_metric(a, "sessions_owned", 0);
-    assert_true(hf_test_wait(STAGE_LIMIT_MS, &house.stage, no_memories));
+    assert_true(hf_test_wait(STAGE_LIMIT_MS, &crew->house.stage, no_memories));
     assert_true(house_metric(a, "sessions_closed") == 2);
 
     struct renewals later = { a, house_metric(a, "renewals") + 2 };
@@ -204,18 +184,16 @@ static void case_11_4_former_owner_forgets(void **state)
     house_rest(a);
     assert_true(house_metric(a, "sessions_closed") == 2);
     assert_true(house_metric(a, "sessions_lost") == 0);
-    assert_int_equal(stage_count(&house.stage, "log worker.not_renewed"), 0);
-    hf_runtime_free(a);
-    house_close(&house);
+    assert_int_equal(stage_count(&crew->house.stage, "log worker.not_renewed"), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(case_11_1_completed_instance_leaves_no_session),
-        cmocka_unit_test(case_11_2_failed_instance_leaves_no_session),
-        cmocka_unit_test(case_11_3_cancelled_instance_leaves_no_session),
-        cmocka_unit_test(case_11_4_former_owner_forgets),
+        CREW_TEST(case_11_1_completed_instance_leaves_no_session, parts),
+        CREW_TEST(case_11_2_failed_instance_leaves_no_session, parts),
+        CREW_TEST(case_11_3_cancelled_instance_leaves_no_session, parts),
+        CREW_TEST(case_11_4_former_owner_forgets, parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* Section 13: several sessions at once. */
-#include "tests/support/house.h"
+#include "tests/sessions/crew.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -82,13 +82,11 @@ static const struct part parts[] = {
  * and memory. */
 static void case_13_1_two_sessions_on_one_worker_interleave(void **state)
 {
-    struct house house;
+    struct crew *crew = *state;
     struct told told[4];
-    (void)state;
-    house_open(&house, parts);
-    hf_runtime *a = house_worker(&house, HF_WITH(hf_runtime_options, .worker_id = "a"));
-    house_start(&house, "desk", "takes_turns", "");
-    assert_int_equal(house_told(&house, "desk", told, 4), 4);
+    crew_hire(crew, "a", 2, 0);
+    house_start(&crew->house, "desk", "takes_turns", "");
+    assert_int_equal(house_told(&crew->house, "desk", told, 4), 4);
     for (size_t i = 0; i < 4; i++) {
         assert_string_equal(told[i].worker, "a");
         assert_string_equal(told[i].session, i % 2 == 0 ? "x" : "y");
@@ -99,34 +97,13 @@ static void case_13_1_two_sessions_on_one_worker_interleave(void **state)
     assert_int_equal(told[2].epoch, told[0].epoch);
     assert_int_equal(told[3].epoch, told[1].epoch);
     assert_int_not_equal(told[0].epoch, told[1].epoch);
-    hf_runtime_free(a);
-    house_close(&house);
 }
 
 /* Two workers with room for one session each, and for everything that may run in it. */
-struct pair {
-    struct house house;
-    hf_runtime *a, *b;
-};
-
-static hf_runtime *owner_of_one(struct house *house, const char *worker_id)
+static void hire_two(struct crew *crew)
 {
-    return house_worker(house, HF_WITH(hf_runtime_options, .worker_id = worker_id,
-                                       .activity_threads = 10, .sessions_max = 1));
-}
-
-static void pair_open(struct pair *self)
-{
-    house_open(&self->house, parts);
-    self->a = owner_of_one(&self->house, "a");
-    self->b = owner_of_one(&self->house, "b");
-}
-
-static void pair_close(struct pair *self)
-{
-    hf_runtime_free(self->a);
-    hf_runtime_free(self->b);
-    house_close(&self->house);
+    crew_hire(crew, "a", 10, 1);
+    crew_hire(crew, "b", 10, 1);
 }
 
 /* Waits until count activities of the session are busy at that gate, all of them on its owner. */
@@ -157,76 +134,70 @@ static void assert_apart(struct house *house, const char *one, const char *other
  * of its session. */
 static void case_13_2_ten_at_once_run_on_the_owner_of_their_session(void **state)
 {
-    struct pair pair;
-    (void)state;
-    pair_open(&pair);
-    house_start(&pair.house, "desk", "ten_on_each", "done");
-    wait_busy_on_owner(&pair.house, "x", "one", 1);
-    wait_busy_on_owner(&pair.house, "y", "one", 1);
-    assert_apart(&pair.house, "x", "y");
-    stage_open(&pair.house.stage, "one");
-    wait_busy_on_owner(&pair.house, "x", "ten", 10);
-    wait_busy_on_owner(&pair.house, "y", "ten", 10);
-    assert_apart(&pair.house, "x", "y");
-    stage_open(&pair.house.stage, "ten");
-    house_expect(&pair.house, "desk", "done");
-    pair_close(&pair);
+    struct crew *crew = *state;
+    hire_two(crew);
+    house_start(&crew->house, "desk", "ten_on_each", "done");
+    wait_busy_on_owner(&crew->house, "x", "one", 1);
+    wait_busy_on_owner(&crew->house, "y", "one", 1);
+    assert_apart(&crew->house, "x", "y");
+    stage_open(&crew->house.stage, "one");
+    wait_busy_on_owner(&crew->house, "x", "ten", 10);
+    wait_busy_on_owner(&crew->house, "y", "ten", 10);
+    assert_apart(&crew->house, "x", "y");
+    stage_open(&crew->house.stage, "ten");
+    house_expect(&crew->house, "desk", "done");
 }
 
 /* Of two open sessions one is closed: the other goes on working where it was, and an activity on
  * the closed one fails the orchestration. */
 static void case_13_3_one_goes_on_when_the_other_is_closed(void **state)
 {
-    struct pair pair;
+    struct crew *crew = *state;
     struct house_session row;
     hf_error error = { 0 };
-    (void)state;
-    pair_open(&pair);
-    house_start(&pair.house, "desk", "closes_a", "");
-    house_wait_status(&pair.house, "desk", "A is closed");
-    assert_int_equal(house_sessions_count(&pair.house, "desk"), 1);
-    assert_true(house_session(&pair.house, "desk", "B", &row));
-    house_send(&pair.house, "desk", "go", "");
-    house_failure(&pair.house, "desk", HF_INSTANCE_FAILED, &error);
+    hire_two(crew);
+    house_start(&crew->house, "desk", "closes_a", "");
+    house_wait_status(&crew->house, "desk", "A is closed");
+    assert_int_equal(house_sessions_count(&crew->house, "desk"), 1);
+    assert_true(house_session(&crew->house, "desk", "B", &row));
+    house_send(&crew->house, "desk", "go", "");
+    house_failure(&crew->house, "desk", HF_INSTANCE_FAILED, &error);
     assert_string_equal(error.code, "session_not_open");
     assert_non_null(strstr(error.message, "\"A\" is not open"));
     for (size_t i = 0; i < 3; i++) {
         char line[STAGE_LINE_SIZE];
         struct told told;
-        stage_line(&pair.house.stage, "tell desk ", i + 2, line, sizeof line); /* behind A's */
+        stage_line(&crew->house.stage, "tell desk ", i + 2, line, sizeof line); /* behind A's */
         told_read(line + strlen("tell desk "), &told);
         assert_string_equal(told.session, "B");
         assert_string_equal(told.worker, row.owner);
         assert_int_equal(told.epoch, row.epoch);
         assert_int_equal(told.met, i);
     }
-    assert_int_equal(stage_count(&pair.house.stage, "tell "), 4);
-    pair_close(&pair);
+    assert_int_equal(stage_count(&crew->house.stage, "tell "), 4);
 }
 
 /* A join of an activity on A and one on B: both are running at once, each on its own worker, and
  * both complete. */
 static void case_13_4_join_over_two_sessions_on_two_workers(void **state)
 {
-    struct pair pair;
-    (void)state;
-    pair_open(&pair);
-    house_start(&pair.house, "desk", "joins_a_and_b", "done");
-    wait_busy_on_owner(&pair.house, "A", "join", 1);
-    wait_busy_on_owner(&pair.house, "B", "join", 1);
-    assert_apart(&pair.house, "A", "B");
-    stage_open(&pair.house.stage, "join");
-    house_expect(&pair.house, "desk", "done");
-    pair_close(&pair);
+    struct crew *crew = *state;
+    hire_two(crew);
+    house_start(&crew->house, "desk", "joins_a_and_b", "done");
+    wait_busy_on_owner(&crew->house, "A", "join", 1);
+    wait_busy_on_owner(&crew->house, "B", "join", 1);
+    assert_apart(&crew->house, "A", "B");
+    stage_open(&crew->house.stage, "join");
+    house_expect(&crew->house, "desk", "done");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(case_13_1_two_sessions_on_one_worker_interleave),
-        cmocka_unit_test(case_13_2_ten_at_once_run_on_the_owner_of_their_session),
-        cmocka_unit_test(case_13_3_one_goes_on_when_the_other_is_closed),
-        cmocka_unit_test(case_13_4_join_over_two_sessions_on_two_workers),
+        CREW_TEST(case_13_1_two_sessions_on_one_worker_interleave, parts),
+        CREW_TEST(case_13_2_ten_at_once_run_on_the_owner_of_their_session, parts),
+        CREW_TEST(case_13_3_one_goes_on_when_the_other_is_closed, parts),
+        CREW_TEST(case_13_4_join_over_two_sessions_on_two_workers, parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

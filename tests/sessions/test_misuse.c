@@ -1,8 +1,8 @@
 /* Section 8: what is not allowed with sessions fails the orchestration that does it, with an error
  * that says what is wrong, and touches nothing else. */
-#include "tests/support/house.h"
+#include "tests/sessions/crew.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/store.h"
@@ -70,172 +70,172 @@ static const struct part parts[] = {
     { NULL, NULL, NULL },
 };
 
-/* Runs the orchestration on a worker and asserts that it fails so, and that nothing of it is left.
- */
-static void check_failure(struct house *house, const char *orchestration, const char *code,
+/* Runs the orchestration and asserts that it fails so, and that nothing of it is left. */
+static void check_failure(struct crew *crew, const char *orchestration, const char *code,
                           const char *part)
 {
     hf_error error = { 0 };
-    house_start(house, orchestration, orchestration, "");
-    house_failure(house, orchestration, HF_INSTANCE_FAILED, &error);
+    house_start(&crew->house, orchestration, orchestration, "");
+    house_failure(&crew->house, orchestration, HF_INSTANCE_FAILED, &error);
     assert_string_equal(error.code, code);
     if (!strstr(error.message, part)) fail_msg("\"%s\" has no \"%s\"", error.message, part);
-    assert_int_equal(house_sessions_count(house, NULL), 0);
+    assert_int_equal(house_sessions_count(&crew->house, NULL), 0);
 }
 
 /* Closing a session that was never opened is in history, and that is all: the session that is open
  * keeps its row and its claim, and its activity runs on. */
 static void case_8_1_close_of_an_unopened_session_is_recorded_only(void **state)
 {
-    struct house house;
+    struct crew *crew = *state;
     struct house_session before, after;
     char history[HOUSE_TEXT_SIZE];
-    (void)state;
-    house_open(&house, parts);
-    hf_runtime *worker = house_worker(&house, HF_WITH(hf_runtime_options, .worker_id = "a"));
-    house_start(&house, "desk", "closes_ghost", "gate");
-    stage_wait(&house.stage, "held desk a 1", 1);
-    assert_true(house_session(&house, "desk", "desk", &before));
-    house_send(&house, "desk", "go", "");
-    house_wait_status(&house, "desk", "closed");
+    crew_hire(crew, "a", 1, 0);
+    house_start(&crew->house, "desk", "closes_ghost", "gate");
+    stage_wait(&crew->house.stage, "held desk a 1", 1);
+    assert_true(house_session(&crew->house, "desk", "desk", &before));
+    house_send(&crew->house, "desk", "go", "");
+    house_wait_status(&crew->house, "desk", "closed");
 
-    house_history(&house, "desk", history, sizeof history);
+    house_history(&crew->house, "desk", history, sizeof history);
     assert_non_null(strstr(history, "session_closed ghost\n"));
-    assert_true(house_session(&house, "desk", "desk", &after));
-    assert_int_equal(house_sessions_count(&house, NULL), 1);
+    assert_true(house_session(&crew->house, "desk", "desk", &after));
+    assert_int_equal(house_sessions_count(&crew->house, NULL), 1);
     assert_int_equal(after.epoch, before.epoch);
     assert_int_equal(after.incarnation, before.incarnation);
     assert_int_equal(after.running_count, 1);
-    stage_open(&house.stage, "gate");
-    house_expect(&house, "desk", "let go");
-    assert_int_equal(stage_count(&house.stage, "told"), 0);
-    hf_runtime_free(worker);
-    house_close(&house);
+    stage_open(&crew->house.stage, "gate");
+    house_expect(&crew->house, "desk", "let go");
+    assert_int_equal(stage_count(&crew->house.stage, "told"), 0);
 }
 
 /* An activity on a session that was never opened fails the orchestration; the error names the
  * session, and no worker sees the activity. */
 static void case_8_2_activity_on_an_unopened_session_fails(void **state)
 {
-    struct house house;
-    (void)state;
-    house_open(&house, parts);
-    hf_runtime *worker = house_worker(&house, HF_WITH(hf_runtime_options, .worker_id = "a"));
-    check_failure(&house, "uses_unopened", "session_not_open", "\"ghost\" is not open");
-    house_rest(worker);
-    assert_int_equal(stage_count(&house.stage, "where"), 0);
-    hf_runtime_free(worker);
-    house_close(&house);
+    struct crew *crew = *state;
+    hf_runtime *a = crew_hire(crew, "a", 1, 0);
+    check_failure(crew, "uses_unopened", "session_not_open", "\"ghost\" is not open");
+    house_rest(a);
+    assert_int_equal(stage_count(&crew->house.stage, "where"), 0);
 }
 
 /* An activity on a session that was closed, in this turn or in a former one, fails in the same way.
  */
 static void case_8_3_activity_on_a_closed_session_fails(void **state)
 {
-    struct house house;
-    (void)state;
-    house_open(&house, parts);
-    hf_runtime *worker = house_worker(&house, HF_WITH(hf_runtime_options, .worker_id = "a"));
-    check_failure(&house, "uses_closed_at_once", "session_not_open", "\"ghost\" is not open");
-    check_failure(&house, "uses_closed_later", "session_not_open", "\"ghost\" is not open");
-    house_rest(worker);
-    assert_int_equal(stage_count(&house.stage, "where"), 1);
-    assert_int_equal(stage_count(&house.stage, "tell"), 0);
-    hf_runtime_free(worker);
-    house_close(&house);
+    struct crew *crew = *state;
+    hf_runtime *a = crew_hire(crew, "a", 1, 0);
+    check_failure(crew, "uses_closed_at_once", "session_not_open", "\"ghost\" is not open");
+    check_failure(crew, "uses_closed_later", "session_not_open", "\"ghost\" is not open");
+    house_rest(a);
+    assert_int_equal(stage_count(&crew->house.stage, "where"), 1);
+    assert_int_equal(stage_count(&crew->house.stage, "tell"), 0);
 }
 
-static const hf_runtime_options two_at_most = { .size = sizeof(hf_runtime_options),
-                                                .worker_id = "a",
-                                                .sessions_per_orchestration_max = 2 };
+/* Has orchestrations run by a runtime that allows each of them two open sessions. */
+static void allow_two_sessions(struct crew *crew)
+{
+    crew_dismiss_orchestrator(crew);
+    crew->orchestrator = house_worker(
+        &crew->house, HF_WITH(hf_runtime_options, .worker_id = "orchestrator",
+                              .activity_threads = UINT32_MAX, .sessions_per_orchestration_max = 2));
+}
 
 /* With a limit of two open sessions the third opening fails the orchestration; the message gives
  * limit and count. */
 static void case_8_4_third_session_is_over_a_limit_of_two(void **state)
 {
-    struct house house;
-    (void)state;
-    house_open(&house, parts);
-    hf_runtime *worker = house_worker(&house, &two_at_most);
-    check_failure(&house, "opens_three", "session_limit", "2 are open, the limit is 2");
-    house_rest(worker);
-    assert_int_equal(stage_count(&house.stage, "where"), 2);
-    hf_runtime_free(worker);
-    house_close(&house);
+    struct crew *crew = *state;
+    allow_two_sessions(crew);
+    hf_runtime *a = crew_hire(crew, "a", 1, 0);
+    check_failure(crew, "opens_three", "session_limit", "2 are open, the limit is 2");
+    house_rest(a);
+    assert_int_equal(stage_count(&crew->house.stage, "where"), 2);
 }
 
 /* With a limit of two: open two, close one, open one works. */
 static void case_8_5_close_makes_room_for_another(void **state)
 {
-    struct house house;
+    struct crew *crew = *state;
     struct house_session session;
-    (void)state;
-    house_open(&house, parts);
-    hf_runtime *worker = house_worker(&house, &two_at_most);
-    house_start(&house, "desk", "makes_room", "done");
-    house_wait_status(&house, "desk", "room");
-    assert_int_equal(house_sessions_count(&house, "desk"), 2);
-    assert_true(house_session(&house, "desk", "second", &session));
-    assert_true(house_session(&house, "desk", "third", &session));
-    house_send(&house, "desk", "go", "");
-    house_expect(&house, "desk", "done");
-    hf_runtime_free(worker);
-    house_close(&house);
+    allow_two_sessions(crew);
+    crew_hire(crew, "a", 1, 0);
+    house_start(&crew->house, "desk", "makes_room", "done");
+    house_wait_status(&crew->house, "desk", "room");
+    assert_int_equal(house_sessions_count(&crew->house, "desk"), 2);
+    assert_true(house_session(&crew->house, "desk", "second", &session));
+    assert_true(house_session(&crew->house, "desk", "third", &session));
+    house_send(&crew->house, "desk", "go", "");
+    house_expect(&crew->house, "desk", "done");
 }
 
 /* ---- a store without sessions --------------------------------------------------------------- */
 
-struct bare_store {
-    const char *directory;
-    struct hf_backend_ops ops;
+/* What stands in for the calls of a store: the same, but for what it says it can. */
+struct bare_ops {
+    struct hf_backend_ops ops; /* first */
+    const struct hf_backend_ops *whole;
 };
+
+static void close_bare(struct hf_backend *backend)
+{
+    struct bare_ops *bare = (struct bare_ops *)(uintptr_t)backend->ops;
+    backend->ops = bare->whole;
+    free(bare);
+    backend->ops->close(backend);
+}
 
 static hf_status open_bare(void *self, const struct hf_backend_options *options,
                            struct hf_backend **out_backend, hf_error *error)
 {
-    struct bare_store *bare = self;
-    struct hf_backend *backend = NULL;
-    hf_status status = hf_backend_open(bare->directory, options, &backend, error);
-    if (status != HF_OK) return status;
-    bare->ops = *backend->ops;
+    struct bare_ops *bare = calloc(1, sizeof *bare);
+    assert_non_null(bare);
+    assert_ok(hf_backend_open(self, options, out_backend, error), error);
+    bare->whole = (*out_backend)->ops;
+    bare->ops = *bare->whole;
+    bare->ops.close = close_bare;
     memset(&bare->ops.capabilities, 0, sizeof bare->ops.capabilities);
-    backend->ops = &bare->ops;
-    *out_backend = backend;
+    (*out_backend)->ops = &bare->ops;
     return HF_OK;
+}
+
+/* The house goes on with a store whose capabilities are zeroed. */
+static void take_bare_store(struct crew *crew)
+{
+    hf_error error = { 0 };
+    struct house *house = &crew->house;
+    const struct hf__store_setup setup = { .open = open_bare, .self = house->directory.path };
+    crew_dismiss_orchestrator(crew);
+    hf_store_close(house->store);
+    house->store = NULL;
+    assert_ok(hf__store_open_with(&setup, HF_WITH(hf_store_options, .observer = &house->observer),
+                                  &house->store, &error),
+              &error);
+    crew->orchestrator = house_orchestrator(house);
 }
 
 /* On a store whose capabilities are zeroed, opening a session fails the orchestration and says why;
  * what needs no session goes on. */
 static void case_8_6_store_without_sessions_refuses_to_open_one(void **state)
 {
-    struct house house;
-    hf_error error = { 0 };
-    (void)state;
-    house_open(&house, parts);
-    hf_store_close(house.store);
-    struct bare_store bare = { .directory = house.directory.path };
-    const struct hf__store_setup setup = { .open = open_bare, .self = &bare };
-    assert_ok(hf__store_open_with(&setup, HF_WITH(hf_store_options, .observer = &house.observer),
-                                  &house.store, &error),
-              &error);
-    hf_runtime *worker = house_worker(&house, HF_WITH(hf_runtime_options, .worker_id = "a"));
-    check_failure(&house, "opens_three", "sessions_unsupported", "does not support sessions");
-    house_start(&house, "greeting", "hello", "world");
-    house_expect(&house, "greeting", "Hello, world!");
-    assert_int_equal(stage_count(&house.stage, "where"), 0);
-    hf_runtime_free(worker);
-    house_close(&house);
+    struct crew *crew = *state;
+    take_bare_store(crew);
+    hf_runtime *a = crew_hire(crew, "a", 1, 0);
+    check_failure(crew, "opens_three", "sessions_unsupported", "does not support sessions");
+    crew_run_ordinary(crew, "greeting");
+    house_rest(a);
+    assert_int_equal(stage_count(&crew->house.stage, "where"), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(case_8_1_close_of_an_unopened_session_is_recorded_only),
-        cmocka_unit_test(case_8_2_activity_on_an_unopened_session_fails),
-        cmocka_unit_test(case_8_3_activity_on_a_closed_session_fails),
-        cmocka_unit_test(case_8_4_third_session_is_over_a_limit_of_two),
-        cmocka_unit_test(case_8_5_close_makes_room_for_another),
-        cmocka_unit_test(case_8_6_store_without_sessions_refuses_to_open_one),
+        CREW_TEST(case_8_1_close_of_an_unopened_session_is_recorded_only, parts),
+        CREW_TEST(case_8_2_activity_on_an_unopened_session_fails, parts),
+        CREW_TEST(case_8_3_activity_on_a_closed_session_fails, parts),
+        CREW_TEST(case_8_4_third_session_is_over_a_limit_of_two, parts),
+        CREW_TEST(case_8_5_close_makes_room_for_another, parts),
+        CREW_TEST(case_8_6_store_without_sessions_refuses_to_open_one, parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

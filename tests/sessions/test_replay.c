@@ -1,8 +1,7 @@
 /* Section 9: code that uses sessions follows its history, and code that does not is refused: by a
  * worker that starts with another registry on the same store. */
-#include "tests/support/house.h"
+#include "tests/sessions/crew.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "engine/event.h"
@@ -79,63 +78,59 @@ static hf_status opens_b_then_a(hf_orchestration *o, hf_slice input)
 }
 
 /* From now on the orchestration `job` is `run`. No runtime uses the registry. */
-static void house_change(struct house *house, hf_orchestration_fn run)
+static void change_code(struct crew *crew, hf_orchestration_fn run)
 {
+    struct house *house = &crew->house;
     const struct part parts[] = { { "job", run, NULL }, { NULL, NULL, NULL } };
     hf_registry_free(house->registry);
     house->registry = stage_registry(&house->stage, parts, NULL);
 }
 
 /* A worker that keeps no code in memory: each of its turns begins with the history. */
-static hf_runtime *forgetful(struct house *house, const char *worker_id)
+static hf_runtime *forgetful(struct crew *crew, const char *worker_id)
 {
-    return house_worker(house, HF_WITH(hf_runtime_options, .worker_id = worker_id,
-                                       .live_instances_max = UINT32_MAX));
+    return crew_hire_with(crew, HF_WITH(hf_runtime_options, .worker_id = worker_id,
+                                        .live_instances_max = UINT32_MAX));
 }
 
 /* Runs `before` on a worker "a" until it waits, and stops that. */
-static void house_run_to_pause(struct house *house, hf_orchestration_fn before)
+static void run_to_pause(struct crew *crew, hf_orchestration_fn before)
 {
-    house_open(house, NULL);
-    house_change(house, before);
-    hf_runtime *a = forgetful(house, "a");
-    house_start(house, "desk", "job", "done");
-    house_wait_status(house, "desk", "waiting");
-    house_rest(a);
-    assert_int_equal(stage_count(&house->stage, "log instance."), 0);
-    hf_runtime_free(a);
+    crew_dismiss_orchestrator(crew);
+    change_code(crew, before);
+    hf_runtime *a = forgetful(crew, "a");
+    house_start(&crew->house, "desk", "job", "done");
+    house_wait_status(&crew->house, "desk", "waiting");
+    crew_dismiss(crew, a);
+    assert_int_equal(stage_count(&crew->house.stage, "log instance."), 0);
 }
 
 /* Goes on with the same code on a worker "b", which has only the history. */
-static void house_go_on(struct house *house, const char *output)
+static void go_on(struct crew *crew, const char *output)
 {
-    hf_runtime *b = forgetful(house, "b");
-    house_send(house, "desk", "go", "");
-    house_expect(house, "desk", output);
+    hf_runtime *b = forgetful(crew, "b");
+    house_send(&crew->house, "desk", "go", "");
+    house_expect(&crew->house, "desk", output);
     house_rest(b);
     assert_true(house_metric(b, "turns_replayed") == 2);
     assert_true(house_metric(b, "replay_mismatches") == 0);
-    assert_int_equal(stage_count(&house->stage, "log instance."), 0);
-    hf_runtime_free(b);
-    house_close(house);
+    assert_int_equal(stage_count(&crew->house.stage, "log instance."), 0);
 }
 
 /* An orchestration that opens a session and uses it is replayed by another worker, and goes on. */
 static void case_9_1_open_and_use_replay(void **state)
 {
-    struct house house;
-    (void)state;
-    house_run_to_pause(&house, opens_and_uses);
-    house_go_on(&house, "a cold first 1\nb cold first 1\n");
+    struct crew *crew = *state;
+    run_to_pause(crew, opens_and_uses);
+    go_on(crew, "a cold first 1\nb cold first 1\n");
 }
 
 /* So is one that opens a session, uses it and closes it. */
 static void case_9_2_open_activity_close_replay(void **state)
 {
-    struct house house;
-    (void)state;
-    house_run_to_pause(&house, opens_uses_closes);
-    house_go_on(&house, "a cold first 1");
+    struct crew *crew = *state;
+    run_to_pause(crew, opens_uses_closes);
+    go_on(crew, "a cold first 1");
 }
 
 /* ---- code that has changed ------------------------------------------------------------------ */
@@ -163,56 +158,51 @@ static void assert_has(const char *line, const char *part)
 
 /* Runs `before` to its pause, then goes on with `after`: its worker logs both sides and appends
  * nothing. With `before` again the instance completes. */
-static void check_change(const struct change *change)
+static void check_change(struct crew *crew, const struct change *change)
 {
     enum { BACKOFF_MS = 60000 };
-    struct house house;
     char line[STAGE_LINE_SIZE];
-    house_run_to_pause(&house, change->before);
-    uint64_t count = events_count(&house);
+    run_to_pause(crew, change->before);
+    uint64_t count = events_count(&crew->house);
 
-    house_change(&house, change->after);
-    hf_runtime *b = forgetful(&house, "b");
-    house_send(&house, "desk", "go", "");
-    stage_line(&house.stage, "log instance.nondeterminism b desk", 1, line, sizeof line);
+    change_code(crew, change->after);
+    hf_runtime *b = forgetful(crew, "b");
+    house_send(&crew->house, "desk", "go", "");
+    stage_line(&crew->house.stage, "log instance.nondeterminism b desk", 1, line, sizeof line);
     assert_has(line, change->has);
     assert_has(line, change->issued);
     house_rest(b);
     assert_true(house_metric(b, "turns_committed") == 0);
-    hf_runtime_free(b);
-    assert_int_equal(events_count(&house), count);
+    crew_dismiss(crew, b);
+    assert_int_equal(events_count(&crew->house), count);
 
-    house_change(&house, change->before);
-    house_move_clocks(&house, BACKOFF_MS, BACKOFF_MS);
-    hf_runtime *c = forgetful(&house, "c");
-    house_expect(&house, "desk", "done");
-    hf_runtime_free(c);
-    house_close(&house);
+    change_code(crew, change->before);
+    house_move_clocks(&crew->house, BACKOFF_MS, BACKOFF_MS);
+    forgetful(crew, "c");
+    house_expect(&crew->house, "desk", "done");
 }
 
 /* History has SessionOpened and the code does not open: a nondeterminism error. */
 static void case_9_3_open_that_the_code_lacks_is_nondeterminism(void **state)
 {
-    (void)state;
-    check_change(&(struct change){ opens, opens_nothing, "session_opened \"x\" #1 at event 2",
+    check_change(*state,
+                 &(struct change){ opens, opens_nothing, "session_opened \"x\" #1 at event 2",
                                    "the code issued status_set" });
 }
 
 /* The code opens a session where history has another command: the error shows both. */
 static void case_9_4_open_instead_of_a_command_is_nondeterminism(void **state)
 {
-    (void)state;
-    check_change(&(struct change){ calls, opens_and_calls, "activity_scheduled \"echo\"",
-                                   "the code issued session_opened \"x\" #1" });
+    check_change(*state, &(struct change){ calls, opens_and_calls, "activity_scheduled \"echo\"",
+                                           "the code issued session_opened \"x\" #1" });
 }
 
 /* History opens A then B, the code B then A. */
 static void case_9_5_swapped_opens_are_nondeterminism(void **state)
 {
-    (void)state;
-    check_change(&(struct change){ opens_a_then_b, opens_b_then_a,
-                                   "session_opened \"A\" #1 at event 2",
-                                   "session_opened \"B\" #1" });
+    check_change(*state, &(struct change){ opens_a_then_b, opens_b_then_a,
+                                           "session_opened \"A\" #1 at event 2",
+                                           "session_opened \"B\" #1" });
 }
 
 /* ---- over continue-as-new ------------------------------------------------------------------- */
@@ -251,13 +241,12 @@ static struct hf_event started_event(struct house *house, struct hf_arena *arena
  * store; the next worker replays from them. */
 static void case_9_6_carried_sessions_are_those_that_were_open(void **state)
 {
-    struct house house;
+    struct crew *crew = *state;
     struct hf_arena arena;
     struct house_session row;
-    (void)state;
-    house_run_to_pause(&house, carries);
+    run_to_pause(crew, carries);
     hf_arena_init(&arena, hf_heap_default());
-    struct hf_event started = started_event(&house, &arena);
+    struct hf_event started = started_event(&crew->house, &arena);
     const struct hf_carried_session *carried = started.sessions.items;
     assert_int_equal(started.sessions.count, 2);
     assert_true(hf_slice_equal(carried[0].id, hf_text("x")));
@@ -265,29 +254,27 @@ static void case_9_6_carried_sessions_are_those_that_were_open(void **state)
     assert_true(hf_slice_equal(carried[1].id, hf_text("session-1")));
     assert_int_equal(carried[1].incarnation, 3);
     hf_arena_release(&arena);
-    assert_int_equal(house_sessions_count(&house, "desk"), 2);
-    assert_true(house_session(&house, "desk", "x", &row));
+    assert_int_equal(house_sessions_count(&crew->house, "desk"), 2);
+    assert_true(house_session(&crew->house, "desk", "x", &row));
     assert_int_equal(row.incarnation, 1);
-    assert_true(house_session(&house, "desk", "session-1", &row));
+    assert_true(house_session(&crew->house, "desk", "session-1", &row));
     assert_int_equal(row.incarnation, 3);
 
-    hf_runtime *b = forgetful(&house, "b");
-    house_send(&house, "desk", "go", "");
-    house_expect(&house, "desk", "done");
-    assert_int_equal(stage_count(&house.stage, "log instance."), 0);
-    hf_runtime_free(b);
-    house_close(&house);
+    forgetful(crew, "b");
+    house_send(&crew->house, "desk", "go", "");
+    house_expect(&crew->house, "desk", "done");
+    assert_int_equal(stage_count(&crew->house.stage, "log instance."), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(case_9_1_open_and_use_replay),
-        cmocka_unit_test(case_9_2_open_activity_close_replay),
-        cmocka_unit_test(case_9_3_open_that_the_code_lacks_is_nondeterminism),
-        cmocka_unit_test(case_9_4_open_instead_of_a_command_is_nondeterminism),
-        cmocka_unit_test(case_9_5_swapped_opens_are_nondeterminism),
-        cmocka_unit_test(case_9_6_carried_sessions_are_those_that_were_open),
+        CREW_TEST(case_9_1_open_and_use_replay, NULL),
+        CREW_TEST(case_9_2_open_activity_close_replay, NULL),
+        CREW_TEST(case_9_3_open_that_the_code_lacks_is_nondeterminism, NULL),
+        CREW_TEST(case_9_4_open_instead_of_a_command_is_nondeterminism, NULL),
+        CREW_TEST(case_9_5_swapped_opens_are_nondeterminism, NULL),
+        CREW_TEST(case_9_6_carried_sessions_are_those_that_were_open, NULL),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* Section 18: sessions in the smallest worker there is: one orchestration thread and one activity
  * thread. */
-#include "tests/support/house.h"
+#include "tests/sessions/crew.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,19 +38,18 @@ static const struct part parts[] = {
 static void case_18_1_one_thread_of_each_kind_is_enough(void **state)
 {
     enum { INSTANCES_COUNT = 5 };
-    struct house house;
+    struct crew *crew = *state;
     char id[32];
-    (void)state;
-    house_open(&house, parts);
-    hf_runtime *a = house_worker(&house, &smallest);
+    crew_dismiss_orchestrator(crew);
+    hf_runtime *a = crew_hire_with(crew, &smallest);
     for (int i = 0; i < INSTANCES_COUNT; i++) {
         snprintf(id, sizeof id, "desk-%d", i);
-        house_start(&house, id, "a_bit_of_everything", "");
+        house_start(&crew->house, id, "a_bit_of_everything", "");
     }
     for (int i = 0; i < INSTANCES_COUNT; i++) {
         struct told told[2];
         snprintf(id, sizeof id, "desk-%d", i);
-        assert_int_equal(house_told(&house, id, told, 2), 2);
+        assert_int_equal(house_told(&crew->house, id, told, 2), 2);
         assert_string_equal(told[0].session, "x");
         assert_int_equal(told[0].incarnation, 5);
         assert_int_equal(told[0].met, 0);
@@ -58,10 +57,8 @@ static void case_18_1_one_thread_of_each_kind_is_enough(void **state)
         assert_int_equal(told[1].incarnation, 2); /* carried on */
         assert_int_equal(told[1].met, 1);
     }
-    assert_int_equal(house_sessions_count(&house, NULL), 0);
+    assert_int_equal(house_sessions_count(&crew->house, NULL), 0);
     house_wait_metric(a, "sessions_owned", 0);
-    hf_runtime_free(a);
-    house_close(&house);
 }
 
 /* A deadline of the session "desk" that is to come. */
@@ -89,39 +86,36 @@ static bool is_renewed(void *context)
 static void case_18_2_lease_is_renewed_while_the_one_thread_is_busy(void **state)
 {
     enum { LEASE_MS = 400 };
-    struct house house;
+    struct crew *crew = *state;
     struct house_session before, after;
-    (void)state;
-    house_open(&house, parts);
     hf_runtime_options options = smallest;
     options.item_lock_ms = options.session_lock_ms = LEASE_MS;
-    hf_runtime *a = house_worker(&house, &options);
-    house_start(&house, "desk", "hold", "gate");
-    stage_wait(&house.stage, "held desk a 1", 1);
-    assert_true(house_session(&house, "desk", "desk", &before));
-    struct deadline wanted = { &house, deadline_boot_ms(&house) + 2 * LEASE_MS };
+    crew_dismiss_orchestrator(crew);
+    hf_runtime *a = crew_hire_with(crew, &options);
+    house_start(&crew->house, "desk", "hold", "gate");
+    stage_wait(&crew->house.stage, "held desk a 1", 1);
+    assert_true(house_session(&crew->house, "desk", "desk", &before));
+    struct deadline wanted = { &crew->house, deadline_boot_ms(&crew->house) + 2 * LEASE_MS };
     assert_true(hf_test_wait(STAGE_LIMIT_MS, &wanted, is_renewed));
 
-    assert_true(house_session(&house, "desk", "desk", &after));
+    assert_true(house_session(&crew->house, "desk", "desk", &after));
     assert_string_equal(after.owner, "a");
     assert_int_equal(after.epoch, before.epoch);
     assert_int_equal(after.running_count, 1);
     assert_true(house_metric(a, "renewals") >= 2);
-    stage_open(&house.stage, "gate");
+    stage_open(&crew->house.stage, "gate");
     house_wait_metric(a, "activities_completed", 2);
-    house_send(&house, "desk", "close", "");
-    house_expect(&house, "desk", "HF_OK");
-    assert_int_equal(stage_count(&house.stage, "held desk"), 1);
-    assert_int_equal(stage_count(&house.stage, "told"), 0);
-    hf_runtime_free(a);
-    house_close(&house);
+    house_send(&crew->house, "desk", "close", "");
+    house_expect(&crew->house, "desk", "HF_OK");
+    assert_int_equal(stage_count(&crew->house.stage, "held desk"), 1);
+    assert_int_equal(stage_count(&crew->house.stage, "told"), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(case_18_1_one_thread_of_each_kind_is_enough),
-        cmocka_unit_test(case_18_2_lease_is_renewed_while_the_one_thread_is_busy),
+        CREW_TEST(case_18_1_one_thread_of_each_kind_is_enough, parts),
+        CREW_TEST(case_18_2_lease_is_renewed_while_the_one_thread_is_busy, parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,6 +48,20 @@ static hf_status at_once(hf_orchestration *o, hf_slice input)
     return hf_complete(o, lines);
 }
 
+/* An activity on a session, the external event "go", another one. */
+static hf_status around_an_event(hf_orchestration *o, hf_slice input)
+{
+    (void)input;
+    hf_slice lines = HF_EMPTY;
+    hf_session session = hf_session_open_id(o, "desk");
+    HF_TRY(stage_tell(o, session, &lines));
+    hf_future go = hf_event_wait(o, "go");
+    hf_status_set(o, hf_text("waiting"));
+    HF_TRY(hf_await(o, go, NULL));
+    HF_TRY(stage_tell(o, session, &lines));
+    return hf_complete(o, lines);
+}
+
 /* Holds on two sessions at once, at the gate that its input names. */
 static hf_status two_held(hf_orchestration *o, hf_slice gate)
 {
@@ -99,6 +113,7 @@ static const struct part parts[] = {
     { "in_a_row", in_a_row, NULL },
     { "in_the_way", in_the_way, NULL },
     { "at_once", at_once, NULL },
+    { "around_an_event", around_an_event, NULL },
     { "two_held", two_held, NULL },
     { "beside_a_held_one", beside_a_held_one, NULL },
     { "on_and_off", on_and_off, NULL },
@@ -139,6 +154,28 @@ static void case_2_1_activities_in_a_row_share_one_worker(void **state)
         assert_int_equal(told[i].epoch, told[0].epoch);
         assert_int_equal(told[i].met, i);
     }
+}
+
+/* The same around a wait for an external event: the worker is the same, and has kept its memory. */
+static void case_2_2_session_stays_through_an_external_event(void **state)
+{
+    struct crew *crew = *state;
+    struct told told[2];
+    hf_error error = { 0 };
+    crew_hire(crew, "a", 1, 0);
+    house_start(&crew->house, "desk", "around_an_event", "");
+    house_wait_status(&crew->house, "desk", "waiting");
+    house_start(&crew->house, "other", "in_the_way", "other");
+    stage_wait(&crew->house.stage, "held other a 1 other", 1);
+    crew_hire(crew, "b", 1, 0);
+    assert_ok(hf_raise(crew->house.store, "desk", "go", hf_text(""), &error), &error);
+    crew_wait_queued(crew, "desk", "desk", 1);
+    crew_run_ordinary(crew, "hello");
+    crew_wait_queued(crew, "desk", "desk", 1);
+    stage_open(&crew->house.stage, "other");
+    assert_int_equal(house_told(&crew->house, "desk", told, 2), 2);
+    crew_assert_one_claim(told, 2);
+    assert_string_equal(told[1].worker, "a");
 }
 
 /* Two sessions of one orchestration are busy at once in two workers, each with room for one. */
@@ -321,6 +358,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CREW_TEST(case_2_1_activities_in_a_row_share_one_worker, parts),
+        CREW_TEST(case_2_2_session_stays_through_an_external_event, parts),
         CREW_TEST(case_2_3_two_sessions_run_on_two_workers_at_once, parts),
         CREW_TEST(case_2_4_ordinary_activity_runs_beside_a_busy_owner, parts),
         CREW_TEST(case_2_5_session_activity_reads_its_session, parts),

@@ -373,23 +373,53 @@ static size_t event_write(const struct hf_event *event, char *text, size_t text_
     return (size_t)size;
 }
 
-size_t house_history(struct house *self, const char *instance, char *out_text, size_t text_size)
+/* The history of the present execution, in arena. */
+static struct hf_turn_view history_read(struct house *self, const char *instance,
+                                        struct hf_arena *arena)
 {
     struct hf_backend *backend = self->store->backend;
-    struct hf_arena arena;
     struct hf_instance_info info;
     struct hf_turn_view view;
     hf_error error = { 0 };
-    arena_init(&arena);
-    assert_ok(backend->ops->instance(backend, hf_text(instance), &arena, &info, &error), &error);
+    assert_ok(backend->ops->instance(backend, hf_text(instance), arena, &info, &error), &error);
     const struct hf_item_id first = { info.number, info.execution, 1 };
-    assert_ok(backend->ops->turn_view(backend, &first, &arena, &view, &error), &error);
+    assert_ok(backend->ops->turn_view(backend, &first, arena, &view, &error), &error);
+    return view;
+}
+
+static struct hf_event event_read(const struct hf_stored_event *stored, struct hf_arena *arena)
+{
+    struct hf_event event;
+    hf_error error = { 0 };
+    assert_ok(hf_event_decode(stored->body, arena, &event, &error), &error);
+    return event;
+}
+
+size_t house_history(struct house *self, const char *instance, char *out_text, size_t text_size)
+{
+    struct hf_arena arena;
+    arena_init(&arena);
+    struct hf_turn_view view = history_read(self, instance, &arena);
     size_t size = 0;
     for (size_t i = 0; i < view.events_count; i++) {
-        struct hf_event event;
-        assert_ok(hf_event_decode(view.events[i].body, &arena, &event, &error), &error);
+        const struct hf_event event = event_read(&view.events[i], &arena);
         size += event_write(&event, out_text + size, text_size - size);
     }
     hf_arena_release(&arena);
     return view.events_count;
+}
+
+uint64_t house_event_unix_ms(struct house *self, const char *instance, const char *kind)
+{
+    struct hf_arena arena;
+    arena_init(&arena);
+    struct hf_turn_view view = history_read(self, instance, &arena);
+    uint64_t unix_ms = 0;
+    for (size_t i = 0; i < view.events_count && unix_ms == 0; i++) {
+        const struct hf_event event = event_read(&view.events[i], &arena);
+        if (strcmp(hf_event_kind_name(event.kind), kind) == 0) unix_ms = view.events[i].unix_ms;
+    }
+    hf_arena_release(&arena);
+    if (unix_ms == 0) fail_msg("%s has no event %s", instance, kind);
+    return unix_ms;
 }

@@ -86,6 +86,10 @@ void house_wait_owner(struct house *self, const char *instance, const char *sess
  * " #<incarnation>" and " of <event>" where the event has them. Returns how many events. */
 size_t house_history(struct house *self, const char *instance, char *out_text, size_t text_size);
 
+/* The wall time of the record of its first event of that kind ("session_closed"), in milliseconds;
+ * fails the test when there is none. */
+uint64_t house_event_unix_ms(struct house *self, const char *instance, const char *kind);
+
 /* Proves the closed store in the directory. */
 void house_verify(const char *directory);
 

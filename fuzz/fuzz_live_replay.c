@@ -15,6 +15,37 @@
 
 enum { FUTURES_COUNT = 8, SESSIONS_COUNT = 4, SCOPES_COUNT = 4, POSTED_COUNT = 64 };
 
+/* What a byte of the program asks for. Append: the small bytes of the corpus keep their meaning. */
+enum operation {
+    SCHEDULE,
+    SCHEDULE_ON,
+    TIMER,
+    TAKE,
+    AWAIT,
+    AWAIT_WITHIN,
+    OPEN,
+    OPEN_ID,
+    NAMED,
+    CLOSE,
+    SCOPE_OPEN,
+    SCOPE_RESET,
+    SCOPE_CLOSE,
+    FORMAT,
+    STATUS,
+    DEFER,
+    CONTINUE,
+    RETURN,
+    FAIL,
+    WAIT,
+    JOIN,
+    SELECT,
+    CANCEL,
+    IS_DONE,
+    SCHEDULE_WITH,
+    OPEN_WITH,
+    OPERATIONS_COUNT
+};
+
 struct input {
     const uint8_t *program, *happenings;
     size_t program_size, happenings_size;
@@ -59,70 +90,157 @@ static void count_down(void *argument)
     *count -= 1;
 }
 
-static void step_work(struct machine *m, uint8_t operation, uint8_t argument)
+static const char *const tags[] = { NULL, NULL, "gpu", "cpu" };
+
+static hf_future schedule_with(struct machine *m, uint8_t argument)
+{
+    hf_activity_options options = HF_INIT(hf_activity_options);
+    options.name = argument % 3 ? "a" : "b";
+    options.input = hf_bytes(&m->sum, argument % 2);
+    options.tag = tags[argument / 8 % 4];
+    if (argument >= 128) options.session = m->sessions[argument % SESSIONS_COUNT];
+    return hf_schedule_with(m->o, &options);
+}
+
+static void step_make(struct machine *m, enum operation operation, uint8_t argument)
 {
     const char queue[] = { 'q', (char)('0' + argument % 3), '\0' };
     size_t slot = argument % FUTURES_COUNT;
-    hf_slice result = HF_EMPTY, bytes = hf_bytes(&m->sum, argument % 5);
+    hf_slice bytes = hf_bytes(&m->sum, argument % 5);
     hf_session session = m->sessions[argument % SESSIONS_COUNT];
     hf_future made = { 0 };
     switch (operation) {
-    case 0: made = hf_schedule(m->o, queue, bytes); break;
-    case 1:
+    case SCHEDULE: made = hf_schedule(m->o, queue, bytes); break;
+    case SCHEDULE_ON:
         if (session.id != 0) made = hf_schedule_on(m->o, session, queue, bytes);
         break;
-    case 2: made = hf_timer(m->o, argument); break;
-    case 3: made = hf_mailbox_take(m->o, queue); break;
-    case 4:
-        if (m->futures[slot].id == 0 && argument < 250) return;
-        see_await(m, hf_await(m->o, m->futures[slot], &result), result);
-        return;
-    default:
-        if (m->futures[slot].id == 0 && argument < 250) return;
-        see_await(m, hf_await_within(m->o, m->futures[slot], argument, &result), result);
-        return;
+    case SCHEDULE_WITH: made = schedule_with(m, argument); break;
+    case TIMER: made = hf_timer(m->o, argument); break;
+    case TAKE: made = hf_mailbox_take(m->o, queue); break;
+    case WAIT: made = hf_event_wait(m->o, queue); break;
+    default: HF_UNREACHABLE("it makes no future");
     }
     if (made.id == 0) return;
     m->futures[slot] = made;
     m->depths[slot] = m->scopes_count;
 }
 
-static void step_session(struct machine *m, uint8_t operation, uint8_t argument)
+static void step_await(struct machine *m, enum operation operation, uint8_t argument)
+{
+    hf_future future = m->futures[argument % FUTURES_COUNT];
+    hf_slice result = HF_EMPTY;
+    if (future.id == 0 && argument < 250) return;
+    hf_status status = operation == AWAIT ? hf_await(m->o, future, &result)
+                                          : hf_await_within(m->o, future, argument, &result);
+    see_await(m, status, result);
+}
+
+/* Several futures: the bits of the argument are their slots. None at all is misuse of a select. */
+static void step_several(struct machine *m, enum operation operation, uint8_t argument)
+{
+    hf_future several[FUTURES_COUNT];
+    size_t count = 0, winner = FUTURES_COUNT;
+    hf_slice none = HF_EMPTY;
+    for (size_t i = 0; i < FUTURES_COUNT; i++) {
+        if (argument >> i & 1 && m->futures[i].id != 0) several[count++] = m->futures[i];
+    }
+    if (count == 0 && argument < 250) return;
+    if (operation == JOIN) see_await(m, hf_join(m->o, several, count), none);
+    if (operation == SELECT) {
+        see_await(m, hf_select(m->o, several, count, &winner), none);
+        see(m, (uint32_t)winner);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (operation == CANCEL) hf_future_cancel(m->o, several[i]);
+        see(m, hf_future_is_done(m->o, several[i]));
+    }
+}
+
+static hf_session open_with(struct machine *m, uint8_t argument)
+{
+    const char id[] = { 's', (char)('0' + argument % 3), '\0' };
+    hf_session_options options = HF_INIT(hf_session_options);
+    options.id = argument % 2 ? id : NULL;
+    options.tag = tags[argument / 4 % 4];
+    options.recovery = (hf_session_recovery)(argument / 16 % 3);
+    if (options.recovery == HF_SESSION_REBUILD) {
+        options.rebuild = "warm";
+        options.rebuild_input = hf_bytes(&m->sum, argument % 5);
+    }
+    return hf_session_open_with(m->o, &options);
+}
+
+static void step_session(struct machine *m, enum operation operation, uint8_t argument)
 {
     const char id[] = { 's', (char)('0' + argument % 3), '\0' };
     hf_session *session = &m->sessions[argument % SESSIONS_COUNT];
-    if (operation == 6) *session = hf_session_open(m->o);
-    if (operation == 7) *session = hf_session_open_id(m->o, id);
-    if (operation == 8) *session = hf_session_named(m->o, id);
-    if (operation != 9 || session->id == 0) return;
-    hf_session_close(m->o, *session);
-    if (argument < 250) session->id = 0;
+    switch (operation) {
+    case OPEN: *session = hf_session_open(m->o); break;
+    case OPEN_ID: *session = hf_session_open_id(m->o, id); break;
+    case OPEN_WITH: *session = open_with(m, argument); break;
+    case NAMED: *session = hf_session_named(m->o, id); break;
+    default:
+        hf_assert(operation == CLOSE);
+        if (session->id == 0) return;
+        hf_session_close(m->o, *session);
+        if (argument < 250) session->id = 0;
+    }
 }
 
-static void step_memory(struct machine *m, uint8_t operation, uint8_t argument, int *deferred_count)
+static void step_scope(struct machine *m, enum operation operation, uint8_t argument)
 {
-    size_t index = m->scopes_count ? argument % m->scopes_count : 0;
-    switch (operation) {
-    case 10:
+    if (operation == SCOPE_OPEN) {
         if (m->scopes_count < SCOPES_COUNT) m->scopes[m->scopes_count++] = hf_scope_open(m->o);
         return;
-    case 11:
-    case 12:
-        if (m->scopes_count == 0) return;
-        if (operation == 11) hf_scope_reset(m->o, m->scopes[index]);
-        if (operation == 12) hf_scope_close(m->o, m->scopes[index]);
-        forget(m, index + 1, argument);
-        m->scopes_count = index + (operation == 11);
-        return;
-    case 13: {
-        hf_slice text = hf_format(m->o, "%0*u", argument, m->sum);
-        if (m->scopes_count > 0) text = hf_keep(m->o, m->scopes[index], text);
-        see(m, (uint8_t)text.data[text.size - 1]);
-        memset(hf_alloc(m->o, argument), 1, argument);
-        return;
     }
-    case 14: hf_status_set(m->o, hf_bytes(&m->sum, sizeof m->sum)); return;
-    default: *deferred_count += 1; hf_defer(m->o, count_down, deferred_count);
+    if (m->scopes_count == 0) return;
+    size_t index = argument % m->scopes_count;
+    if (operation == SCOPE_RESET) hf_scope_reset(m->o, m->scopes[index]);
+    if (operation == SCOPE_CLOSE) hf_scope_close(m->o, m->scopes[index]);
+    forget(m, index + 1, argument);
+    m->scopes_count = index + (operation == SCOPE_RESET);
+}
+
+static void step_format(struct machine *m, uint8_t argument)
+{
+    hf_slice text = hf_format(m->o, "%0*u", argument, m->sum);
+    if (m->scopes_count > 0) {
+        text = hf_keep(m->o, m->scopes[argument % m->scopes_count], text);
+    }
+    see(m, (uint8_t)text.data[text.size - 1]);
+    memset(hf_alloc(m->o, argument), 1, argument);
+}
+
+static void step(struct machine *m, enum operation operation, uint8_t argument, int *deferred_count)
+{
+    switch (operation) {
+    case SCHEDULE:
+    case SCHEDULE_ON:
+    case SCHEDULE_WITH:
+    case TIMER:
+    case TAKE:
+    case WAIT: step_make(m, operation, argument); return;
+    case AWAIT:
+    case AWAIT_WITHIN: step_await(m, operation, argument); return;
+    case JOIN:
+    case SELECT:
+    case CANCEL:
+    case IS_DONE: step_several(m, operation, argument); return;
+    case OPEN:
+    case OPEN_ID:
+    case OPEN_WITH:
+    case NAMED:
+    case CLOSE: step_session(m, operation, argument); return;
+    case SCOPE_OPEN:
+    case SCOPE_RESET:
+    case SCOPE_CLOSE: step_scope(m, operation, argument); return;
+    case FORMAT: step_format(m, argument); return;
+    case STATUS: hf_status_set(m->o, hf_bytes(&m->sum, sizeof m->sum)); return;
+    case DEFER:
+        *deferred_count += 1;
+        hf_defer(m->o, count_down, deferred_count);
+        return;
+    default: return; /* an ending that was not meant */
     }
 }
 
@@ -133,16 +251,13 @@ static hf_status interpret(hf_orchestration *o, hf_slice start)
     uint32_t at = 0;
     if (start.size == sizeof at) memcpy(&at, start.data, sizeof at);
     while (at + 1 < input->program_size) {
-        uint8_t operation = input->program[at] % 19, argument = input->program[at + 1];
+        enum operation operation = (enum operation)(input->program[at] % OPERATIONS_COUNT);
+        uint8_t argument = input->program[at + 1];
         at += 2;
-        if (operation == 16) return hf_continue_as_new(o, hf_bytes(&at, sizeof at));
-        if (operation == 17 && argument >= 128) return (hf_status)(argument % 6);
-        if (operation == 18 && argument >= 128) return hf_fail(o, "code", "%u", m.sum);
-        if (operation <= 5) step_work(&m, operation, argument);
-        if (operation >= 6 && operation <= 9) step_session(&m, operation, argument);
-        if (operation >= 10 && operation <= 15) {
-            step_memory(&m, operation, argument, input->deferred_count);
-        }
+        if (operation == CONTINUE) return hf_continue_as_new(o, hf_bytes(&at, sizeof at));
+        if (operation == RETURN && argument >= 128) return (hf_status)(argument % 6);
+        if (operation == FAIL && argument >= 128) return hf_fail(o, "code", "%u", m.sum);
+        step(&m, operation, argument, input->deferred_count);
     }
     return hf_complete(o, hf_bytes(&m.sum, sizeof m.sum));
 }
@@ -153,13 +268,15 @@ struct posted {
     size_t count;
 };
 
-static void answer(struct hf_script *script, struct posted *posted, uint8_t argument, bool fails)
+/* Ends pending work, with a failure unless its status is HF_OK. */
+static void answer(struct hf_script *script, struct posted *posted, uint8_t argument,
+                   hf_status status)
 {
-    hf_error error = { .status = HF_FAILED, .code = "bad" };
+    hf_error error = { .status = status, .code = "bad" };
     error.message[0] = (char)(argument % 16 + 'a');
     if (script->works_count == 0) return;
     uint64_t event_id = script->works[argument % script->works_count].event_id;
-    hf_script_answer(script, event_id, hf_bytes(&argument, argument % 2), fails ? &error : NULL);
+    hf_script_answer(script, event_id, hf_bytes(&argument, argument % 2), status ? &error : NULL);
     if (posted->count == POSTED_COUNT) return;
     posted->messages[posted->count++] = script->messages[script->messages_count - 1];
 }
@@ -168,10 +285,10 @@ static void happen(struct hf_script *script, struct posted *posted, uint8_t what
 {
     const char queue[] = { 'q', (char)('0' + argument % 3), '\0' };
     hf_slice payload = hf_bytes(&argument, 1);
-    switch (what % 8) {
+    switch (what % 10) {
     case 0:
-    case 1:
-    case 2: answer(script, posted, argument, what % 8 == 2); break;
+    case 1: answer(script, posted, argument, HF_OK); break;
+    case 2: answer(script, posted, argument, HF_FAILED); break;
     case 3:
         hf_script_post(script, 0,
                        hf_body_mailbox_message(hf_text(queue), payload, &script->memory));
@@ -186,6 +303,10 @@ static void happen(struct hf_script *script, struct posted *posted, uint8_t what
         hf_script_post(script, again->execution, again->body);
         break;
     case 6: hf_script_evict(script); break;
+    case 8:
+        hf_script_post(script, 0, hf_body_event_raised(hf_text(queue), payload, &script->memory));
+        break;
+    case 9: answer(script, posted, argument, HF_SESSION_LOST); break;
     default: script->now_unix_ms += argument; hf_assert(hf_script_turn(script) == HF_OK);
     }
 }

@@ -8,7 +8,8 @@
  * rising id. A mailbox has takes or messages, never both; an event has no messages. All messages
  * are in the list of all, which rises by event id.
  *  4. The code watches pending futures only, and wants at least one of them while it is there.
- *  5. Open sessions rise by incarnation, and none is beyond the count of those given out. */
+ *  5. Open sessions rise by incarnation, and none is beyond the count of those given out. A handle
+ * without an incarnation has no tag. */
 #include "engine/execution_internal.h"
 
 static void audit_waiting(const struct hf_execution *self)
@@ -100,6 +101,9 @@ static void audit_sessions(const struct hf_execution *self)
         latest = self->handles[value - 1].incarnation;
     }
     hf_assert(latest <= self->incarnations_count);
+    for (size_t i = 0; i < self->handles_count; i++) {
+        hf_assert(self->handles[i].incarnation > 0 || !self->handles[i].tag);
+    }
 }
 
 void hf__execution_audit(const struct hf_execution *self)

@@ -129,26 +129,31 @@ static void event_json(struct tool_store *store, const struct hf_stored_event *s
     tool_print_line(json);
 }
 
+static void event_part(const char *before, hf_slice part)
+{
+    if (part.size == 0) return;
+    fputs(before, stdout);
+    tool_print_cut(part, 60);
+    putchar(' ');
+}
+
 static void event_text(const struct hf_stored_event *stored, const struct hf_event *event)
 {
+    bool opens = event->kind == HF_EVENT_SESSION_OPENED; /* name: its rebuild activity */
     char time[32] = "-";
     if (event->kind != HF_EVENT_TIMER_FIRED) tool_time(stored->unix_ms, time, sizeof time);
     printf("%6" PRIu64 "  %-23s  %-20s ", stored->event_id, time, hf_event_kind_name(event->kind));
     if (event->source) printf("of %" PRIu64 "  ", event->source);
-    bool opens = event->kind == HF_EVENT_SESSION_OPENED; /* name: its rebuild activity */
-    if (event->name.size && !opens) tool_print_column(event->name, event->name.size);
-    if (event->text.size) tool_print_cut(event->text, 60);
-    if (event->incarnation) printf(" #%" PRIu64 "  ", event->incarnation);
-    if (event->tag.size) {
-        printf("tag ");
-        tool_print_column(event->tag, event->tag.size);
-    }
-    if (event->recovery) printf("%s  ", hf_event_recovery_name(event->recovery));
-    if (event->name.size && opens) tool_print_column(event->name, event->name.size);
+    if (!opens) event_part("", event->name);
+    event_part("", event->text);
+    if (event->incarnation) printf("#%" PRIu64 "  ", event->incarnation);
+    event_part("tag ", event->tag);
+    if (event->recovery) printf("%s ", hf_event_recovery_name(event->recovery));
+    if (opens) event_part("", event->name);
     if (event->due_unix_ms) {
         printf("due %s  ", tool_time(event->due_unix_ms, time, sizeof time));
     }
-    if (event->code.size) tool_print_column(event->code, event->code.size);
+    event_part("", event->code);
     if (event->payload.size) tool_print_cut(event->payload, 60);
     putchar('\n');
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/base/slice.h"
+#include "engine/event.h"
 #include "indexes/apply.h"
 #include "logstore/identity.h"
 #include "runtime/store.h"
@@ -122,6 +123,7 @@ static void test_numbers_have_the_names_told(void **state)
     } groups[] = {
         { "Reasons", hf_reason_name },
         { "Outcomes", outcome_name },
+        { "Recoveries", hf_event_recovery_name },
         { "Instance statuses", status_name },
         { "Item states", item_state_name },
         { "Session classes", session_class_name },

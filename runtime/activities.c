@@ -7,8 +7,13 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/heap.h"
+#include "runtime/recovery.h"
 #include "runtime/runtime.h"
 #include "runtime/thread.h"
+
+/* A thread may begin its next activity while the outcomes of former ones are being committed. And
+ * each item may need a second slot, for the rebuild of its session. */
+enum { SLOTS_PER_THREAD = 8, SLOTS_PER_ITEM = 2 };
 
 /* ---- slots ---------------------------------------------------------------------------------- */
 
@@ -16,9 +21,7 @@ static hf_status slots_make(hf_runtime *runtime, hf_error *error)
 {
     struct hf__activities *self = &runtime->activities;
     self->threads_count = runtime->settings.activity_threads;
-    /* A thread may begin its next activity while the outcomes of former ones are being committed.
-     */
-    self->slots_count = self->threads_count * 4;
+    self->slots_count = self->threads_count * SLOTS_PER_THREAD;
     if (self->threads_count == 0) return HF_OK;
     self->slots = hf_heap_new(runtime->heap, self->slots_count * sizeof *self->slots);
     self->threads = hf_heap_new(runtime->heap, self->threads_count * sizeof *self->threads);
@@ -71,26 +74,45 @@ size_t hf__activities_room(const hf_runtime *runtime)
     hf_assert(self->busy_count <= self->held_count);
     if (self->busy_count >= self->threads_count) return 0;
     size_t idle = self->threads_count - self->busy_count;
-    size_t unused = self->slots_count - self->held_count;
+    size_t unused = (self->slots_count - self->held_count) / SLOTS_PER_ITEM;
     return idle < unused ? idle : unused;
 }
 
-static struct hf_activity *slot_take(struct hf__activities *self)
+static void slot_begin(struct hf_activity *activity)
 {
+    activity->gave_up = false;
+    activity->is_failed = false;
+    activity->is_poison = false;
+    activity->is_rebuild = false;
+    activity->claim = NULL;
+    activity->registered = NULL;
+    activity->input = activity->output = (hf_slice)HF_EMPTY;
+    hf_error_clear(&activity->failure);
+    atomic_store(&activity->stop, HF__STOP_NONE);
+}
+
+struct hf_activity *hf__activity_take(hf_runtime *runtime)
+{
+    struct hf__activities *self = &runtime->activities;
     struct hf_activity *activity = self->free;
     hf_assert(activity && activity->state == HF__ACTIVITY_FREE);
     self->free = activity->next;
     activity->next = NULL;
     self->held_count++;
+    slot_begin(activity);
     return activity;
+}
+
+static bool is_under_way(const struct hf_activity *activity)
+{
+    return activity->state == HF__ACTIVITY_WAITING || activity->state == HF__ACTIVITY_QUEUED ||
+           activity->state == HF__ACTIVITY_RUNNING;
 }
 
 void hf__activity_settle(struct hf_activity *activity)
 {
     struct hf__activities *self = &activity->runtime->activities;
-    bool is_busy = activity->state == HF__ACTIVITY_QUEUED ||
-                   activity->state == HF__ACTIVITY_RUNNING;
-    if (is_busy || activity->is_sending) return;
+    if (is_under_way(activity) || activity->is_sending) return;
     hf_assert(self->held_count > 0);
     activity->state = HF__ACTIVITY_FREE;
     activity->claim = NULL;
@@ -140,7 +162,6 @@ static bool grant_copy(struct hf_activity *activity, const struct hf_item_grant 
                                          .worker_id = activity->runtime->worker_id,
                                          .incarnation = grant->incarnation,
                                          .epoch = grant->epoch,
-                                         .first_in_claim = grant->first_in_claim,
                                          .execution = grant->token.item.execution,
                                          .activity_id = grant->token.item.event_id,
                                          .attempt = (uint32_t)grant->attempt,
@@ -152,20 +173,9 @@ static bool grant_copy(struct hf_activity *activity, const struct hf_item_grant 
     return !arena->failed;
 }
 
-static void slot_begin(struct hf_activity *activity)
+void hf__activity_queue(struct hf_activity *activity)
 {
-    activity->gave_up = false;
-    activity->is_failed = false;
-    activity->is_poison = false;
-    activity->claim = NULL;
-    activity->registered = NULL;
-    activity->input = activity->output = (hf_slice)HF_EMPTY;
-    hf_error_clear(&activity->failure);
-    atomic_store(&activity->stop, HF__STOP_NONE);
-}
-
-static void queue_add(struct hf__activities *self, struct hf_activity *activity)
-{
+    struct hf__activities *self = &activity->runtime->activities;
     activity->state = HF__ACTIVITY_QUEUED;
     activity->next = NULL;
     if (self->queue_last) self->queue_last->next = activity;
@@ -194,13 +204,10 @@ static void queue_remove(struct hf__activities *self, struct hf_activity *activi
 
 void hf__activities_granted(hf_runtime *runtime, const struct hf_item_grant *grant)
 {
-    struct hf__activities *self = &runtime->activities;
-    struct hf_activity *activity = slot_take(self);
-    slot_begin(activity);
+    struct hf_activity *activity = hf__activity_take(runtime);
     bool is_copied = grant_copy(activity, grant);
     if (is_copied && grant->session_id.size > 0) {
-        activity->claim = hf__claims_learn(&runtime->claims, grant);
-        hf__sessions_news(runtime);
+        activity->claim = hf__sessions_learn(runtime, grant);
     }
     bool has_claim = grant->session_id.size == 0 || activity->claim;
     activity->state = HF__ACTIVITY_SENDING;
@@ -210,8 +217,8 @@ void hf__activities_granted(hf_runtime *runtime, const struct hf_item_grant *gra
         hf__delivery_refuse(activity, HF_NO_MEMORY);
     } else if (hf__delivery_is_poison(activity)) {
         hf__delivery_bury(activity);
-    } else {
-        queue_add(self, activity);
+    } else if (!hf__recovery_takes(activity, grant)) {
+        hf__activity_queue(activity);
     }
 }
 
@@ -249,8 +256,8 @@ static void log_unusable(const struct hf_activity *activity, const char *event,
             "%s", error->message);
 }
 
-/* Finds what to call. Not HF_OK: the error says why it cannot be called. */
-static hf_status activity_find(struct hf_activity *activity, hf_error *error)
+/* Name and input of an item, from its event. */
+static hf_status activity_read(struct hf_activity *activity, hf_error *error)
 {
     hf_slice name;
     hf_status status = hf_body_read_activity(activity->body, &activity->arena, &name,
@@ -259,7 +266,16 @@ static hf_status activity_find(struct hf_activity *activity, hf_error *error)
     const char *text = hf_arena_text(&activity->arena, name);
     if (!text) return hf_error_set(error, HF_NO_MEMORY, "no memory for an activity's name");
     activity->info.activity = text;
-    activity->registered = hf_registry_activity(activity->runtime->registry, name);
+    return HF_OK;
+}
+
+/* Finds what to call. Not HF_OK: the error says why it cannot be called. */
+static hf_status activity_find(struct hf_activity *activity, hf_error *error)
+{
+    hf_status status = activity->is_rebuild ? HF_OK : activity_read(activity, error);
+    if (status != HF_OK) return status;
+    const char *text = activity->info.activity;
+    activity->registered = hf_registry_activity(activity->runtime->registry, hf_text(text));
     if (activity->registered) return HF_OK;
     return hf_error_set(error, HF_NOT_FOUND,
                         "activity %s is not registered in this process: handed back, for a worker "
@@ -292,12 +308,36 @@ static void activity_returned(struct hf_activity *activity, hf_status found, hf_
         hf__claims_function_ended(&runtime->claims, activity->claim);
         hf__releasing_note(runtime);
     }
-    if (!is_void && !activity->gave_up) {
+    bool is_ours = !is_void && !activity->gave_up;
+    if (is_ours && activity->is_rebuild) {
+        hf__recovery_ended(activity, found, returned);
+        hf__activity_item_ended(activity);
+    } else if (is_ours) {
         activity_conclude(activity, found, returned);
         return;
     }
     hf__activity_settle(activity);
     hf__dispatch_kick(runtime);
+}
+
+/* Whether it is the first of its claim: the session's memory is new. */
+static void activity_note_first(struct hf_activity *activity)
+{
+    if (!activity->claim) return;
+    uv_mutex_lock(&activity->runtime->mutex);
+    activity->info.first_in_claim = !activity->claim->has_begun;
+    activity->claim->has_begun = true;
+    uv_mutex_unlock(&activity->runtime->mutex);
+}
+
+static hf_status activity_call(struct hf_activity *activity)
+{
+    hf__metrics_add(&activity->runtime->metrics, HF__ACTIVITIES_STARTED, 1);
+    activity_note_first(activity);
+    hf_status returned = activity->registered->run(activity, activity->input);
+    outcome_set(activity, returned);
+    if (activity->is_rebuild) hf__recovery_log(activity, returned);
+    return returned;
 }
 
 /* One activity, from the queue to its end here. Comes and goes with the mutex. */
@@ -312,9 +352,7 @@ static void activity_run(struct hf_activity *activity)
 
     hf_status found = activity_find(activity, &error);
     if (found == HF_OK) {
-        hf__metrics_add(&runtime->metrics, HF__ACTIVITIES_STARTED, 1);
-        returned = activity->registered->run(activity, activity->input);
-        outcome_set(activity, returned);
+        returned = activity_call(activity);
     } else {
         log_unusable(activity,
                      found == HF_NOT_FOUND ? "activity.unregistered" : "activity.unreadable",
@@ -375,9 +413,8 @@ void hf__activities_join(hf_runtime *runtime)
 
 bool hf__activity_is_held(const struct hf_activity *activity)
 {
-    bool is_busy = activity->state == HF__ACTIVITY_QUEUED ||
-                   activity->state == HF__ACTIVITY_RUNNING;
-    return is_busy && !activity->gave_up && atomic_load(&activity->stop) != HF__STOP_VOID;
+    return is_under_way(activity) && !activity->gave_up &&
+           atomic_load(&activity->stop) != HF__STOP_VOID;
 }
 
 static void activity_tell(struct hf_activity *activity, enum hf__stop stop)
@@ -386,16 +423,22 @@ static void activity_tell(struct hf_activity *activity, enum hf__stop stop)
     uv_cond_broadcast(&activity->told);
 }
 
+/* Takes it out of the line in which it waits for its turn, if it does. */
+static void line_leave(struct hf_activity *activity)
+{
+    if (activity->state == HF__ACTIVITY_WAITING) hf__recovery_leave(activity);
+    if (activity->state != HF__ACTIVITY_QUEUED) return;
+    queue_remove(&activity->runtime->activities, activity);
+    activity->state = HF__ACTIVITY_SENDING;
+}
+
 void hf__activity_void(struct hf_activity *activity)
 {
     hf_runtime *runtime = activity->runtime;
     hf_assert(hf__activity_is_held(activity));
     hf__metrics_add(&runtime->metrics, HF__ACTIVITIES_VOIDED, 1);
     activity_tell(activity, HF__STOP_VOID);
-    if (activity->state == HF__ACTIVITY_QUEUED) {
-        queue_remove(&runtime->activities, activity);
-        activity->state = HF__ACTIVITY_SENDING;
-    }
+    line_leave(activity);
     hf__activity_item_ended(activity);
     hf__activity_settle(activity);
     hf__dispatch_kick(runtime);
@@ -417,10 +460,14 @@ void hf__activities_stop(hf_runtime *runtime)
         struct hf_activity *activity = &self->slots[i];
         if (!hf__activity_is_held(activity)) continue;
         activity_tell(activity, HF__STOP_SHUTDOWN);
-        if (activity->state != HF__ACTIVITY_QUEUED) continue;
-        queue_remove(self, activity);
-        activity->state = HF__ACTIVITY_SENDING;
-        hf__delivery_hand_over(activity);
+        line_leave(activity);
+        if (activity->state == HF__ACTIVITY_RUNNING) continue;
+        if (activity->is_rebuild) {
+            hf__activity_item_ended(activity);
+            hf__activity_settle(activity);
+        } else {
+            hf__delivery_hand_over(activity);
+        }
     }
 }
 
@@ -431,7 +478,11 @@ void hf__activities_give_up(hf_runtime *runtime)
         struct hf_activity *activity = &self->slots[i];
         if (activity->state != HF__ACTIVITY_RUNNING || !hf__activity_is_held(activity)) continue;
         activity->gave_up = true;
-        hf__delivery_hand_over(activity);
+        if (activity->is_rebuild) {
+            hf__activity_item_ended(activity);
+        } else {
+            hf__delivery_hand_over(activity);
+        }
     }
 }
 

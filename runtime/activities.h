@@ -12,13 +12,14 @@
 #include "runtime/job.h"
 
 /* Where one delivery stands. After the end of the grace period its answer may be sent while its
- * function still runs: `gave_up` says so.
+ * function still runs: `gave_up` says so. WAITING: for the rebuild of its session.
  *
  *     FREE -> QUEUED -> RUNNING -> SENDING -> FREE
- *                \         \---------------/       void: nothing is sent
- *                 \-----------------> SENDING      handed back without having run */
+ *       \    /    \         \---------------/       void: nothing is sent
+ *      WAITING ----\-----------------> SENDING      handed back without having run */
 enum hf__activity_state {
     HF__ACTIVITY_FREE,
+    HF__ACTIVITY_WAITING,
     HF__ACTIVITY_QUEUED,
     HF__ACTIVITY_RUNNING,
     HF__ACTIVITY_SENDING
@@ -31,7 +32,7 @@ enum hf__stop {
     HF__STOP_VOID      /* its token is void: nothing is sent */
 };
 
-/* One delivery. The public hf_activity. */
+/* One delivery, or the rebuild of a session. The public hf_activity. */
 struct hf_activity {
     struct hf__job job; /* completes it, or hands it back */
     hf_runtime *runtime;
@@ -42,6 +43,7 @@ struct hf_activity {
     bool is_sending; /* the job is on its way, or waits to be tried again */
     bool is_failed;  /* hf_activity_fail was called last, not hf_activity_complete */
     bool is_poison;  /* it was given up without being run */
+    bool is_rebuild; /* of claim: no delivery, and nothing is sent */
     atomic_int stop; /* enum hf__stop; written under the mutex, with `told` */
     uv_cond_t told;
     struct hf_item_token token;
@@ -59,8 +61,9 @@ struct hf__activities {
     struct hf_activity *free;
     struct hf_activity *queue_first, *queue_last;
     size_t threads_count, threads_started_count;
-    size_t busy_count; /* queued or running */
-    size_t held_count; /* not free */
+    size_t busy_count;    /* queued or running */
+    size_t waiting_count; /* waiting */
+    size_t held_count;    /* not free */
     uv_thread_t *threads;
     uv_cond_t work; /* something is queued, or is_ending */
     bool is_ending; /* the threads leave */
@@ -84,12 +87,17 @@ size_t hf__activities_room(const hf_runtime *runtime);
  * thread, under the mutex. */
 void hf__activities_granted(hf_runtime *runtime, const struct hf_item_grant *grant);
 
+/* Takes a free slot; there is room for it. Under the mutex. */
+struct hf_activity *hf__activity_take(hf_runtime *runtime);
+/* Queues it for a thread. Under the mutex. */
+void hf__activity_queue(struct hf_activity *activity);
 /* The delivery has ended for the store. Under the mutex. */
 void hf__activity_item_ended(struct hf_activity *activity);
 /* Gives the slot back when neither function nor answer is under way. Under the mutex. */
 void hf__activity_settle(struct hf_activity *activity);
 
-/* Whether the store still counts it as ours, and its token should be presented. Under the mutex. */
+/* Whether it is under way: it can be told to stop, and, but for a rebuild, its token should be
+ * presented. Under the mutex. */
 bool hf__activity_is_held(const struct hf_activity *activity);
 /* Its token is void: it is told to stop, and nothing will be sent. Under the mutex. */
 void hf__activity_void(struct hf_activity *activity);

@@ -141,62 +141,66 @@ struct hf__claim *hf__claims_next(struct hf__claims *self, const struct hf__clai
     }
 }
 
-static const char *copy_id(char *to, hf_slice id)
+static struct hf_session_claim key_of(const struct hf_item_grant *grant)
 {
-    if (id.size > 0) memcpy(to, id.data, id.size);
-    to[id.size] = '\0';
-    return to;
+    return (struct hf_session_claim){ .instance = grant->token.item.instance,
+                                      .incarnation = grant->incarnation,
+                                      .epoch = grant->epoch };
+}
+
+/* Copies bytes and a NUL to *to, which moves on behind them. */
+static const char *copy_text(char **to, hf_slice text)
+{
+    char *copy = *to;
+    if (text.size > 0) memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    *to += text.size + 1;
+    return copy;
 }
 
 static struct hf__claim *claim_new(struct hf__claims *self, const struct hf_item_grant *grant)
 {
-    enum { NULS = 3 };
+    enum { TEXTS = 5 };
     size_t size = sizeof(struct hf__claim) + grant->instance_id.size + grant->session_id.size +
-                  grant->tag.size + NULS;
+                  grant->tag.size + grant->from_worker.size + grant->session_body.size + TEXTS;
     struct hf__claim *claim = hf_heap_new(self->heap, size);
     if (!claim) return NULL;
     char *text = (char *)(claim + 1);
-    claim->key = (struct hf_session_claim){ .instance = grant->token.item.instance,
-                                            .incarnation = grant->incarnation,
-                                            .epoch = grant->epoch };
+    claim->key = key_of(grant);
     claim->size = size;
-    claim->instance = copy_id(text, grant->instance_id);
-    text += grant->instance_id.size + 1;
-    claim->session = copy_id(text, grant->session_id);
-    text += grant->session_id.size + 1;
-    if (grant->tag.size > 0) claim->tag = copy_id(text, grant->tag);
+    claim->instance = copy_text(&text, grant->instance_id);
+    claim->session = copy_text(&text, grant->session_id);
+    claim->tag = copy_text(&text, grant->tag);
+    if (grant->tag.size == 0) claim->tag = NULL;
+    claim->from = copy_text(&text, grant->from_worker);
+    claim->opening = hf_bytes(copy_text(&text, grant->session_body), grant->session_body.size);
     return claim;
 }
 
-/* Forgets an older claim of the same session: this grant is how we learn that it has ended. */
-static void forget_older(struct hf__claims *self, const struct hf_session_claim *key)
+struct hf__claim *hf__claims_find_older(struct hf__claims *self, const struct hf_item_grant *grant)
 {
-    struct hf__claim *claim = self->buckets[bucket_of(key)];
-    while (claim && (claim->is_forgotten || !same_session(&claim->key, key))) claim = claim->next;
-    if (!claim) return;
-    hf__claims_forget(self, claim, claim->is_releasing ? HF__CLAIM_RELEASED : HF__CLAIM_LOST,
-                      "claimed again");
+    const struct hf_session_claim key = key_of(grant);
+    struct hf__claim *claim = self->buckets[bucket_of(&key)];
+    while (claim && (claim->is_forgotten || !same_session(&claim->key, &key))) claim = claim->next;
+    return claim && claim->key.epoch != key.epoch ? claim : NULL;
 }
 
 struct hf__claim *hf__claims_learn(struct hf__claims *self, const struct hf_item_grant *grant)
 {
     hf_assert(grant->session_id.size > 0);
-    const struct hf_session_claim key = { .instance = grant->token.item.instance,
-                                          .incarnation = grant->incarnation,
-                                          .epoch = grant->epoch };
+    hf_assert(!hf__claims_find_older(self, grant));
+    const struct hf_session_claim key = key_of(grant);
     struct hf__claim *claim = hf__claims_find(self, &key);
     if (!claim) {
         claim = claim_new(self, grant);
         if (!claim) return NULL;
-        forget_older(self, &key);
         struct hf__claim **bucket = &self->buckets[bucket_of(&key)];
         claim->next = *bucket;
         *bucket = claim;
         self->owned_count++;
         hf__claims_news(self, claim);
     }
-    claim->items_count++;
-    idle_review(self, claim);
+    hf__claims_item_began(self, claim);
     return claim;
 }
 
@@ -232,6 +236,13 @@ void hf__claims_forget(struct hf__claims *self, struct hf__claim *claim, enum hf
     self->forgotten_count++;
     idle_review(self, claim);
     hf__claims_news(self, claim);
+}
+
+void hf__claims_item_began(struct hf__claims *self, struct hf__claim *claim)
+{
+    hf_assert(!claim->is_forgotten);
+    claim->items_count++;
+    idle_review(self, claim);
 }
 
 void hf__claims_item_ended(struct hf__claims *self, struct hf__claim *claim)

@@ -23,6 +23,22 @@ enum hf__claim_end {
     HF__CLAIM_LOST /* void for another reason: somebody else has it, or we were declared dead */
 };
 
+/* What is to be done for the items of a session that was somebody else's before, as its policy
+ * says.
+ *
+ *     NONE     they run as they are          FAILS    those older than the claim fail
+ *     DUE -> RUNNING -> DONE                          the rebuild activity runs before them
+ *        \          \-> FAILED                       those older than the claim fail
+ *         <-- handed back, without its function here */
+enum hf__recovery {
+    HF__RECOVERY_NONE,
+    HF__RECOVERY_FAILS,
+    HF__RECOVERY_DUE,
+    HF__RECOVERY_RUNNING,
+    HF__RECOVERY_DONE,
+    HF__RECOVERY_FAILED
+};
+
 struct hf__claim {
     struct hf_session_claim key;
     const char *instance, *session, *tag; /* behind the struct; tag NULL: none */
@@ -31,6 +47,7 @@ struct hf__claim {
     void (*destroy)(void *memory);
     size_t items_count;     /* deliveries whose end the store was not told yet */
     size_t functions_count; /* that run in it */
+    bool has_begun; /* a function ran in it: its memory is not cold because the claim is new */
     bool is_forgotten;
     bool is_releasing; /* named in a release that is not answered */
     enum hf__claim_end end;
@@ -41,6 +58,13 @@ struct hf__claim {
     bool is_idle, is_idle_timed;
     uint64_t idle_from_boot_ms; /* when is_idle_timed */
     struct hf__claim *idle_next, *idle_previous;
+
+    /* Its recovery (recovery.c). The first two are behind the struct. */
+    hf_slice opening; /* event that opened the session, when it was owned before */
+    const char *from; /* worker id of the former owner; "" when it is not known */
+    enum hf__recovery recovery;
+    struct hf_activity *waiting_first, *waiting_last; /* deliveries that wait for the rebuild */
+    char failure[HF_ERROR_MESSAGE_SIZE];              /* of the rebuild */
 
     /* What the user was told of it (sessions.c). */
     bool is_gain_told, is_end_told;
@@ -64,9 +88,12 @@ void hf__claims_init(struct hf__claims *self, const hf_allocator *heap);
 /* Everything must have been forgotten and buried. */
 void hf__claims_release(struct hf__claims *self);
 
-/* The claim of a delivery, made when it was not known; an older one of the same session is
- * forgotten (it was released, or else lost). Counts one item more. NULL: no memory. Valid until: it
- * is forgotten and its items and functions have ended. */
+/* The held claim of the same session under another epoch, or NULL: it has ended, and this grant is
+ * how we learn it. */
+struct hf__claim *hf__claims_find_older(struct hf__claims *self, const struct hf_item_grant *grant);
+/* The claim of a delivery, made when it was not known; an older one was forgotten before. Counts
+ * one item more. NULL: no memory. Valid until: it is forgotten and its items and functions have
+ * ended. */
 struct hf__claim *hf__claims_learn(struct hf__claims *self, const struct hf_item_grant *grant);
 /* The held claim of exactly this key, or NULL. */
 struct hf__claim *hf__claims_find(struct hf__claims *self, const struct hf_session_claim *key);
@@ -76,6 +103,8 @@ struct hf__claim *hf__claims_next(struct hf__claims *self, const struct hf__clai
 /* It is not ours any more, and that is news. Forgotten already: nothing happens. */
 void hf__claims_forget(struct hf__claims *self, struct hf__claim *claim, enum hf__claim_end end,
                        const char *why);
+/* One more delivery, or the rebuild, is under way in it. */
+void hf__claims_item_began(struct hf__claims *self, struct hf__claim *claim);
 /* A delivery under it has ended: completed, handed back or void. The claim may be gone after. */
 void hf__claims_item_ended(struct hf__claims *self, struct hf__claim *claim);
 /* A function in it begins. */

@@ -155,14 +155,16 @@ static void fetch_done(struct hf__submission *submission)
 
     uv_mutex_lock(&runtime->mutex);
     hf_assert(fetch->is_in_flight);
+    /* Not before its grants have their slots could another one begin. */
+    size_t count = command->status != HF_OK ? 0
+                   : is_items               ? items_granted(runtime, &command->fetch_items)
+                                            : turns_granted(runtime, &command->fetch_turns);
     fetch->is_in_flight = false;
     fetch->has_joined = false;
     if (command->status != HF_OK) {
         fetch->more = true;
         if (command->status == HF_STALE) hf__runtime_wake(runtime, HF__WAKE_FENCED);
     } else {
-        size_t count = is_items ? items_granted(runtime, &command->fetch_items)
-                                : turns_granted(runtime, &command->fetch_turns);
         hf_assert(count <= fetch->asked_count);
         if (count == fetch->asked_count) fetch->more = true;
         if (fetch->more) hf__dispatch_kick(runtime);

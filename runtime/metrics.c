@@ -21,6 +21,7 @@ static const char *const names[HF__METRICS_COUNT] = {
     [HF__SESSIONS_ENDED] = "sessions_ended",
     [HF__SESSIONS_CLAIMED] = "sessions_claimed",
     [HF__SESSIONS_TAKEN_OVER] = "sessions_taken_over",
+    [HF__SESSIONS_REBUILT] = "sessions_rebuilt",
     [HF__SESSIONS_RELEASED] = "sessions_released",
     [HF__SESSIONS_CLOSED] = "sessions_closed",
     [HF__SESSIONS_LOST] = "sessions_lost",

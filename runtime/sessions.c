@@ -8,6 +8,7 @@
 #include "engine/base/slice.h"
 #include "engine/event.h"
 #include "engine/execution.h"
+#include "runtime/recovery.h"
 #include "runtime/runtime.h"
 
 /* ---- turns ---------------------------------------------------------------------------------- */
@@ -139,6 +140,20 @@ void hf__sessions_void(hf_runtime *runtime, struct hf__claim *claim, const char 
     hf__activities_void_claim(runtime, claim);
     hf__claims_item_ended(&runtime->claims, claim);
     hf__sessions_news(runtime);
+}
+
+struct hf__claim *hf__sessions_learn(hf_runtime *runtime, const struct hf_item_grant *grant)
+{
+    struct hf__claim *older = hf__claims_find_older(&runtime->claims, grant);
+    if (older && older->is_releasing) {
+        hf__claims_forget(&runtime->claims, older, HF__CLAIM_RELEASED, "claimed again");
+    } else if (older) {
+        hf__sessions_void(runtime, older, "epoch");
+    }
+    struct hf__claim *claim = hf__claims_learn(&runtime->claims, grant);
+    if (claim && grant->was_owned) hf__recovery_learn(runtime, claim);
+    hf__sessions_news(runtime);
+    return claim;
 }
 
 /* ---- news ----------------------------------------------------------------------------------- */

@@ -15,6 +15,10 @@ void hf__sessions_turned(hf_runtime *runtime, const char *instance,
 /* What grants say of claims. Committer thread, without the mutex. */
 void hf__sessions_claimed(hf_runtime *runtime, const struct hf_store_fetch_items *answer);
 
+/* The claim of a delivery; NULL: no memory. An older one of the session has ended with it. Under
+ * the mutex. */
+struct hf__claim *hf__sessions_learn(hf_runtime *runtime, const struct hf_item_grant *grant);
+
 /* How a claim has ended that the store calls void with this code. */
 enum hf__claim_end hf__sessions_end(const char *code);
 /* The store says that a claim is void: its activities are told, and it is forgotten. Any thread,

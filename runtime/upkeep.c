@@ -58,7 +58,7 @@ static void held_add_items(hf_runtime *runtime, struct hf__held *held, struct hf
     size_t count = 0;
     for (size_t i = 0; i < activities->slots_count; i++) {
         struct hf_activity *activity = &activities->slots[i];
-        if (!hf__activity_is_held(activity)) continue;
+        if (!hf__activity_is_held(activity) || activity->is_rebuild) continue;
         tokens[count] = activity->token;
         held->activities[count++] = activity;
     }

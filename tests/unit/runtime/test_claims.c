@@ -64,8 +64,8 @@ static void test_claim_dies_with_its_last_item_once_forgotten(void **state)
     hf__claims_release(&claims);
 }
 
-/* A newer epoch or incarnation is another claim; a newer epoch means that the older one was lost.
- */
+/* A newer epoch or incarnation is another claim; a newer epoch means that the older one has ended,
+ * which is found by it. */
 static void test_newer_epoch_is_another_claim(void **state)
 {
     struct hf__claims claims;
@@ -77,10 +77,13 @@ static void test_newer_epoch_is_another_claim(void **state)
     struct hf__claim *first = hf__claims_learn(&claims, &old);
     struct hf__claim *second = hf__claims_learn(&claims, &other);
     assert_int_equal(claims.owned_count, 2);
+    assert_ptr_equal(hf__claims_find_older(&claims, &new), first);
+    forget(&claims, first);
+    assert_null(hf__claims_find_older(&claims, &new));
     struct hf__claim *third = hf__claims_learn(&claims, &new);
+    assert_null(hf__claims_find_older(&claims, &new));
     assert_ptr_not_equal(first, third);
     assert_int_equal(claims.owned_count, 2);
-    assert_true(first->is_forgotten);
     assert_false(second->is_forgotten);
     hf__claims_item_ended(&claims, first);
     forget(&claims, second);

@@ -7,6 +7,7 @@
 
 #include "engine/event.h"
 #include "indexes/table.h"
+#include "logstore/inspect.h"
 #include "logstore/store_internal.h"
 #include "runtime/runtime.h"
 
@@ -307,6 +308,55 @@ static void case_15_5_continue_cancels_the_activity_and_keeps_the_session(void *
     assert_int_equal(stage_count(&crew->house.stage, "held desk"), 1);
 }
 
+/* ---- idle time ------------------------------------------------------------------------------ */
+
+enum { IDLE_MS = 1000 };
+
+/* When things happened, by the records of the log. */
+struct times {
+    uint64_t completed_unix_ms; /* the latest */
+    uint64_t released_unix_ms;
+    size_t releases_count;
+};
+
+static hf_status times_visit(void *self, const struct hf_log_visit *visit)
+{
+    struct times *times = self;
+    if (visit->damage) return HF_CORRUPT;
+    if (visit->record.kind == HF_RECORD_COMPLETED) {
+        times->completed_unix_ms = visit->record.wall_unix_ms;
+    }
+    if (visit->record.kind == HF_RECORD_SESSIONS_RELEASED) {
+        times->released_unix_ms = visit->record.wall_unix_ms;
+        times->releases_count++;
+    }
+    return HF_OK;
+}
+
+/* No idle time passes while an activity of the session runs: with 1 s of idle time, and 3 s that
+ * pass during an activity, the release comes 1 s after the activity's end. */
+static void case_15_6_idle_time_counts_from_the_end_of_an_activity(void **state)
+{
+    enum { RUNS_MS = 3000, READING_MS = 10 /* two clocks are read, one behind the other */ };
+    struct crew *crew = *state;
+    struct times times = { 0 };
+    hf_error error = { 0 };
+    crew_hire_with(crew, HF_WITH(hf_runtime_options, .worker_id = "a",
+                                 .orchestration_threads = UINT32_MAX, .activity_threads = 1,
+                                 .item_lock_ms = LONG_LEASE_MS, .session_lock_ms = LONG_LEASE_MS,
+                                 .session_idle_ms = IDLE_MS));
+    house_start(&crew->house, "desk", "hold", "gate");
+    stage_wait(&crew->house.stage, "held desk a 1 gate", 1);
+    house_move_clocks(&crew->house, RUNS_MS, RUNS_MS);
+    stage_open(&crew->house.stage, "gate");
+    house_wait_owner(&crew->house, "desk", "desk", "");
+    assert_ok(hf_log_scan(crew->house.store->backend, 0, &error, &times, times_visit), &error);
+    assert_int_equal(times.releases_count, 1);
+    assert_true(times.released_unix_ms + READING_MS >= times.completed_unix_ms + IDLE_MS);
+    house_send(&crew->house, "desk", "close", "");
+    house_expect(&crew->house, "desk", "HF_OK");
+}
+
 /* ---- very often ----------------------------------------------------------------------------- */
 
 enum { OFTEN = 100 };
@@ -436,8 +486,8 @@ static void case_15_10_taken_turn_rebuilds_the_open_set(void **state)
     house_send(&crew->house, "desk", "go", "");
     stage_wait(&crew->house.stage, "hangs", 1);
 
-    hf_runtime *b = hire_for_all(crew, "b");
     house_move_clocks(&crew->house, LONG_LEASE_MS + 1, 0);
+    hf_runtime *b = hire_for_all(crew, "b"); /* with a lease from now on */
     house_wait_status(&crew->house, "desk", "second");
     assert_carried(&crew->house);
     assert_true(house_metric(b, "turns_replayed") >= 1);
@@ -515,6 +565,7 @@ int main(int argc, char **argv)
         CREW_TEST(case_15_3_reopened_session_is_new_and_empty, parts),
         CREW_TEST(case_15_4_ack_after_the_close_is_refused, parts),
         CREW_TEST(case_15_5_continue_cancels_the_activity_and_keeps_the_session, parts),
+        CREW_TEST(case_15_6_idle_time_counts_from_the_end_of_an_activity, parts),
         CREW_TEST(case_15_7_hundred_openings_leave_nothing_behind, parts),
         CREW_TEST(case_15_10_taken_turn_rebuilds_the_open_set, parts),
         CREW_TEST(case_15_11_empty_id_fails_the_orchestration, parts),

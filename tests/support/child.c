@@ -152,7 +152,7 @@ static const struct child_option *option_find(const char *word, size_t name_size
         OPTION(orchestration_threads), OPTION(activity_threads),
         OPTION(sessions_max),          OPTION(sessions_per_orchestration_max),
         OPTION(live_instances_max),    OPTION(session_lock_ms),
-        OPTION(item_lock_ms),
+        OPTION(item_lock_ms),          OPTION(attempts_max),
     };
 #undef OPTION
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {

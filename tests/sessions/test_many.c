@@ -59,8 +59,8 @@ static hf_status closes_a(hf_orchestration *o, hf_slice input)
 static hf_status joins_a_and_b(hf_orchestration *o, hf_slice input)
 {
     const hf_future futures[] = {
-        hf_schedule_on(o, hf_session_open_id(o, "A"), "busy", hf_text("join")),
-        hf_schedule_on(o, hf_session_open_id(o, "B"), "busy", hf_text("join"))
+        hf_schedule_on(o, hf_session_open_id(o, "A"), "busy", hf_text("first")),
+        hf_schedule_on(o, hf_session_open_id(o, "B"), "busy", hf_text("second"))
     };
     HF_TRY(hf_join(o, futures, 2));
     for (size_t i = 0; i < 2; i++) {
@@ -177,17 +177,26 @@ static void case_13_3_one_goes_on_when_the_other_is_closed(void **state)
     assert_int_equal(stage_count(&crew->house.stage, "tell "), 4);
 }
 
+static bool has_completion(void *context)
+{
+    char history[HOUSE_TEXT_SIZE];
+    house_history(context, "desk", history, sizeof history);
+    return strstr(history, "activity_completed") != NULL;
+}
+
 /* A join of an activity on A and one on B: both are running at once, each on its own worker, and
- * both complete. */
+ * both complete; the join waits for the second one. */
 static void case_13_4_join_over_two_sessions_on_two_workers(void **state)
 {
     struct crew *crew = *state;
     hire_two(crew);
     house_start(&crew->house, "desk", "joins_a_and_b", "done");
-    wait_busy_on_owner(&crew->house, "A", "join", 1);
-    wait_busy_on_owner(&crew->house, "B", "join", 1);
+    wait_busy_on_owner(&crew->house, "A", "first", 1);
+    wait_busy_on_owner(&crew->house, "B", "second", 1);
     assert_apart(&crew->house, "A", "B");
-    stage_open(&crew->house.stage, "join");
+    stage_open(&crew->house.stage, "first");
+    assert_true(hf_test_wait(STAGE_LIMIT_MS, &crew->house, has_completion));
+    stage_open(&crew->house.stage, "second");
     house_expect(&crew->house, "desk", "done");
 }
 

@@ -81,10 +81,11 @@ static void test_readme_quotes_the_conversation(void **state)
     assert_quoted("README.md", 0, "examples/conversation.c");
 }
 
-/* All code of the page on sessions is that of the example and of the demo. */
+/* All code of the page on sessions is that of the examples and of the demo. */
 static void test_sessions_page_quotes_what_runs(void **state)
 {
-    static const char *const sources[] = { "examples/conversation.c", "tools/demo_conversation.c" };
+    static const char *const sources[] = { "examples/conversation.c", "tools/demo_conversation.c",
+                                           "examples/index.c" };
     size_t count = sizeof sources / sizeof sources[0];
     (void)state;
     for (size_t i = 0; i < count; i++) assert_quoted("docs/sessions.md", i, sources[i]);

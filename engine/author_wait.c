@@ -21,7 +21,8 @@ static void future_describe(const struct hf__future *future, char *text, size_t 
     static const char *const kinds[] = { [HF__FUTURE_ACTIVITY] = "activity",
                                          [HF__FUTURE_TIMER] = "timer",
                                          [HF__FUTURE_TAKE] = "mailbox",
-                                         [HF__FUTURE_RAISED] = "event" };
+                                         [HF__FUTURE_RAISED] = "event",
+                                         [HF__FUTURE_CHILD] = "child" };
     const char *kind = kinds[future->kind];
     unsigned long long id = future->id;
     if (future->name.size == 0) {

@@ -1,4 +1,7 @@
 /* The public calls that schedule work, and those that schedule and await in one. */
+#include <stdio.h>
+#include <string.h>
+
 #include "engine/execution_internal.h"
 
 /* ---- scheduling ----------------------------------------------------------------------------- */
@@ -115,6 +118,39 @@ hf_future hf_event_wait(hf_orchestration *o, const char *event)
     hf__raised_wait(self, wait);
     hf__execution_leave(self);
     return (hf_future){ wait->id };
+}
+
+/* Names a child that was given no id: by the number of its instance, its execution and event, which
+ * no other child of the store shares, and before them by its parent's id, while there is room. */
+static void child_id(const struct hf_execution *self, char id[HF_ID_SIZE_MAX + 1])
+{
+    char place[sizeof "18446744073709551615.4294967295.4294967295"];
+    int size = snprintf(place, sizeof place, "%llu.%llu.%llu", (unsigned long long)self->instance,
+                        (unsigned long long)self->number,
+                        (unsigned long long)hf__command_next_id(self));
+    hf_assert(size > 0 && (size_t)size < sizeof place);
+    bool fits = strlen(self->instance_id) + 1 + (size_t)size <= HF_ID_SIZE_MAX;
+    snprintf(id, HF_ID_SIZE_MAX + 1, "%s.%s", fits ? self->instance_id : "child", place);
+}
+
+hf_future hf_child(hf_orchestration *o, const hf_child_options *options)
+{
+    struct hf_execution *self = hf__execution_enter(o);
+    hf_child_options own;
+    char generated[HF_ID_SIZE_MAX + 1];
+    hf__execution_copy_options(self, &own, sizeof own, options);
+    hf__execution_check_id(self, own.orchestration, "orchestration's name", "bad_name");
+    hf__execution_check_payload(self, own.input, "input");
+    if (own.instance) hf__execution_check_id(self, own.instance, "id of the child", "bad_id");
+    if (!own.instance) child_id(self, generated);
+    struct hf_event event = { .kind = HF_EVENT_CHILD_SCHEDULED,
+                              .name = hf_text(own.orchestration),
+                              .payload = own.input,
+                              .text = hf_text(own.instance ? own.instance : generated) };
+    uint64_t id = hf__command_issue(self, &event);
+    struct hf__future *future = hf__future_new(self, HF__FUTURE_CHILD, id, event.name);
+    hf__execution_leave(self);
+    return (hf_future){ future->id };
 }
 
 /* ---- both in one ---------------------------------------------------------------------------- */

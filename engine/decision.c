@@ -1,6 +1,6 @@
 /* What a turn decides: the lists of struct hf_turn_committed, grown in the arena of the decision.
- * It knows what an event means for a store (an item, a timer, a session's row), not when the code
- * may issue it. At replay nothing is added: it was committed. */
+ * It knows what an event means for a store (an item, a timer, a session's row, a child), not when
+ * the code may issue it. At replay nothing is added: it was committed. */
 #include <string.h>
 
 #include "engine/execution_internal.h"
@@ -69,6 +69,12 @@ static void add_closed(struct hf_execution *self, const struct hf_event *event)
     if (session) *session = (struct hf_turn_session){ .incarnation = event->incarnation };
 }
 
+static void add_child(struct hf_execution *self, uint64_t event_id, const struct hf_event *event)
+{
+    struct hf_turn_child *child = list_add(self, &self->turn->decision.children, sizeof *child);
+    if (child) *child = hf__child_of(self, event_id, event);
+}
+
 /* What a command does besides being an event. */
 static void add_effects(struct hf_execution *self, uint64_t event_id, const struct hf_event *event)
 {
@@ -77,6 +83,7 @@ static void add_effects(struct hf_execution *self, uint64_t event_id, const stru
     case HF_EVENT_TIMER_CREATED: add_timer(self, event_id, event->due_unix_ms); break;
     case HF_EVENT_SESSION_OPENED: add_opened(self, event_id, event); break;
     case HF_EVENT_SESSION_CLOSED: add_closed(self, event); break;
+    case HF_EVENT_CHILD_SCHEDULED: add_child(self, event_id, event); break;
     case HF_EVENT_STATUS_SET: self->turn->decision.status_event = event_id; break;
     default: break;
     }
@@ -103,6 +110,15 @@ void hf__decision_cancel(struct hf_execution *self, uint64_t event_id)
     if (cancel) cancel->event_id = event_id;
 }
 
+void hf__decision_cancel_child(struct hf_execution *self, uint64_t event_id)
+{
+    struct hf__turn *turn = self->turn;
+    if (!turn->is_live) return;
+    struct hf_turn_child_cancel *cancel = list_add(self, &turn->decision.child_cancels,
+                                                   sizeof *cancel);
+    if (cancel) *cancel = (struct hf_turn_child_cancel){ event_id, hf__child_cancel_body(self) };
+}
+
 /* ---- messages ------------------------------------------------------------------------------- */
 
 static bool damaged_message(struct hf_execution *self, const struct hf_stored_message *message,
@@ -115,6 +131,17 @@ static bool damaged_message(struct hf_execution *self, const struct hf_stored_me
     return false;
 }
 
+/* What a completion of this kind is the outcome of. */
+static enum hf__future_kind completed_kind(uint64_t kind)
+{
+    switch (kind) {
+    case HF_EVENT_TIMER_FIRED: return HF__FUTURE_TIMER;
+    case HF_EVENT_CHILD_COMPLETED:
+    case HF_EVENT_CHILD_FAILED: return HF__FUTURE_CHILD;
+    default: return HF__FUTURE_ACTIVITY;
+    }
+}
+
 /* Whether a completion answers something that is pending and not answered yet, in this execution.
  */
 static bool completion_is_wanted(struct hf_execution *self, const struct hf_stored_message *message,
@@ -123,8 +150,7 @@ static bool completion_is_wanted(struct hf_execution *self, const struct hf_stor
     if (message->execution != self->number) return false;
     struct hf__future *future = hf__future_find(self, event->source);
     if (!future || !future->is_pending || future->is_answered) return false;
-    bool by_timer = event->kind == HF_EVENT_TIMER_FIRED;
-    if (future->kind != (by_timer ? HF__FUTURE_TIMER : HF__FUTURE_ACTIVITY)) {
+    if (future->kind != completed_kind(event->kind)) {
         return damaged_message(self, message, event, "answers a command of another kind");
     }
     future->is_answered = true;
@@ -137,6 +163,8 @@ static bool message_is_wanted(struct hf_execution *self, const struct hf_stored_
     switch (event->kind) {
     case HF_EVENT_ACTIVITY_COMPLETED:
     case HF_EVENT_ACTIVITY_FAILED:
+    case HF_EVENT_CHILD_COMPLETED:
+    case HF_EVENT_CHILD_FAILED:
     case HF_EVENT_TIMER_FIRED: return completion_is_wanted(self, message, event);
     case HF_EVENT_MAILBOX_MESSAGE:
     case HF_EVENT_EVENT_RAISED:
@@ -182,6 +210,9 @@ void hf__decision_continue(struct hf_execution *self)
     struct hf_event started = { .kind = HF_EVENT_STARTED,
                                 .name = hf_text(self->registered->name),
                                 .payload = self->intent_payload,
+                                .text = self->parent.id,
+                                .source = self->parent.event_id,
+                                .parent_execution = self->parent.execution,
                                 .sessions = hf_execution_sessions(self, turn->arena),
                                 .incarnations_count = self->incarnations_count,
                                 .generated_ids_count = self->generated_ids_count };

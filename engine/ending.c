@@ -98,7 +98,8 @@ void hf__ending_issue(struct hf_execution *self)
     decision->outcome = outcome_of(event.kind);
     if (event.kind == HF_EVENT_CONTINUED) {
         hf__decision_continue(self);
-    } else {
-        decision->output_event = event_id;
+        return;
     }
+    decision->output_event = event_id;
+    if (self->parent.event_id != 0) decision->parent_body = hf__child_answer(self, &event);
 }

@@ -127,12 +127,19 @@ static void code_clean_up(struct hf_execution *self)
     }
 }
 
+/* Whether the instance would go on when nothing else happens. */
+static bool goes_on(const struct hf_execution *self)
+{
+    if (!self->has_ended) return true;
+    return !self->is_failed && self->returned == HF_OK && self->intent == HF__INTENT_CONTINUE;
+}
+
 static void code_end(struct hf_execution *self)
 {
     hf_fiber_free(self->fiber);
     self->fiber = NULL;
     self->has_ended = true;
-    hf__futures_cancel_all(self);
+    hf__futures_cancel_all(self, goes_on(self));
     hf_assert(self->watched_count == 0 && self->wanted_count == 0);
     code_clean_up(self);
     self->futures_count = 0;
@@ -175,14 +182,7 @@ static void deliver_cancel_request(struct hf_execution *self, const struct hf_ev
     self->is_cancel_requested = true;
     self->cancel_reason = hf_arena_copy(&self->memory, event->text);
     if (!self->cancel_reason.data) hf__execution_no_memory(self);
-    hf__futures_cancel_all(self);
-}
-
-/* Whether the instance would go on when nothing else happens. */
-static bool goes_on(const struct hf_execution *self)
-{
-    if (!self->has_ended) return true;
-    return !self->is_failed && self->returned == HF_OK && self->intent == HF__INTENT_CONTINUE;
+    hf__futures_cancel_all(self, true);
 }
 
 static void deliver(struct hf_execution *self, const struct hf__step *step)
@@ -192,6 +192,8 @@ static void deliver(struct hf_execution *self, const struct hf__step *step)
     case HF_EVENT_STARTED: code_start(self); return;
     case HF_EVENT_ACTIVITY_COMPLETED:
     case HF_EVENT_ACTIVITY_FAILED:
+    case HF_EVENT_CHILD_COMPLETED:
+    case HF_EVENT_CHILD_FAILED:
     case HF_EVENT_TIMER_FIRED: hf__future_deliver(self, &step->event); break;
     case HF_EVENT_MAILBOX_MESSAGE: hf__mailbox_deliver(self, step->event_id, &step->event); break;
     case HF_EVENT_EVENT_RAISED: hf__raised_deliver(self, &step->event); break;
@@ -326,6 +328,10 @@ static hf_status execution_begin(struct hf_execution *self, const struct hf_turn
     }
     self->instance_id = hf_arena_text(&self->memory, view->instance_id);
     self->input = hf_arena_copy(&self->memory, started->payload);
+    self->instance = view->instance;
+    self->parent = (struct hf__parent){ .id = hf_arena_copy(&self->memory, started->text),
+                                        .execution = started->parent_execution,
+                                        .event_id = started->source };
     bool made = hf__scope_push(self) && hf__sessions_carry(self, started);
     return made && !self->memory.failed ? HF_OK : no_memory(error);
 }

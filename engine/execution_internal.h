@@ -8,6 +8,7 @@
  *   futures.c     what code can await      lines.c     what waits under a name
  *   mailbox.c     messages and takes       raised.c    events and waits
  *   sessions.c    which are open           scopes.c    memory of the code
+ *   children.c    what is said between a parent and its children
  *   author_*.c    the public calls: thin
  *
  * Trouble has three forms. Misuse and limits fail the instance: hf__execution_fail(), and the
@@ -29,7 +30,8 @@ enum hf__future_kind {
     HF__FUTURE_ACTIVITY = 1,
     HF__FUTURE_TIMER,
     HF__FUTURE_TAKE,
-    HF__FUTURE_RAISED
+    HF__FUTURE_RAISED,
+    HF__FUTURE_CHILD
 };
 
 /* Lives in the arena of its scope. */
@@ -41,7 +43,7 @@ struct hf__future {
     bool is_answered;     /* its completion is among this turn's messages: another one is dropped */
     hf_status status;     /* once it is not pending */
     size_t scope;         /* index in scopes */
-    hf_slice name;        /* activity or mailbox; empty for a timer */
+    hf_slice name;        /* activity, mailbox, event or orchestration; empty for a timer */
     uint64_t incarnation; /* of its session, 0: ordinary */
     const char *session;  /* id, NULL: ordinary */
     hf_slice result;      /* output; data of a failure */
@@ -86,6 +88,12 @@ struct hf__session_handle {
     const char *tag;      /* of that incarnation; NULL: none */
 };
 
+/* Whose child the instance is. */
+struct hf__parent {
+    hf_slice id;
+    uint64_t execution, event_id; /* that the outcome answers; 0: nobody's child */
+};
+
 struct hf__deferred {
     void (*clean_up)(void *argument);
     void *argument;
@@ -125,7 +133,9 @@ struct hf_execution {
     const hf_allocator *heap;
     const struct hf_registered_orchestration *registered;
     uint64_t number; /* of the execution in its instance */
+    uint64_t instance;
     const char *instance_id;
+    struct hf__parent parent;
     hf_slice input;
     struct hf_arena memory; /* what lives as long as the execution and is not the code's */
 
@@ -224,6 +234,8 @@ bool hf__event_is_last(uint64_t kind);
 /* Issues a command of the code: matches it with history (and adopts a timer's due time), or records
  * it. Returns its event id. Does not return when it does not fit history. Borrows event. */
 uint64_t hf__command_issue(struct hf_execution *self, struct hf_event *event);
+/* The event id of the command that the code issues next. */
+uint64_t hf__command_next_id(const struct hf_execution *self);
 /* Whether limits are judged for what the code does now: nothing of history is left to match. */
 bool hf__command_is_judged(const struct hf_execution *self);
 /* The outcome of the code as an event: matches it with history, or records it. Returns its event
@@ -240,13 +252,26 @@ void hf__event_describe(const struct hf_event *event, char *text, size_t text_si
 /* Reads the messages of the view, drops those that answer nothing pending, and makes the others
  * steps of the turn. */
 void hf__decision_take_messages(struct hf_execution *self);
-/* Records an event that the code issued, with its effects on items, timers and sessions. Returns
- * its event id. */
+/* Records an event that the code issued, with its effects on items, timers, sessions and children.
+ * Returns its event id. */
 uint64_t hf__decision_add_event(struct hf_execution *self, const struct hf_event *event);
 /* Names an item or timer to be cancelled; nothing at replay. */
 void hf__decision_cancel(struct hf_execution *self, uint64_t event_id);
+/* The same of a child, which is told. */
+void hf__decision_cancel_child(struct hf_execution *self, uint64_t event_id);
 /* Fills the decision with the start of the next execution, and the messages that go with it. */
 void hf__decision_continue(struct hf_execution *self);
+
+/* ---- children.c ----------------------------------------------------------------------------- */
+
+/* A child that the code has scheduled, as the decision has it; in the turn's arena. Out of memory
+ * the execution is broken; likewise below. */
+struct hf_turn_child hf__child_of(struct hf_execution *self, uint64_t event_id,
+                                  const struct hf_event *scheduled);
+/* The request to a child whose outcome is not wanted any more. */
+hf_slice hf__child_cancel_body(struct hf_execution *self);
+/* What the last event of an instance that is a child says to its parent. */
+hf_slice hf__child_answer(struct hf_execution *self, const struct hf_event *last);
 
 /* ---- ending.c ------------------------------------------------------------------------------- */
 
@@ -277,8 +302,9 @@ void hf__future_receive(struct hf_execution *self, struct hf__future *future, hf
 void hf__future_deliver(struct hf_execution *self, const struct hf_event *event);
 /* Cancels a pending future by a command of the code. On the fiber. */
 void hf__future_cancel(struct hf_execution *self, struct hf__future *future);
-/* Cancels all pending futures without an event: history tells it otherwise. */
-void hf__futures_cancel_all(struct hf_execution *self);
+/* Cancels all pending futures without an event: history tells it otherwise. tells_children: unless
+ * the store tells those, since the instance has ended. */
+void hf__futures_cancel_all(struct hf_execution *self, bool tells_children);
 /* Ends the pending futures of a session that closes. */
 void hf__futures_close_session(struct hf_execution *self, uint64_t incarnation);
 /* Forgets the futures from index `begin` on; cancels the pending ones by commands. On the fiber. */

@@ -120,8 +120,12 @@ void hf__future_receive(struct hf_execution *self, struct hf__future *future, hf
 
 static hf_status status_of(const struct hf_event *outcome)
 {
-    if (outcome->kind != HF_EVENT_ACTIVITY_FAILED) return HF_OK;
-    return outcome->status == HF_SESSION_LOST ? HF_SESSION_LOST : HF_FAILED;
+    switch (outcome->kind) {
+    case HF_EVENT_ACTIVITY_FAILED:
+        return outcome->status == HF_SESSION_LOST ? HF_SESSION_LOST : HF_FAILED;
+    case HF_EVENT_CHILD_FAILED: return HF_FAILED;
+    default: return HF_OK;
+    }
 }
 
 void hf__future_deliver(struct hf_execution *self, const struct hf_event *event)
@@ -136,10 +140,17 @@ void hf__future_deliver(struct hf_execution *self, const struct hf_event *event)
     hf__future_finish(self, future, status_of(event));
 }
 
-/* Whether a store works for it: it must be told when that is to end. */
-static bool is_work(const struct hf__future *future)
+/* Names what a store does for a future that is given up. Nothing stands behind one that waits in
+ * line. */
+static void name_work(struct hf_execution *self, const struct hf__future *future)
 {
-    return future->kind == HF__FUTURE_ACTIVITY || future->kind == HF__FUTURE_TIMER;
+    switch (future->kind) {
+    case HF__FUTURE_ACTIVITY:
+    case HF__FUTURE_TIMER: hf__decision_cancel(self, future->id); break;
+    case HF__FUTURE_CHILD: hf__decision_cancel_child(self, future->id); break;
+    case HF__FUTURE_TAKE:
+    case HF__FUTURE_RAISED: break;
+    }
 }
 
 void hf__future_cancel(struct hf_execution *self, struct hf__future *future)
@@ -147,15 +158,15 @@ void hf__future_cancel(struct hf_execution *self, struct hf__future *future)
     hf_assert(future->is_pending);
     struct hf_event event = { .kind = HF_EVENT_FUTURE_CANCELLED, .source = future->id };
     hf__command_issue(self, &event);
-    if (is_work(future)) hf__decision_cancel(self, future->id);
+    name_work(self, future);
     hf__future_finish(self, future, HF_CANCELLED);
 }
 
-void hf__futures_cancel_all(struct hf_execution *self)
+void hf__futures_cancel_all(struct hf_execution *self, bool tells_children)
 {
     while (self->pending_first) {
         struct hf__future *future = self->pending_first;
-        if (is_work(future)) hf__decision_cancel(self, future->id);
+        if (tells_children || future->kind != HF__FUTURE_CHILD) name_work(self, future);
         hf__future_finish(self, future, HF_CANCELLED);
     }
     hf_assert(!self->pending_last);

@@ -104,7 +104,9 @@ static const char *event_difference(const struct hf_event *a, const struct hf_ev
 {
     if (a->kind != b->kind) return "command";
     if (!hf_slice_equal(a->name, b->name)) return "name";
-    if (!hf_slice_equal(a->text, b->text)) return "session or text";
+    if (!hf_slice_equal(a->text, b->text)) {
+        return a->kind == HF_EVENT_CHILD_SCHEDULED ? "id" : "session or text";
+    }
     if (a->incarnation != b->incarnation) return "incarnation";
     if (!hf_slice_equal(a->tag, b->tag)) return "tag";
     if (a->recovery != b->recovery) return "recovery";
@@ -112,6 +114,13 @@ static const char *event_difference(const struct hf_event *a, const struct hf_ev
     if (!hf_slice_equal(a->payload, b->payload)) return "input";
     if (a->status != b->status || !hf_slice_equal(a->code, b->code)) return "status";
     return NULL;
+}
+
+uint64_t hf__command_next_id(const struct hf_execution *self)
+{
+    const struct hf__turn *turn = self->turn;
+    bool is_matched = !turn->is_live && turn->command < turn->commands_end;
+    return is_matched ? turn->steps[turn->command].event_id : self->next_event_id;
 }
 
 bool hf__command_is_judged(const struct hf_execution *self)
@@ -188,6 +197,8 @@ static uint64_t completed_kind(uint64_t kind)
     case HF_EVENT_TIMER_FIRED: return HF_EVENT_TIMER_CREATED;
     case HF_EVENT_ACTIVITY_COMPLETED:
     case HF_EVENT_ACTIVITY_FAILED: return HF_EVENT_ACTIVITY_SCHEDULED;
+    case HF_EVENT_CHILD_COMPLETED:
+    case HF_EVENT_CHILD_FAILED: return HF_EVENT_CHILD_SCHEDULED;
     default: return 0;
     }
 }
@@ -199,7 +210,8 @@ static bool is_cancellable(uint64_t kind)
     case HF_EVENT_ACTIVITY_SCHEDULED:
     case HF_EVENT_TIMER_CREATED:
     case HF_EVENT_MAILBOX_WAITED:
-    case HF_EVENT_EVENT_WAITED: return true;
+    case HF_EVENT_EVENT_WAITED:
+    case HF_EVENT_CHILD_SCHEDULED: return true;
     default: return false;
     }
 }

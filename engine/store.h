@@ -348,6 +348,7 @@ struct hf_stored_message {
 
 /* All that a turn needs, read in one transaction. */
 struct hf_turn_view {
+    uint64_t instance;
     hf_slice instance_id;
     uint64_t next_event_id;
     struct hf_stored_event *events; /* of the execution, from the asked id on */

@@ -43,6 +43,7 @@ enum operation {
     IS_DONE,
     SCHEDULE_WITH,
     OPEN_WITH,
+    CHILD,
     OPERATIONS_COUNT
 };
 
@@ -102,6 +103,16 @@ static hf_future schedule_with(struct machine *m, uint8_t argument)
     return hf_schedule_with(m->o, &options);
 }
 
+static hf_future start_child(struct machine *m, uint8_t argument)
+{
+    const char id[] = { 'c', (char)('0' + argument % 3), '\0' };
+    hf_child_options options = HF_INIT(hf_child_options);
+    options.orchestration = "t";
+    options.instance = argument % 2 ? id : NULL;
+    options.input = hf_bytes(&m->sum, argument % 5);
+    return hf_child(m->o, &options);
+}
+
 static void step_make(struct machine *m, enum operation operation, uint8_t argument)
 {
     const char queue[] = { 'q', (char)('0' + argument % 3), '\0' };
@@ -118,6 +129,7 @@ static void step_make(struct machine *m, enum operation operation, uint8_t argum
     case TIMER: made = hf_timer(m->o, argument); break;
     case TAKE: made = hf_mailbox_take(m->o, queue); break;
     case WAIT: made = hf_event_wait(m->o, queue); break;
+    case CHILD: made = start_child(m, argument); break;
     default: HF_UNREACHABLE("it makes no future");
     }
     if (made.id == 0) return;
@@ -219,6 +231,7 @@ static void step(struct machine *m, enum operation operation, uint8_t argument, 
     case SCHEDULE_WITH:
     case TIMER:
     case TAKE:
+    case CHILD:
     case WAIT: step_make(m, operation, argument); return;
     case AWAIT:
     case AWAIT_WITHIN: step_await(m, operation, argument); return;

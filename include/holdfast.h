@@ -244,12 +244,20 @@ HF_API HF_MUST_CHECK hf_status hf_cancel(hf_store *store, const char *instance, 
 HF_API HF_MUST_CHECK hf_status hf_terminate(hf_store *store, const char *instance,
                                             const char *reason, hf_error *error);
 
+/* Removes the instance: its id is free, nothing of it is found any more. HF_STILL_RUNNING when it
+ * has not ended, unless even_running: then its code does not run again, and what it has in progress
+ * is told to stop. A parent's await fails with code "deleted"; its own children are asked to stop.
+ * Errors and threads as hf_start; HF_NOT_FOUND: no such instance. */
+HF_API HF_MUST_CHECK hf_status hf_delete(hf_store *store, const char *instance, bool even_running,
+                                         hf_error *error);
+
 typedef enum hf_command_kind {
     HF_COMMAND_START = 1,
     HF_COMMAND_ENQUEUE,
     HF_COMMAND_CANCEL,
     HF_COMMAND_TERMINATE,
-    HF_COMMAND_RAISE
+    HF_COMMAND_RAISE,
+    HF_COMMAND_DELETE
 } hf_command_kind;
 
 typedef struct hf_command {
@@ -261,6 +269,7 @@ typedef struct hf_command {
     const char *idempotency_key; /* NULL: none. A repeat with it is HF_OK and takes effect once */
     void (*on_done)(void *user, const hf_error *error); /* may be NULL */
     void *user;
+    bool even_running; /* of a deletion */
 } hf_command;
 
 /* The same commands without blocking: many in flight share one commit. HF_OK: on_done runs exactly
@@ -469,6 +478,21 @@ HF_API hf_future hf_mailbox_take(hf_orchestration *o, const char *queue);
  * live. One that is raised while nobody waits answers nothing: it is recorded and dropped; what
  * must not be missed goes into a mailbox. A wait that is cancelled gives up its place. */
 HF_API hf_future hf_event_wait(hf_orchestration *o, const char *event);
+
+typedef struct hf_child_options {
+    size_t size;
+    const char *orchestration;
+    const char *instance; /* the child's id; NULL: generated, never repeated in the store */
+    hf_slice input;
+} hf_child_options;
+
+/* Starts another instance, a child, when the turn commits. Its output is the future's result. When
+ * it does not complete, the await returns HF_FAILED with its code, message and data, or with code
+ * "cancelled", "terminated" or "deleted"; or "child_exists": its id is taken. An instance that ends
+ * asks its children that still run to stop, as hf_future_cancel asks one; so does continue-as-new.
+ * A child is asked, not stopped: it may go on compensating when nobody waits for it any more.
+ * Sessions are not shared with it. */
+HF_API hf_future hf_child(hf_orchestration *o, const hf_child_options *options);
 
 /* Waits for future. out_result may be NULL. Valid until: the scope in which the future was made
  * ends. Awaiting a finished future again gives the same outcome at once. Returns HF_OK, HF_FAILED,

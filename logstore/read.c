@@ -220,6 +220,7 @@ hf_status hf__read_turn_view(struct hf_backend *backend, const struct hf_item_id
                      (unsigned long long)from->instance);
     }
     if (status == HF_OK) {
+        view.instance = row.number;
         view.instance_id = row.id;
         view.next_event_id = row.next_event_id;
         status = view_events(&reader.tables, from, &view, error);

@@ -28,7 +28,7 @@ hf_status hf__payload_check(const hf_store *store, hf_slice payload, const char 
     return HF_OK;
 }
 
-/* What `name` and `data` are called in messages, by kind; a kind whose name is NULL has none. */
+/* What `name` and `data` are called in messages, by kind; NULL: the kind has none. */
 static const struct {
     const char *name, *data;
 } words[] = {
@@ -37,7 +37,27 @@ static const struct {
     [HF_COMMAND_CANCEL] = { NULL, "reason" },
     [HF_COMMAND_TERMINATE] = { NULL, "reason" },
     [HF_COMMAND_RAISE] = { "event's name", "data" },
+    [HF_COMMAND_DELETE] = { NULL, NULL },
 };
+
+/* What a kind does not have must be left out, so that nobody takes it for having an effect. */
+static hf_status command_check_unused(const hf_command *command, hf_error *error)
+{
+    uint32_t kind = (uint32_t)command->kind;
+    if (!words[kind].name && command->name) {
+        return hf_error_set(error, HF_INVALID,
+                            "a command that cancels, terminates or deletes has no name: leave it "
+                            "NULL");
+    }
+    if (!words[kind].data && !hf_slice_is_empty(command->data)) {
+        return hf_error_set(error, HF_INVALID,
+                            "a command that deletes has no data: leave it empty");
+    }
+    if (kind != HF_COMMAND_DELETE && command->even_running) {
+        return hf_error_set(error, HF_INVALID, "even_running is for a command that deletes");
+    }
+    return HF_OK;
+}
 
 static hf_status command_check(const hf_store *store, const hf_command *command, hf_error *error)
 {
@@ -48,17 +68,14 @@ static hf_status command_check(const hf_store *store, const hf_command *command,
     }
     hf_status status = hf_id_check(command->instance, "instance id", error);
     if (status != HF_OK) return status;
-    bool is_named = words[kind].name != NULL;
-    if (is_named) status = hf_id_check(command->name, words[kind].name, error);
+    if (words[kind].name) status = hf_id_check(command->name, words[kind].name, error);
+    if (status == HF_OK) status = command_check_unused(command, error);
     if (status != HF_OK) return status;
-    if (!is_named && command->name) {
-        return hf_error_set(error, HF_INVALID,
-                            "a command that cancels or terminates has no name: leave it NULL");
-    }
     if (command->idempotency_key) {
         status = hf_id_check(command->idempotency_key, "idempotency key", error);
         if (status != HF_OK) return status;
     }
+    if (!words[kind].data) return HF_OK;
     return hf__payload_check(store, command->data, words[kind].data, error);
 }
 
@@ -69,6 +86,7 @@ static enum hf_store_command_kind store_kind(hf_command_kind kind)
     switch (kind) {
     case HF_COMMAND_START: return HF_STORE_START;
     case HF_COMMAND_TERMINATE: return HF_STORE_TERMINATE;
+    case HF_COMMAND_DELETE: return HF_STORE_DELETE;
     case HF_COMMAND_ENQUEUE:
     case HF_COMMAND_RAISE:
     case HF_COMMAND_CANCEL: return HF_STORE_MESSAGE;
@@ -76,7 +94,7 @@ static enum hf_store_command_kind store_kind(hf_command_kind kind)
     HF_UNREACHABLE("the kind was checked");
 }
 
-/* The body that the command carries; data NULL without memory. */
+/* The body that the command carries; data NULL without memory. A deletion carries none. */
 static hf_slice command_body(const hf_command *command, struct hf_arena *arena)
 {
     switch (command->kind) {
@@ -87,6 +105,7 @@ static hf_slice command_body(const hf_command *command, struct hf_arena *arena)
         return hf_body_event_raised(hf_text(command->name), command->data, arena);
     case HF_COMMAND_CANCEL: return hf_body_cancel_requested(command->data, arena);
     case HF_COMMAND_TERMINATE: return hf_body_terminated(command->data, arena);
+    case HF_COMMAND_DELETE: return (hf_slice)HF_SLICE("");
     }
     HF_UNREACHABLE("the kind was checked");
 }
@@ -113,6 +132,11 @@ static hf_status submission_fill(struct hf__submission *submission, const hf_com
     }
     if (made->kind == HF_STORE_TERMINATE) {
         made->terminate = (struct hf_store_terminate){ .id = id, .body = body, .key = key };
+    }
+    if (made->kind == HF_STORE_DELETE) {
+        made->delete_instance = (struct hf_store_delete){ .id = id,
+                                                          .key = key,
+                                                          .even_running = command->even_running };
     }
     if (arena->failed || !body.data) {
         return hf_error_set(error, HF_NO_MEMORY, "no memory for a command of %zu bytes",
@@ -241,5 +265,13 @@ hf_status hf_terminate(hf_store *store, const char *instance, const char *reason
     const hf_command command = { .kind = HF_COMMAND_TERMINATE,
                                  .instance = instance,
                                  .data = hf_text(reason) };
+    return call(store, &command, error);
+}
+
+hf_status hf_delete(hf_store *store, const char *instance, bool even_running, hf_error *error)
+{
+    const hf_command command = { .kind = HF_COMMAND_DELETE,
+                                 .instance = instance,
+                                 .even_running = even_running };
     return call(store, &command, error);
 }

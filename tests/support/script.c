@@ -163,18 +163,32 @@ static void commit_children(struct hf_script *self)
         hf_assert(started.parent_execution == self->execution);
         hf_assert(hf_slice_equal(started.text, hf_text(self->id)));
         hf_assert(hf_slice_equal(started.name, children[i].orchestration));
-        work_add(self, (struct hf_script_work){ .kind = HF_SCRIPT_CHILD,
-                                                .event_id = children[i].event_id,
-                                                .child_id = kept(self, children[i].id),
-                                                .body = kept(self, children[i].body),
-                                                .lost_body = kept(self, children[i].lost_body),
-                                                .clash_body = kept(self, children[i].clash_body) });
+        struct hf_turn_child child = {
+            .event_id = children[i].event_id,
+            .id = kept(self, children[i].id),
+            .orchestration = kept(self, children[i].orchestration),
+            .body = kept(self, children[i].body),
+            .lost_body = kept(self, children[i].lost_body),
+            .orphan_body = kept(self, children[i].orphan_body),
+            .deleted_body = kept(self, children[i].deleted_body),
+            .clash_body = kept(self, children[i].clash_body),
+        };
+        work_add(self, (struct hf_script_work){
+                           .kind = HF_SCRIPT_CHILD, .event_id = child.event_id, .child = child });
     }
     const struct hf_turn_child_cancel *cancels = self->turn.child_cancels.items;
     for (size_t i = 0; i < self->turn.child_cancels.count; i++) {
         struct hf_script_work *work = hf_script_work(self, cancels[i].event_id);
         hf_assert(cancels[i].body.size > 0 && (!work || work->kind == HF_SCRIPT_CHILD));
         if (work) work_remove(self, work);
+    }
+}
+
+/* Children of an instance that has ended are told by the store, not by the engine. */
+static void orphan_children(struct hf_script *self)
+{
+    for (size_t i = self->works_count; i > 0; i--) {
+        if (self->works[i - 1].kind == HF_SCRIPT_CHILD) work_remove(self, &self->works[i - 1]);
     }
 }
 
@@ -278,6 +292,7 @@ static void commit(struct hf_script *self)
     commit_sessions(self);
     self->outcome = self->turn.outcome;
     if (self->outcome == HF_OUTCOME_RUNNING) return;
+    if (self->outcome != HF_OUTCOME_CONTINUED) orphan_children(self);
     hf_assert(self->works_count == 0); /* the engine names all that is pending */
     if (self->outcome == HF_OUTCOME_CONTINUED) {
         commit_continued(self);
@@ -313,7 +328,8 @@ hf_status hf_script_turn(struct hf_script *self)
     hf_assert(self->outcome == HF_OUTCOME_RUNNING);
     hf_arena_release(&self->turn_arena);
     self->turn = (struct hf_turn_committed){ 0 };
-    struct hf_turn_view view = { .instance_id = hf_text(self->id),
+    struct hf_turn_view view = { .instance = 1,
+                                 .instance_id = hf_text(self->id),
                                  .next_event_id = self->events_count + 1,
                                  .events = self->events,
                                  .events_count = self->events_count,
@@ -398,12 +414,15 @@ static void answer_former(struct hf_script *self, uint64_t event_id, hf_slice pa
     hf_script_post(self, self->execution - 1, answer_body(self, &work, payload, NULL));
 }
 
-/* A child is terminated, or never was since its id was taken. */
-static void end_child(struct hf_script *self, uint64_t event_id, bool clashes)
+/* A child is terminated or deleted, or never was since its id was taken. */
+static void end_child(struct hf_script *self, uint64_t event_id, char how)
 {
     struct hf_script_work *work = hf_script_work(self, event_id);
     if (!work || work->kind != HF_SCRIPT_CHILD) return;
-    hf_script_post(self, work->execution, clashes ? work->clash_body : work->lost_body);
+    hf_slice body = how == 'k'   ? work->child.clash_body
+                    : how == 'd' ? work->child.deleted_body
+                                 : work->child.lost_body;
+    hf_script_post(self, work->execution, body);
     work_remove(self, work);
 }
 
@@ -425,7 +444,8 @@ static void play_word(struct hf_script *self, char *word)
         break;
     case 'f': hf_script_answer(self, id, hf_text("data"), &error); break;
     case 'l':
-    case 'k': end_child(self, id, word[0] == 'k'); break;
+    case 'd':
+    case 'k': end_child(self, id, word[0]); break;
     case 'C': answer_late(self, answered_kind(self, id), id, payload); break;
     case 'T': answer_late(self, HF_SCRIPT_TIMER, id, payload); break;
     case 'O': answer_former(self, id, payload); break;

@@ -24,9 +24,9 @@ enum hf_script_work_kind { HF_SCRIPT_ITEM, HF_SCRIPT_TIMER, HF_SCRIPT_CHILD };
 struct hf_script_work {
     enum hf_script_work_kind kind;
     uint64_t execution, event_id;
-    uint64_t incarnation;                           /* of an item's session */
-    uint64_t due_unix_ms;                           /* of a timer */
-    hf_slice child_id, body, lost_body, clash_body; /* of a child, as the decision had them */
+    uint64_t incarnation; /* of an item's session */
+    uint64_t due_unix_ms; /* of a timer */
+    struct hf_turn_child child;
 };
 
 struct hf_script {
@@ -92,7 +92,8 @@ bool hf_script_answer(struct hf_script *self, uint64_t event_id, hf_slice payloa
  *   f3=code    failure of item 3            T3         timer 3 fires, also when it is not pending
  *   t3         timer 3 fires                mq=text    message for mailbox q
  *   l3         child 3 is terminated        ve=text    event e is raised
- *   k3         the id of child 3 is taken   s3=text    item 3 is lost with its session
+ *   d3         child 3 is deleted           s3=text    item 3 is lost with its session
+ *   k3         the id of child 3 is taken
  *   O3=text    completion of item 3 of the former execution
  *   x=reason   request to stop              +500       the wall clock goes on by 500 ms
  *

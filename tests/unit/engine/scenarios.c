@@ -160,6 +160,22 @@ static hf_status options(hf_orchestration *o, hf_slice input)
     return status == HF_SESSION_LOST ? hf_complete(o, hf_text("lost")) : status;
 }
 
+static hf_status children(hf_orchestration *o, hf_slice input)
+{
+    const hf_child_options *own = HF_WITH(hf_child_options, .orchestration = "t", .instance = "kid",
+                                          .input = input);
+    const hf_child_options *any = HF_WITH(hf_child_options, .orchestration = "t");
+    hf_future both[] = { hf_child(o, own), hf_child(o, any) };
+    hf_slice output;
+    if (hf_await(o, both[1], NULL) != HF_FAILED) return HF_INVALID;
+    HF_TRY(hf_await(o, both[0], &output));
+    hf_future_cancel(o, hf_child(o, any));
+    if (hf_await_within(o, hf_child(o, any), 5, NULL) != HF_TIMEOUT) return HF_INVALID;
+    hf_child(o, any);
+    if (input.size == 2) return hf_continue_as_new(o, output);
+    return hf_complete(o, output);
+}
+
 static hf_status misuse(hf_orchestration *o, hf_slice input)
 {
     defer_block(o);
@@ -195,6 +211,7 @@ const struct scenario *scenarios_all(size_t *out_count)
         { "races", races, ". mq=1 . mq=2 mq=3 . t28 ." },
         { "events", events, "ve=1 . vother=2 vlost=3 . t10 . ve=4 ." },
         { "options", options, ". c3=A c4=B . . s2=gone c3=B ." },
+        { "children", children, ". c2=out . l3 . t9 . . k3 c2=last . C2=late T9 ." },
         { "misuse", misuse, ". t3 ." },
         { "failure", failure, ". f2=bad ." },
         { "failure of its own", failure, ". c2=good ." },

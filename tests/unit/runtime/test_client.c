@@ -226,6 +226,14 @@ static void test_bad_commands_are_refused_and_not_answered(void **state)
     bad.name = "queue";
     handle_assert_invalid(handle, hf_submit(handle->store, &bad, &handle->error), "name", "NULL");
     bad = good;
+    bad.even_running = true;
+    handle_assert_invalid(handle, hf_submit(handle->store, &bad, &handle->error), "even_running",
+                          "deletes");
+    bad = good;
+    bad.kind = HF_COMMAND_DELETE;
+    bad.data = hf_text("reason");
+    handle_assert_invalid(handle, hf_submit(handle->store, &bad, &handle->error), "data", "empty");
+    bad = good;
     bad.idempotency_key = "";
     handle_assert_invalid(handle, hf_submit(handle->store, &bad, &handle->error), "key", "empty");
     bad = good;

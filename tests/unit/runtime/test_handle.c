@@ -123,6 +123,7 @@ static int forked_calls(hf_store *store)
     if (hf_submit(store, &command, NULL) != HF_FORKED) other |= 16;
     if (hf_get(store, "a", &instance, NULL) != HF_FORKED) other |= 32;
     if (hf_wait(store, "a", 0, &instance, NULL) != HF_FORKED) other |= 64;
+    if (hf_delete(store, "a", true, NULL) != HF_FORKED) other |= 128;
     hf_store_close(store);
     return other;
 }

@@ -98,6 +98,51 @@ static void test_commands_outlive_the_handle(void **state)
     assert_status(hf_cancel(fixture->store, "none", NULL, &fixture->error), HF_NOT_FOUND);
 }
 
+/* Notes the status; read behind the closing of the store. */
+static void status_done(void *user, const hf_error *error)
+{
+    hf_status *statuses = user;
+    statuses[0] = error->status;
+}
+
+/* A deletion frees the id; one that has not ended is deleted on demand alone, and whoever waits for
+ * it is told that it is gone. A repeat with its key leaves a later one of that id alone. */
+static void test_deleted_instance_is_not_found(void **state)
+{
+    struct fixture *fixture = *state;
+    hf_store *store = fixture->store;
+    hf_error *error = &fixture->error;
+    const hf_instance *instance = NULL;
+    hf_status answers[2] = { HF_UNKNOWN, HF_UNKNOWN };
+    start(fixture, "a");
+    assert_status(hf_delete(store, "a", false, error), HF_STILL_RUNNING);
+    assert_non_null(strstr(error->message, "terminate it"));
+    assert_int_equal(status_of(fixture, "a"), HF_INSTANCE_PENDING);
+    assert_ok(hf_delete(store, "a", true, error), error);
+    assert_status(hf_get(store, "a", &instance, error), HF_NOT_FOUND);
+    assert_status(hf_wait(store, "a", LIMIT_MS, &instance, error), HF_NOT_FOUND);
+    assert_status(hf_delete(store, "a", true, error), HF_NOT_FOUND);
+    hf_command command = { .size = sizeof command,
+                           .kind = HF_COMMAND_DELETE,
+                           .instance = "a",
+                           .idempotency_key = "key",
+                           .on_done = status_done,
+                           .user = &answers[0],
+                           .even_running = true };
+    start(fixture, "a");
+    assert_ok(hf_submit(store, &command, error), error);
+    hf_store_close(store); /* answers first */
+    store_open(fixture);
+    start(fixture, "a");
+    command.user = &answers[1];
+    assert_ok(hf_submit(fixture->store, &command, error), error);
+    hf_store_close(fixture->store);
+    store_open(fixture);
+    assert_ok(answers[0], NULL);
+    assert_ok(answers[1], NULL);
+    assert_int_equal(status_of(fixture, "a"), HF_INSTANCE_PENDING);
+}
+
 /* A store that must exist is not made; one that is open in this process is not opened twice. */
 static void test_open_refuses_what_is_not_there_or_open_already(void **state)
 {
@@ -114,13 +159,6 @@ static void test_open_refuses_what_is_not_there_or_open_already(void **state)
     assert_status(hf_store_open("", NULL, &store, &fixture->error), HF_INVALID);
     assert_null(store);
     hf_test_directory_remove(&empty);
-}
-
-/* Notes the status; read behind the closing of the store. */
-static void status_done(void *user, const hf_error *error)
-{
-    hf_status *statuses = user;
-    statuses[0] = error->status;
 }
 
 /* A repeat with the same key takes effect once, also when the store was closed in between. */
@@ -337,6 +375,7 @@ int main(int count, char **words)
 
     const struct CMUnitTest tests[] = {
         CASE(test_commands_outlive_the_handle),
+        CASE(test_deleted_instance_is_not_found),
         CASE(test_open_refuses_what_is_not_there_or_open_already),
         CASE(test_key_is_remembered),
         CASE(test_payload_of_16_mib_is_taken),

@@ -474,9 +474,9 @@ HF_API hf_future hf_timer(hf_orchestration *o, uint64_t delay_ms);
 /* The next message of mailbox queue: first in, first out; messages that came earlier count. */
 HF_API hf_future hf_mailbox_take(hf_orchestration *o, const char *queue);
 
-/* What is raised next under the name `event` (hf_raise): the nth raise reaches the nth wait that is
- * live. One that is raised while nobody waits answers nothing: it is recorded and dropped; what
- * must not be missed goes into a mailbox. A wait that is cancelled gives up its place. */
+/* The next event of that name (hf_raise): each one that is raised reaches the oldest wait for it.
+ * While nobody waits it answers no question: it is recorded and dropped, and what must not be
+ * missed goes into a mailbox. A wait that is cancelled gives up its place. */
 HF_API hf_future hf_event_wait(hf_orchestration *o, const char *event);
 
 typedef struct hf_child_options {

@@ -91,23 +91,20 @@ static void test_no_options_are_all_defaults(void **state)
     handle_open(handle);
 }
 
-static void ignore_effects(struct hf__listener *self, uint32_t effects)
-{
-    (void)self;
-    (void)effects;
-}
-
 /* While a runtime uses it, a handle stays open, and says so. */
 static void test_close_under_a_runtime_is_refused(void **state)
 {
     struct handle *handle = *state;
-    struct hf__listener listener = { .on_effects = ignore_effects };
-    assert_ok(hf__store_listen(handle->store, &listener, &handle->error), &handle->error);
+    hf_registry *registry = hf_registry_new();
+    hf_runtime *runtime = NULL;
+    assert_ok(hf_runtime_new(handle->store, registry, NULL, &runtime, &handle->error),
+              &handle->error);
     hf_store_close(handle->store);
     assert_int_equal(handle->close_errors_count, 1);
     assert_false(handle->fake.is_closed);
     handle_start(handle, "a");
-    hf__effects_leave(handle->store->effects, &listener);
+    hf_runtime_free(runtime);
+    hf_registry_free(registry);
 }
 
 /* Every call of a forked child, by a bit; it has no threads but its own. */

@@ -85,7 +85,32 @@ static hf_status selects_an_activity(hf_orchestration *o, hf_slice input)
     return select_against(o, held, hf_schedule(o, "hold", hf_text("ordinary")));
 }
 
+/* Uses the session "desk", which is its parent's. */
+static hf_status borrows(hf_orchestration *o, hf_slice input)
+{
+    HF_TRY(hf_call_on(o, hf_session_named(o, "desk"), "tell", input, NULL));
+    return hf_complete(o, hf_text("it ran"));
+}
+
+/* Lends its session to a child in vain: before and after it, an activity of its own. */
+static hf_status lends(hf_orchestration *o, hf_slice input)
+{
+    hf_slice lines = HF_EMPTY;
+    hf_session desk = hf_session_open_id(o, "desk");
+    const hf_child_options *kid = HF_WITH(hf_child_options, .orchestration = "borrows",
+                                          .instance = "kid", .input = input);
+    HF_TRY(stage_tell(o, desk, &lines));
+    hf_status status = hf_await(o, hf_child(o, kid), NULL);
+    if (status != HF_FAILED || strcmp(hf_orchestration_error(o)->code, "session_not_open") != 0) {
+        return hf_fail(o, "lent", "the child ended with %s", hf_status_name(status));
+    }
+    HF_TRY(stage_tell(o, desk, &lines));
+    return hf_complete(o, lines);
+}
+
 static const struct part parts[] = {
+    { "lends", lends, NULL },
+    { "borrows", borrows, NULL },
     { "mixes", mixes, NULL },
     { "one_between", one_between, NULL },
     { "joins_four", joins_four, NULL },
@@ -215,6 +240,22 @@ static void test_select_cancels_the_ordinary_one(void **state)
     check_select(*state, "session", "the first", "HF_OK HF_CANCELLED");
 }
 
+/* A session of the parent is none of the child's: the activity on it fails the child with an error
+ * that names the session, while the parent's own go on where they ran. */
+static void case_12_6_child_cannot_use_its_parents_session(void **state)
+{
+    struct crew *crew = *state;
+    struct told told[2];
+    hf_error error;
+    crew_hire(crew, "a", 1, 0);
+    house_start(&crew->house, "parent", "lends", "");
+    assert_int_equal(house_told(&crew->house, "parent", told, 2), 2);
+    crew_assert_one_claim(told, 2);
+    house_failure(&crew->house, "kid", HF_INSTANCE_FAILED, &error);
+    assert_string_equal(error.code, "session_not_open");
+    assert_non_null(strstr(error.message, "\"desk\""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +264,7 @@ int main(void)
         CREW_TEST(case_12_3_join_of_session_and_ordinary_activities, parts),
         CREW_TEST(case_12_4_select_cancels_the_activity_when_a_timer_wins, parts),
         CREW_TEST(case_12_5_select_cancels_the_one_on_the_session, parts),
+        CREW_TEST(case_12_6_child_cannot_use_its_parents_session, parts),
         CREW_TEST(test_select_cancels_the_ordinary_one, parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

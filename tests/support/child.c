@@ -1,5 +1,5 @@
-/* A child reads "open <gate>" from its standard input, and ends with it: it never outlives the
- * test. What its stage is told goes to its standard output. */
+/* A child reads from its standard input "open <gate>", "watch <event>", "retire" and "freeze", and
+ * ends with it: it never outlives the test. What its stage is told goes to its standard output. */
 #include "tests/support/child.h"
 
 #include <errno.h>
@@ -12,6 +12,10 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "runtime/store.h"
+
+enum { CHILD_GRACE_MS = 10000 };
 
 /* ---- the parent's side ---------------------------------------------------------------------- */
 
@@ -71,7 +75,9 @@ bool child_line(struct child *self, char *out_line, size_t line_size)
     while (!pending_take(self, out_line, line_size)) {
         struct pollfd wait = { .fd = self->output, .events = POLLIN };
         assert_true(self->pending_size < sizeof self->pending);
-        if (poll(&wait, 1, STAGE_LIMIT_MS) != 1) fail_msg("the child says nothing more");
+        if (poll(&wait, 1, STAGE_LIMIT_MS) != 1) {
+            fail_msg("the child says nothing more than \"%s\"", out_line);
+        }
         ssize_t size = read(self->output, self->pending + self->pending_size,
                             sizeof self->pending - self->pending_size);
         if (size <= 0) return false;
@@ -90,19 +96,49 @@ void child_expect(struct child *self, const char *begin, char *out_line, size_t 
     fail_msg("the child ended without \"%s\": %s", begin, out_line);
 }
 
-void child_open(struct child *self, const char *gate)
+static void child_say(struct child *self, const char *word, const char *name)
 {
-    if (dprintf(self->input, "open %s\n", gate ? gate : "*") < 0) {
+    if (dprintf(self->input, "%s %s\n", word, name) < 0) {
         fail_msg("the child does not listen: %s", strerror(errno));
     }
 }
 
-void child_stop(struct child *self)
+void child_open(struct child *self, const char *gate)
+{
+    child_say(self, "open", gate ? gate : "*");
+}
+
+void child_watch(struct child *self, const char *event)
+{
+    char line[STAGE_LINE_SIZE];
+    child_say(self, "watch", event);
+    child_expect(self, "watching", line, sizeof line);
+}
+
+void child_retire(struct child *self)
+{
+    char line[STAGE_LINE_SIZE];
+    child_say(self, "retire", "");
+    child_expect(self, "retiring", line, sizeof line);
+}
+
+static void child_wait_stopped(struct child *self)
 {
     int status = 0;
-    assert_int_equal(kill(self->pid, SIGSTOP), 0);
     assert_int_equal(waitpid(self->pid, &status, WUNTRACED), self->pid);
     assert_true(WIFSTOPPED(status));
+}
+
+void child_stop(struct child *self)
+{
+    assert_int_equal(kill(self->pid, SIGSTOP), 0);
+    child_wait_stopped(self);
+}
+
+void child_freeze(struct child *self)
+{
+    child_say(self, "freeze", "");
+    child_wait_stopped(self);
 }
 
 int child_end(struct child *self, int signal_number)
@@ -118,6 +154,17 @@ int child_end(struct child *self, int signal_number)
 /* ---- the child's side ----------------------------------------------------------------------- */
 
 static hf_runtime *_Atomic child_runtime; /* for the handler of its signal */
+static atomic_bool child_freezes;         /* in the next commit */
+
+/* A fault point of the store, which does not fail. */
+static int child_fault(void *self, enum hf_fault_point point)
+{
+    (void)self;
+    if (point == HF_FAULT_COMMIT_BEFORE && atomic_exchange(&child_freezes, false)) {
+        kill(getpid(), SIGSTOP);
+    }
+    return 0;
+}
 
 static void child_signalled(int signal_number)
 {
@@ -126,13 +173,32 @@ static void child_signalled(int signal_number)
     if (runtime) hf_runtime_stop_signal(runtime);
 }
 
+static void child_obey(struct stage *stage, const char *word, const char *name)
+{
+    if (strcmp(word, "open") == 0) {
+        stage_open(stage, strcmp(name, "*") == 0 ? NULL : name);
+    } else if (strcmp(word, "watch") == 0) {
+        stage_watch(stage, name);
+        stage_say(stage, "watching");
+    } else if (strcmp(word, "retire") == 0) {
+        hf_runtime_stop(atomic_load(&child_runtime), CHILD_GRACE_MS, NULL, NULL);
+        stage_say(stage, "retiring");
+    } else if (strcmp(word, "freeze") == 0) {
+        atomic_store(&child_freezes, true);
+    } else {
+        _exit(6);
+    }
+}
+
 static void *child_listen(void *argument)
 {
     char line[STAGE_LINE_SIZE];
     while (fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\n")] = '\0';
-        if (strncmp(line, "open ", 5) != 0) _exit(6);
-        stage_open(argument, strcmp(line + 5, "*") == 0 ? NULL : line + 5);
+        char *name = strchr(line, ' ');
+        if (!name) _exit(6);
+        *name++ = '\0';
+        child_obey(argument, line, name);
     }
     _exit(7); /* the test is gone */
 }
@@ -152,7 +218,8 @@ static const struct child_option *option_find(const char *word, size_t name_size
         OPTION(orchestration_threads), OPTION(activity_threads),
         OPTION(sessions_max),          OPTION(sessions_per_orchestration_max),
         OPTION(live_instances_max),    OPTION(session_lock_ms),
-        OPTION(item_lock_ms),          OPTION(attempts_max),
+        OPTION(item_lock_ms),          OPTION(session_idle_ms),
+        OPTION(session_reclaim_ms),    OPTION(attempts_max),
     };
 #undef OPTION
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
@@ -221,13 +288,15 @@ static int child_run(const char *directory, const char *worker_id, const char *o
                                            .worker_id = worker_id,
                                            .activity_threads = 4,
                                            .check_replay = true };
+    const struct hf__store_setup setup = { .open = house_open_backend,
+                                           .self = (void *)(uintptr_t)directory,
+                                           .fault = child_fault };
     int status = 2;
     if (!options_read(options, &runtime_options)) {
         stage_sayf(&stage, "refused options: %s", options);
-    } else if (hf_store_open(
-                   directory,
-                   HF_WITH(hf_store_options, .observer = &observer, .preallocate_size = 1), &store,
-                   &error) != HF_OK ||
+    } else if (hf__store_open_with(
+                   &setup, HF_WITH(hf_store_options, .observer = &observer, .preallocate_size = 1),
+                   &store, &error) != HF_OK ||
                hf_runtime_new(store, registry, &runtime_options, &runtime, &error) != HF_OK) {
         status = child_refused(&stage, &error);
     } else {

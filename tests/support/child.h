@@ -37,7 +37,14 @@ bool child_line(struct child *self, char *out_line, size_t line_size);
 void child_expect(struct child *self, const char *begin, char *out_line, size_t line_size);
 /* Opens a gate of its stage; NULL: all. */
 void child_open(struct child *self, const char *gate);
-/* Waits until its process is stopped, after a SIGSTOP. */
+/* Has its observer keep whoever logs that event: stage_watch. Returns when it does. */
+void child_watch(struct child *self, const char *event);
+/* Calls hf_runtime_stop in it, with ten seconds of grace. Returns when that is done. */
+void child_retire(struct child *self);
+/* Has its process stop itself, as by SIGSTOP, inside its next commit: it holds the locks of
+ * writers. Returns when it stands. */
+void child_freeze(struct child *self);
+/* Stops its process with SIGSTOP, and waits until it stands. */
 void child_stop(struct child *self);
 /* Sends a signal (0: none) and waits for its end; returns the status of waitpid. */
 int child_end(struct child *self, int signal_number);

@@ -39,9 +39,27 @@ void house_move_clocks(struct house *self, int64_t boot_ms_by, int64_t wall_ms_b
     atomic_fetch_add(&self->clock.wall_ms, wall_ms_by);
 }
 
-void house_open(struct house *self, const struct part *parts)
+hf_status house_open_backend(void *directory, const struct hf_backend_options *options,
+                             struct hf_backend **out_backend, hf_error *error)
+{
+    return hf_backend_open(directory, options, out_backend, error);
+}
+
+static void store_open(struct house *self, uint64_t call_deadline_ms)
 {
     hf_error error = { 0 };
+    const struct hf__store_setup setup = { .open = house_open_backend,
+                                           .self = self->directory.path,
+                                           .call_deadline_ms = call_deadline_ms };
+    const hf_store_options options = { .size = sizeof options,
+                                       .observer = &self->observer,
+                                       .preallocate_size = 1,
+                                       .clock = &self->clock.clock };
+    assert_ok(hf__store_open_with(&setup, &options, &self->store, &error), &error);
+}
+
+void house_open(struct house *self, const struct part *parts)
+{
     memset(self, 0, sizeof *self);
     hf_test_directory_make(&self->directory);
     stage_init(&self->stage, -1);
@@ -51,11 +69,13 @@ void house_open(struct house *self, const struct part *parts)
                                     .wall_unix_ms = wall_unix_ms };
     self->observer = stage_observer(&self->stage);
     self->registry = stage_registry(&self->stage, parts, NULL);
-    assert_ok(hf_store_open(self->directory.path,
-                            HF_WITH(hf_store_options, .observer = &self->observer,
-                                    .preallocate_size = 1, .clock = &self->clock.clock),
-                            &self->store, &error),
-              &error);
+    store_open(self, 0);
+}
+
+void house_reopen(struct house *self, uint64_t call_deadline_ms)
+{
+    hf_store_close(self->store);
+    store_open(self, call_deadline_ms);
 }
 
 static bool nobody_alive(void *self, hf_slice life)

@@ -13,6 +13,7 @@
 
 #include <stdatomic.h>
 
+#include "engine/store.h"
 #include "tests/support/stage.h"
 
 enum { HOUSE_TEXT_SIZE = 4096 };
@@ -37,6 +38,9 @@ void house_open(struct house *self, const struct part *parts);
 /* Closes the store, proves it with hf_store_verify, removes all. Runtimes are freed before; no life
  * file, and no memory of a session, may be left. */
 void house_close(struct house *self);
+/* Closes the store and opens it again, with another time (HF__CALL_DEADLINE_MS otherwise) after
+ * which blocking calls that were not begun are answered HF_BUSY. Runtimes are freed before. */
+void house_reopen(struct house *self, uint64_t call_deadline_ms);
 /* Moves the clocks that the store and its runtimes see by so much. */
 void house_move_clocks(struct house *self, int64_t boot_ms, int64_t wall_ms);
 
@@ -90,6 +94,9 @@ size_t house_history(struct house *self, const char *instance, char *out_text, s
  * fails the test when there is none. */
 uint64_t house_event_unix_ms(struct house *self, const char *instance, const char *kind);
 
+/* hf__store_setup.open of the store on the disk; its self is the path of the directory. */
+hf_status house_open_backend(void *directory, const struct hf_backend_options *options,
+                             struct hf_backend **out_backend, hf_error *error);
 /* Proves the closed store in the directory. */
 void house_verify(const char *directory);
 

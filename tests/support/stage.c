@@ -448,15 +448,31 @@ static const char *named(const char *name)
     return name ? name : "-";
 }
 
+void stage_watch(struct stage *self, const char *event)
+{
+    pthread_mutex_lock(&self->mutex);
+    snprintf(self->watched, sizeof self->watched, "%s", event);
+    pthread_mutex_unlock(&self->mutex);
+}
+
+static bool is_watched(struct stage *self, const char *event)
+{
+    pthread_mutex_lock(&self->mutex);
+    bool is = strcmp(self->watched, event) == 0;
+    pthread_mutex_unlock(&self->mutex);
+    return is;
+}
+
 static void observe(void *self, const hf_log_line *line)
 {
     stage_sayf(self, "log %s %s %s %s: %s", line->event, named(line->worker), named(line->instance),
                named(line->session), line->message);
+    if (is_watched(self, line->event)) stage_wait_open(self, hf_text(line->event));
 }
 
 hf_observer stage_observer(struct stage *stage)
 {
     return (hf_observer){
-        .size = sizeof(hf_observer), .self = stage, .level_max = HF_LOG_INFO, .log = observe
+        .size = sizeof(hf_observer), .self = stage, .level_max = HF_LOG_DEBUG, .log = observe
     };
 }

@@ -48,8 +48,9 @@ struct stage {
     bool all_are_open; /* every gate */
     char gates[STAGE_GATES_MAX][STAGE_NAME_SIZE]; /* that are open */
     size_t gates_count;
-    int memories;     /* of sessions: made and not destroyed */
-    int memories_max; /* ever at once */
+    char watched[STAGE_NAME_SIZE]; /* event of the log at which threads are kept; "": none */
+    int memories;                  /* of sessions: made and not destroyed */
+    int memories_max;              /* ever at once */
 };
 
 /* Prepares a stage. */
@@ -112,8 +113,11 @@ struct part {
 /* A registry with everything above and parts (NULL: none), without the one named `without` (NULL:
  * none is missing). Returns owned. */
 hf_registry *stage_registry(struct stage *stage, const struct part *parts, const char *without);
-/* An observer that says each line of the log on the stage:
+/* An observer that says each line of the log on the stage, of all levels:
  * "log <event> <worker> <instance> <session>: <message>", "-" for what it does not name. */
 hf_observer stage_observer(struct stage *stage);
+/* From now on the observer keeps the thread that logs such an event until the gate of that name
+ * opens: so a test stops a thread of the library at a known place. */
+void stage_watch(struct stage *self, const char *event);
 
 #endif

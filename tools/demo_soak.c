@@ -4,8 +4,8 @@
  * The lines of the text are dealt out in turn, so that no two conversations count the same and a
  * mixed-up session would show; a short text is dealt again until each has LINES_MIN. The first
  * portion is sent at the start and each other one right before a kill, so that even a short text
- * lives through KILLS_MIN of them; and kills hit busy workers, at the beginning of a portion and in
- * the middle of it by turns.
+ * lives through KILLS_MIN of them; and kills hit busy workers, by turns at the beginning of a
+ * portion and MIDDLE_MS later.
  *
  * On a slow machine kills come later than asked for: between two of them some of the lines must be
  * counted (progress_due), so that the run is bounded by the text and not by the machine. */
@@ -26,7 +26,8 @@ enum {
     LINES_MIN = 100,
     PROGRESS_PARTS = 100, /* a kill waits until one of so many parts of the lines is counted */
     CONVERSATIONS_DEFAULT = 50,
-    LOOK_MS = 50
+    LOOK_MS = 50,
+    MIDDLE_MS = 100
 };
 
 struct soak {
@@ -72,18 +73,13 @@ static uint64_t counted_max(const struct soak *soak)
     return (uint64_t)soak->sent_each * soak->stage.conversations_count;
 }
 
-/* Half of a portion, of all conversations together. */
-static uint64_t half_portion(const struct soak *soak)
-{
-    return soak->lines_each * soak->stage.conversations_count / PORTIONS / 2;
-}
-
 /* Sends the next portion, unless half of the last one still waits to be counted. */
 static int send_portion(struct soak *soak)
 {
     size_t portion = (soak->lines_each + PORTIONS - 1) / PORTIONS;
     size_t left = soak->lines_each - soak->sent_each;
-    if (left == 0 || counted_max(soak) - soak->counted > half_portion(soak)) return 0;
+    size_t waiting = (size_t)(counted_max(soak) - soak->counted);
+    if (left == 0 || waiting > portion * soak->stage.conversations_count / 2) return 0;
     if (portion > left) portion = left;
     for (size_t i = 0; i < portion; i++, soak->sent_each++) {
         for (size_t j = 0; j < soak->stage.conversations_count; j++) {
@@ -170,7 +166,7 @@ static int kill_next(struct soak *soak)
     int number = (int)(soak->kills_count % WORKERS);
     struct demo_worker *victim = &soak->workers[number];
     if (send_portion(soak)) return 1;
-    if (soak->kills_count % 2 && watch_until(soak, 0, soak->counted + half_portion(soak))) return 1;
+    if (soak->kills_count % 2 && watch_until(soak, now_ms() + MIDDLE_MS, 0)) return 1;
     if (look_at_all(soak)) return 1;
     uint64_t killed_ms = now_ms(), due = progress_due(soak);
     if (demo_worker_end(victim, SIGKILL)) return 1;

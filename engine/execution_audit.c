@@ -32,6 +32,7 @@ static void audit_futures(const struct hf_execution *self)
         const struct hf__future *future = self->futures[i];
         hf_assert(future->id > latest && future->scope < self->scopes_count);
         hf_assert(i >= self->scopes[future->scope].futures_begin);
+        hf_assert((future->session != NULL) == (future->incarnation > 0));
         latest = future->id;
         if (!future->is_pending) continue;
         hf_assert(pending == future && future->status == HF_OK);

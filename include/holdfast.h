@@ -86,7 +86,7 @@ enum hf_status_code {
     HF_CANCELLED = 2,      /* this future was cancelled, or the instance was asked to stop */
     HF_TIMEOUT = 3,        /* a deadline passed */
     HF_SESSION_CLOSED = 4, /* the session closed while the work was pending */
-    HF_SESSION_LOST = 5,   /* its owner went away, and its recovery policy says: fail */
+    HF_SESSION_LOST = 5,   /* its owner went away, and by its recovery policy the work with it */
     /* What a library call can return. */
     HF_INVALID = 16,       /* an argument is not allowed; nothing was done */
     HF_NOT_FOUND = 17,     /* no instance of that id */

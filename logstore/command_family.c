@@ -33,14 +33,14 @@ static hf_status child_get(struct hf__step *step, uint64_t number, struct hf_row
 
 /* ---- to the parent --------------------------------------------------------------------------- */
 
-/* A message that answers an event of the parent; without effect when nobody waits for it. */
+/* A message that answers an event of the parent; one that has ended or is gone gets none. It runs
+ * in that execution: continue-as-new has cut the links of all children. */
 static hf_status parent_answer(struct hf__step *step, const struct hf_item_id *event, hf_slice body)
 {
     struct hf_row_instance parent;
     hf_status status = hf_instance_get(step->tables, event->instance, &parent, step->error);
     if (status == HF_NOT_FOUND) return HF_OK;
     if (status != HF_OK || hf_instance_has_ended(&parent)) return status;
-    if (parent.execution != event->execution) return HF_OK;
     struct hf_message_record record = { .instance = event->instance,
                                         .body = body,
                                         .execution = event->execution };

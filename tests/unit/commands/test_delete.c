@@ -163,6 +163,28 @@ static void test_tokens_of_a_deleted_instance_are_void(void **state)
     assert_int_equal(instance_info(world, "one").events_count, 1);
 }
 
+/* Who holds what the deleting transaction has not come to is told all the same. */
+static void test_holder_of_what_is_left_is_told(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    instance_start(world, "one");
+    struct plan *plan = scene_turn(world, registration);
+    plan_open(plan, 1, "s", "");
+    for (size_t i = 0; i < HF_PURGE_MAX; i++) plan_item(plan, 1, "");
+    plan_item(plan, 0, ""); /* the last that is purged */
+    plan_commit(plan);
+    struct hf_store_command fetch = fetch_items_command(world, registration);
+    fetch.fetch_items.no_sessions = true;
+    assert_ok(world_run(world, &fetch), &world->error);
+    assert_int_equal(fetch.fetch_items.out_items_count, 1);
+    instance_delete(world, "one");
+    assert_int_equal(table_count(world, HF_TABLE_ITEMS_RUNNING), 1);
+    assert_int_equal(world->effects & HF_EFFECT_VOIDED, HF_EFFECT_VOIDED);
+    const struct hf_item_token *token = &fetch.fetch_items.out_items[0].token;
+    assert_string_equal(held_code(world, registration, token, NULL), "instance_ended");
+}
+
 /* The death of a worker that held a deleted instance's turn and items blames nobody and fails at
  * nothing. */
 static void test_worker_of_a_deleted_instance_may_die(void **state)
@@ -300,21 +322,24 @@ static void test_deleted_sessions_beyond_the_bound_are_not_found(void **state)
         plan_commit(plan);
         instance_message(world, "one", "go on");
     }
+    plan_commit(scene_turn(world, registration));
+    uint64_t other = scene_session(world, registration, "two", 0);
     assert_true(table_count(world, HF_TABLE_SESSIONS) > HF_PURGE_MAX);
     instance_delete(world, "one");
     uint64_t left = table_count(world, HF_TABLE_SESSIONS);
-    assert_int_equal(left, TURNS * PLAN_LIST_MAX - HF_PURGE_MAX);
+    assert_int_equal(left, TURNS * PLAN_LIST_MAX - HF_PURGE_MAX + 1);
     struct hf_session_row *rows;
     size_t count = 1;
     struct hf_sessions_query query = { 0 };
     assert_ok(world->backend->ops->sessions(world->backend, &query, &world->arena, &rows, &count,
                                             &world->error),
               &world->error);
-    assert_int_equal(count, 0);
+    assert_int_equal(count, 1); /* and what comes behind them is */
+    assert_int_equal(rows[0].instance, other);
     assert_false(session_find(world, instance, incarnation, NULL));
     assert_no_item(world, registration);
     world_reclaim(world);
-    assert_int_equal(work_count(world), 0);
+    assert_int_equal(table_count(world, HF_TABLE_SESSIONS), 1);
 }
 
 /* A deletion with fewer rows than the bound leaves nothing to do. */
@@ -375,6 +400,7 @@ int main(void)
         CASE(test_continued_instance_is_still_running),
         CASE(test_running_is_judged_in_the_transaction),
         CASE(test_tokens_of_a_deleted_instance_are_void),
+        CASE(test_holder_of_what_is_left_is_told),
         CASE(test_worker_of_a_deleted_instance_may_die),
         CASE(test_deletion_with_known_key_takes_effect_once),
         CASE(test_key_of_a_deleted_instance_resurrects_nothing),

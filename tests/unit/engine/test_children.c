@@ -254,9 +254,8 @@ static void test_another_id_is_nondeterminism(void **state)
     }
 }
 
-/* A history in which a child's outcome answers an activity, or comes twice, is damaged; so is an
- * inbox that holds the outcome of another kind. */
-static void test_wrong_outcomes_are_damage(void **state)
+/* An inbox that holds the outcome of another kind is damaged. */
+static void test_wrong_outcome_is_damage(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -266,6 +265,26 @@ static void test_wrong_outcomes_are_damage(void **state)
     hf_script_post(&script, 1, hf_event_encode(&wrong, &script.memory));
     play_fails(&script, ".", HF_CORRUPT, "answers a command of another kind");
     hf_script_release(&script);
+}
+
+/* So is a history in which a child's outcome answers what is no child, or a child is answered by
+ * what is no outcome of one. */
+static void test_history_with_a_wrong_outcome_is_damage(void **state)
+{
+    (void)state;
+    const struct hf_event wrong[] = {
+        { .kind = HF_EVENT_CHILD_COMPLETED, .source = 1 },
+        { .kind = HF_EVENT_CHILD_FAILED, .source = 1, .status = HF_FAILED },
+        { .kind = HF_EVENT_ACTIVITY_COMPLETED, .source = 2 },
+    };
+    for (size_t i = 0; i < HF_COUNT_OF(wrong); i++) {
+        struct hf_script script;
+        hf_script_init(&script, makes_two, NULL);
+        play(&script, ". c2 . e");
+        script.events[3].body = hf_event_encode(&wrong[i], &script.memory);
+        play_fails(&script, "c3 .", HF_CORRUPT, "names no command that it could answer");
+        hf_script_release(&script);
+    }
 }
 
 /* ---- giving up ------------------------------------------------------------------------------ */
@@ -534,7 +553,8 @@ int main(void)
         cmocka_unit_test(test_generated_id_always_fits),
         cmocka_unit_test(test_misuse_fails_the_instance),
         cmocka_unit_test(test_another_id_is_nondeterminism),
-        cmocka_unit_test(test_wrong_outcomes_are_damage),
+        cmocka_unit_test(test_wrong_outcome_is_damage),
+        cmocka_unit_test(test_history_with_a_wrong_outcome_is_damage),
         cmocka_unit_test(test_given_up_child_is_asked_to_stop),
         cmocka_unit_test(test_pending_children_at_the_end),
         cmocka_unit_test(test_child_answers_with_its_end),

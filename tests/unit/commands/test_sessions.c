@@ -324,36 +324,64 @@ static void test_orphaned_sessions_are_claimed_first(void **state)
 
 /* ---- 14: renewal ----------------------------------------------------------------------------- */
 
-/* One renewal moves the deadline of everything that the registration holds, by one row. */
+/* One renewal moves the deadline of every session that the registration owns. */
 static void case_14_6_renewal_moves_the_deadline_of_every_session(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
-    struct hf_item_token items[3];
-    struct hf_session_claim claims[3];
     const char *ids[] = { "one", "two", "three" };
-    for (size_t i = 0; i < 3; i++) {
-        scene_session(world, registration, ids[i], 1);
-        struct hf_item_grant grant = item_take(world, registration);
-        items[i] = grant.token;
-        claims[i] = claim_of(&grant);
+    for (size_t i = 0; i < 3; i++) session_own(world, registration, ids[i]);
+    world->boot_ms += 20 * 1000;
+    for (uint64_t instance = 1; instance <= 3; instance++) {
+        assert_int_equal(session_row(world, instance, 1).lease_left_ms, WORLD_SESSIONS_MS - 20000);
     }
+    worker_renew(world, registration);
+    for (uint64_t instance = 1; instance <= 3; instance++) {
+        assert_int_equal(session_row(world, instance, 1).lease_left_ms, WORLD_SESSIONS_MS);
+    }
+}
+
+/* A renewal that presents very much costs one write transaction, no record, and one row: nothing
+ * but the lease is another afterwards. */
+static void case_19_10_renewal_costs_one_transaction_and_one_row(void **state)
+{
+    enum { SESSIONS = 40, ITEMS = 2 * SESSIONS };
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    instance_start(world, "one");
+    struct plan *plan = scene_turn(world, registration);
+    for (uint64_t i = 1; i <= SESSIONS; i++) {
+        plan_open(plan, i, "s", "");
+        plan_item(plan, i, "");
+        plan_item(plan, 0, "");
+    }
+    plan_commit(plan);
+    struct hf_item_token items[ITEMS];
+    struct hf_session_claim sessions[SESSIONS];
+    size_t count, sessions_count = 0;
+    struct hf_item_grant *grants = items_fetch(world, registration, ITEMS, &count);
+    assert_int_equal(count, ITEMS);
+    for (size_t i = 0; i < ITEMS; i++) {
+        items[i] = grants[i].token;
+        if (grants[i].incarnation) sessions[sessions_count++] = claim_of(&grants[i]);
+    }
+    assert_int_equal(sessions_count, SESSIONS);
     world->boot_ms += 20 * 1000;
     struct hf_store_command renew = renew_command(world, registration);
     renew.renew.items = items;
-    renew.renew.items_count = 3;
-    renew.renew.sessions = claims;
-    renew.renew.sessions_count = 3;
+    renew.renew.items_count = ITEMS;
+    renew.renew.sessions = sessions;
+    renew.renew.sessions_count = SESSIONS;
     struct hf_store_counters before = world_counters(world);
-    uint64_t lsn = world_next_lsn(world);
+    size_t puts = world->puts_count, deletes = world->deletes_count;
     assert_ok(world_run(world, &renew), &world->error);
     assert_int_equal(renew.renew.out_voids_count, 0);
     assert_int_equal(world_counters(world).commits, before.commits + 1);
     assert_int_equal(world_counters(world).records, before.records);
-    assert_true(world_next_lsn(world) == lsn);
-    for (uint64_t instance = 1; instance <= 3; instance++) {
-        assert_int_equal(session_row(world, instance, 1).lease_left_ms, WORLD_SESSIONS_MS);
-    }
+    assert_int_equal(world->puts_count, puts + 2); /* the lease, and the row of the group's writer
+                                                    */
+    assert_int_equal(world->deletes_count, deletes);
+    assert_int_equal(session_row(world, 1, SESSIONS).lease_left_ms, WORLD_SESSIONS_MS);
 }
 
 /* A renewal names the closed session and renews the rest. */
@@ -496,40 +524,84 @@ static void test_release_takes_what_it_can_and_names_the_rest(void **state)
     assert_true(session_row(world, claims[0].instance, 1).owner == registration);
 }
 
-/* Work that is queued, also by a turn of the same group, keeps an idle session with its owner; work
- * that comes after the release is claimed anew; a shutdown hands queued work on. */
-static void test_release_is_refused_while_work_is_there(void **state)
+/* A turn of an instance that schedules one more item on its session 1, not committed yet. */
+static struct plan *session_add_plan(struct world *world, uint64_t registration, const char *id)
+{
+    instance_message(world, id, "go on");
+    struct plan *plan = scene_turn(world, registration);
+    plan_item(plan, 1, "");
+    return plan;
+}
+
+/* The answers of a group of one turn and one idle release, in either order. */
+static void assert_turn_beside_release(struct world *world, struct hf_store_command *first,
+                                       struct hf_store_command *second, const char *code)
+{
+    struct hf_store_command *group[] = { first, second };
+    struct hf_store_command *release = first->kind == HF_STORE_RELEASE_SESSIONS ? first : second;
+    world_group(world, group, 2);
+    assert_ok(first->status, &first->error);
+    assert_ok(second->status, &second->error);
+    assert_int_equal(release->release_sessions.out_voids_count, code ? 1 : 0);
+    if (!code) return;
+    assert_int_equal(release->release_sessions.out_voids[0].index, 0);
+    assert_string_equal(release->release_sessions.out_voids[0].code, code);
+}
+
+/* Work committed before an idle release, also earlier in the same group, makes it refused, and the
+ * session stays with its owner; work committed after it, also later in the same group, is claimed
+ * anew, by whoever comes first. */
+static void case_19_14_idle_release_is_refused_while_work_is_there(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
     uint64_t b = worker_register(world, "b");
     struct hf_session_claim claim = session_own(world, a, "one");
-    instance_message(world, "one", "go on");
-    struct plan *plan = scene_turn(world, a);
-    plan_item(plan, 1, "");
+    struct plan *plan = session_add_plan(world, a, "one");
     struct hf_store_command commit = plan_command(plan);
     struct hf_store_command release = release_command(world, a, &claim);
-    struct hf_store_command *group[] = { &commit, &release };
-    world_group(world, group, 2);
-    assert_ok(commit.status, &commit.error);
-    assert_ok(release.status, &release.error);
-    assert_int_equal(release.release_sessions.out_voids_count, 1);
-    assert_string_equal(release.release_sessions.out_voids[0].code, "queued");
+    assert_turn_beside_release(world, &commit, &release, "queued");
+    assert_string_equal(release_code(world, a, &claim, HF_REASON_RELEASED), "queued");
     assert_no_item(world, b);
     struct hf_item_grant grant = item_take(world, a);
     assert_true(grant.epoch == claim.epoch && !grant.first_in_claim);
     assert_string_equal(release_code(world, a, &claim, HF_REASON_RELEASED), "running");
+    struct hf_store_command back = abandon_command(a, &grant.token);
+    back.abandon_item.delay_ms = 50;
+    assert_ok(world_run(world, &back), &world->error);
+    assert_string_equal(release_code(world, a, &claim, HF_REASON_RELEASED), "queued");
+    world->wall_ms += 50;
+    assert_int_equal(timers_fire(world), 1);
+    grant = item_take(world, a);
+    item_complete(world, a, &grant.token);
+    plan_commit(scene_turn(world, a));
+    plan = session_add_plan(world, a, "one");
+    commit = plan_command(plan);
+    release = release_command(world, a, &claim);
+    assert_turn_beside_release(world, &release, &commit, NULL);
+    assert_int_equal(session_row(world, claim.instance, 1).owner, 0);
+    grant = item_take(world, b);
+    assert_true(grant.epoch > claim.epoch && grant.first_in_claim);
+    assert_string_equal(release_code(world, a, &claim, HF_REASON_RELEASED), "epoch");
+}
+
+/* A worker that shuts down hands queued work on with its session, but nothing that runs. */
+static void test_release_at_shutdown_takes_queued_work_along(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    uint64_t b = worker_register(world, "b");
+    scene_session(world, a, "one", 2);
+    struct hf_item_grant grant = item_take(world, a);
+    struct hf_session_claim claim = claim_of(&grant);
     assert_string_equal(release_code(world, a, &claim, HF_REASON_SHUTDOWN), "running");
     item_complete(world, a, &grant.token);
-    assert_null(release_code(world, a, &claim, HF_REASON_RELEASED));
-    session_add(world, a, "one", 2);
-    grant = item_take(world, a);
-    assert_true(grant.epoch > claim.epoch && grant.first_in_claim);
-    item_complete(world, a, &grant.token);
-    claim = claim_of(&grant);
     assert_string_equal(release_code(world, a, &claim, HF_REASON_RELEASED), "queued");
     assert_null(release_code(world, a, &claim, HF_REASON_SHUTDOWN));
     assert_true(item_take(world, b).first_in_claim);
+    struct hf_store_command other = release_command(world, a, &claim);
+    other.release_sessions.reason = HF_REASON_DEAD;
+    assert_refused(world, &other, HF_INVALID, "");
 }
 
 /* ---- 14: turns ------------------------------------------------------------------------------- */
@@ -1057,13 +1129,15 @@ int main(void)
         CASE(test_full_worker_goes_on_with_what_it_owns),
         CASE(test_orphaned_sessions_are_claimed_first),
         CASE(case_14_6_renewal_moves_the_deadline_of_every_session),
+        CASE(case_19_10_renewal_costs_one_transaction_and_one_row),
         CASE(case_14_7_renewal_names_the_closed_session),
         CASE(case_14_8_renewal_names_the_session_that_was_claimed_since),
         CASE(case_14_14_session_deadline_is_never_before_that_of_items),
         CASE(case_14_9_released_session_has_no_owner),
         CASE(case_14_10_release_of_what_is_not_held_is_refused),
         CASE(test_release_takes_what_it_can_and_names_the_rest),
-        CASE(test_release_is_refused_while_work_is_there),
+        CASE(case_19_14_idle_release_is_refused_while_work_is_there),
+        CASE(test_release_at_shutdown_takes_queued_work_along),
         CASE(case_14_11_opening_turn_makes_an_unclaimed_row),
         CASE(case_14_12_closing_turn_deletes_the_row),
         CASE(case_14_13_item_carries_its_session),

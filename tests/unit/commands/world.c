@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/compiler.h"
 #include "engine/base/heap.h"
 #include "indexes/audit.h"
 #include "logstore/inspect.h"
@@ -47,6 +48,8 @@ static bool seam_is_alive(void *self, hf_slice life)
 static int seam_fault(void *self, enum hf_fault_point point)
 {
     struct world *world = self;
+    if (point == HF_FAULT_PUT) world->puts_count++;
+    if (point == HF_FAULT_DELETE) world->deletes_count++;
     if (world->fault_after == 0 || point != world->fault_point) return 0;
     return --world->fault_after == 0 ? world->fault_code : 0;
 }
@@ -60,17 +63,18 @@ static void seam_log(void *self, const hf_log_line *line)
 void world_open(struct world *world)
 {
     struct hf_backend_options options = { .durability = HF_DURABLE_NONE,
-                                          .map_size_max = UINT64_C(1) << 28,
+                                          .map_size_max = world->map_size,
                                           .preallocate_size = 1,
                                           .seams = &world->seams };
     assert_ok(hf_backend_open(world->directory.path, &options, &world->backend, &world->error),
               &world->error);
 }
 
-int world_setup(void **state)
+static int setup(void **state, uint64_t map_size)
 {
     struct world *world = calloc(1, sizeof *world);
     assert_non_null(world);
+    world->map_size = map_size;
     hf_test_directory_make(&world->directory);
     hf_arena_init(&world->arena, hf_heap_default());
     world->boot_ms = 1000 * 1000;
@@ -93,11 +97,27 @@ int world_setup(void **state)
     return 0;
 }
 
+int world_setup(void **state)
+{
+    return setup(state, UINT64_C(1) << 28);
+}
+
+int world_setup_large(void **state)
+{
+    return setup(state, HF_TSAN ? UINT64_C(1) << 30 : UINT64_C(8) << 30);
+}
+
 int world_teardown(void **state)
 {
     struct world *world = *state;
     world->fault_after = 0;
     world_verify(world);
+    return world_teardown_unverified(state);
+}
+
+int world_teardown_unverified(void **state)
+{
+    struct world *world = *state;
     world->backend->ops->close(world->backend);
     hf_arena_release(&world->arena);
     hf_test_directory_remove(&world->directory);

@@ -28,6 +28,7 @@ struct world {
     struct hf_backend *backend;
     struct hf_seams seams;
     hf_clock clock;
+    uint64_t map_size;
     uint64_t boot_ms, wall_ms;
     uint64_t random_state;
     struct world_life lives[WORLD_LIVES_MAX];
@@ -35,7 +36,8 @@ struct world {
     enum hf_fault_point fault_point; /* that fails */
     uint64_t fault_after;            /* so many passes later; 0: none fails */
     int fault_code;
-    size_t damaged_count;  /* lines of the log that tell of an item without its body */
+    size_t puts_count, deletes_count; /* of rows that were written and removed */
+    size_t damaged_count;             /* lines of the log that tell of an item without its body */
     struct hf_arena arena; /* all that commands and reads give out, until the test ends */
     uint32_t effects;      /* of the latest batch */
     hf_error error;        /* of the latest command or read */
@@ -43,8 +45,12 @@ struct world {
 
 /* cmocka's: *state becomes a struct world with an empty store; teardown verifies and removes it. */
 int world_setup(void **state);
+/* As above, with a map in which millions of rows have room. */
+int world_setup_large(void **state);
 /* As above. */
 int world_teardown(void **state);
+/* As above, without the proof: for scenes that are too large for it. */
+int world_teardown_unverified(void **state);
 
 /* Opens the store in world->directory. */
 void world_open(struct world *world);

@@ -147,6 +147,36 @@ static void test_ended_registration_leaves_nothing_soft(void **state)
     world_release(&world);
 }
 
+/* The lease row of a dead registration with a reclaim window is written after its end; it goes with
+ * the last session. */
+static void test_window_goes_with_the_last_session(void **state)
+{
+    (void)state;
+    struct world world;
+    struct hf_lease window = { 0, 200, { 0, 0, 0 }, HF_EMPTY };
+    struct hf_registered registered = { hf_text("worker"), hf_text("life"), hf_text("boot"), 42,
+                                        5000 };
+    world_init(&world);
+    world_start(&world, 1, "talk");
+    struct world_turn turn = turn_begin(&world);
+    turn_open(&turn, 1, "chat");
+    uint64_t item = turn_item(&turn, 1, "");
+    world_turn(&world, &turn);
+    uint64_t registration = world_fold(&world, HF_RECORD_REGISTERED, &registered);
+    world_deliver(&world, registration, item, 1);
+    world_end_registration(&world, registration, HF_REASON_DEAD);
+    assert_int_equal(world_session(&world, 1).owner, registration);
+    world_begin(&world);
+    assert_ok(hf_lease_put(&world.tables, registration, &window, NULL), NULL);
+    world_end(&world);
+    struct hf_reclaimed step = { .registration = registration, .rows_max = 10 };
+    world_fold(&world, HF_RECORD_RECLAIMED, &step);
+    assert_int_equal(world_session(&world, 1).owner, 0);
+    assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 0);
+    assert_int_equal(world_count(&world, HF_TABLE_LEASES), 0);
+    world_release(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +185,7 @@ int main(void)
         cmocka_unit_test(test_message_under_a_lock_stays_hidden),
         cmocka_unit_test(test_lock_owners_are_found_once_each),
         cmocka_unit_test(test_ended_registration_leaves_nothing_soft),
+        cmocka_unit_test(test_window_goes_with_the_last_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,6 +69,7 @@ static bool fetch_prepare(hf_runtime *runtime, struct hf__fetch *fetch)
 {
     bool is_turns = fetch == &runtime->dispatch.turns;
     if (runtime->dispatch.is_stopped || fetch->is_in_flight || !fetch->more) return false;
+    if (!hf__upkeep_may_fetch(runtime)) return false; /* each tick asks again */
     fetch->asked_count = is_turns ? hf__turns_room(runtime) : hf__activities_room(runtime);
     if (fetch->asked_count == 0) return false;
     if (is_turns) prepare_turns(runtime, fetch);

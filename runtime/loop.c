@@ -103,6 +103,7 @@ static void loop_tick(uv_timer_t *timer)
     hf_runtime *runtime = timer->data;
     struct hf__loop *loop = &runtime->loop;
     loop->ticks_count++;
+    hf__upkeep_tick(runtime);
     hf__releasing_tick(runtime);
     uv_mutex_lock(&runtime->mutex);
     hf__retries_submit(runtime);

@@ -189,6 +189,9 @@ static hf_status start_register(hf_runtime *runtime, hf_error *error)
     hf_status status = hf__store_call(runtime->store, &submission, error);
     if (status == HF_OK) {
         runtime->registration = submission.command.register_worker.out_registration;
+        uv_mutex_lock(&runtime->mutex);
+        hf__upkeep_kept(runtime, deadlines.items_boot_ms);
+        uv_mutex_unlock(&runtime->mutex);
     }
     hf__submission_release(&submission);
     return status;

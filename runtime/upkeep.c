@@ -1,11 +1,17 @@
 /* Renewal, void tokens, dead workers, reclaiming. No clock decides here who is right: a deadline
  * that passed is revived by the next renewal, and only the store says that something is void.
  *
+ * But who is late fetches nothing before it has renewed. When the machine has slept, every worker
+ * is late, and all that they run could be fetched again: by the others, and by themselves. So each
+ * renews at its next tick, and gives the others two ticks to do the same.
+ *
  * An error of a renewal is never a reason to stop anything: the next one tries again. */
 #include "runtime/upkeep.h"
 
 #include "engine/base/assert.h"
 #include "runtime/runtime.h"
+
+enum { PATIENCE_TICKS = 2 };
 
 void hf__upkeep_init(hf_runtime *runtime)
 {
@@ -159,6 +165,33 @@ void hf__upkeep_check(hf_runtime *runtime)
     if (status == HF_STALE) hf__upkeep_lost(runtime);
 }
 
+void hf__upkeep_kept(hf_runtime *runtime, uint64_t items_deadline_boot_ms)
+{
+    runtime->upkeep.kept_until_boot_ms = items_deadline_boot_ms;
+}
+
+static bool is_late(const hf_runtime *runtime)
+{
+    const hf_clock *clock = runtime->store->clock;
+    return clock->boot_ms(clock->self) >= runtime->upkeep.kept_until_boot_ms;
+}
+
+bool hf__upkeep_may_fetch(const hf_runtime *runtime)
+{
+    return runtime->upkeep.patience_ticks == 0 && !is_late(runtime);
+}
+
+void hf__upkeep_tick(hf_runtime *runtime)
+{
+    struct hf__upkeep *self = &runtime->upkeep;
+    uv_mutex_lock(&runtime->mutex);
+    bool must_renew = is_late(runtime);
+    if (must_renew) self->patience_ticks = PATIENCE_TICKS;
+    if (!must_renew && self->patience_ticks > 0) self->patience_ticks--;
+    uv_mutex_unlock(&runtime->mutex);
+    if (must_renew && runtime->shutdown.phase <= HF__SHUTDOWN_DRAINING) hf__upkeep_renew(runtime);
+}
+
 void hf__upkeep_renew(hf_runtime *runtime)
 {
     struct hf__upkeep *self = &runtime->upkeep;
@@ -175,6 +208,9 @@ static void renew_answered(hf_runtime *runtime)
     const struct hf_store_command *command = &self->renew.submission.command;
     if (command->status == HF_OK) {
         hf__metrics_add(&runtime->metrics, HF__RENEWALS, 1);
+        uv_mutex_lock(&runtime->mutex);
+        hf__upkeep_kept(runtime, command->renew.items_deadline_boot_ms);
+        uv_mutex_unlock(&runtime->mutex);
         held_settle(runtime, &self->presented, &command->renew);
         return;
     }

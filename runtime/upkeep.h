@@ -22,6 +22,10 @@ struct hf__upkeep {
     struct hf__held presented; /* in the arena of renew */
     hf_slice dead_life;        /* of who is being declared dead; in the arena of bury_dead */
     struct hf_arena scratch;   /* of what is read */
+
+    /* Guarded by the mutex. */
+    uint64_t kept_until_boot_ms; /* the deadline of items, as the store has it */
+    unsigned patience_ticks;     /* so long nothing is fetched: others may have been late as well */
 };
 
 /* The deadlines that a renewal now asks for. */
@@ -38,8 +42,15 @@ struct hf__deadlines hf__upkeep_deadlines(const hf_runtime *runtime);
 /* Units: milliseconds between two renewals: half of the shorter lock, without a floor. */
 uint64_t hf__upkeep_period_ms(const hf_runtime *runtime);
 
+/* Notes the deadlines that the store has now. Under the mutex. */
+void hf__upkeep_kept(hf_runtime *runtime, uint64_t items_deadline_boot_ms);
+/* Whether work may be fetched: not by who is late itself, nor at once by who was. Under the mutex.
+ */
+bool hf__upkeep_may_fetch(const hf_runtime *runtime);
 /* Presents all that is held, and moves both deadlines. */
 void hf__upkeep_renew(hf_runtime *runtime);
+/* Renews what is late. Once a tick. */
+void hf__upkeep_tick(hf_runtime *runtime);
 /* Looks, by reading, at what is void of all that is held. */
 void hf__upkeep_check(hf_runtime *runtime);
 /* Looks for registrations whose process is dead, and ends one of them. */

@@ -136,6 +136,19 @@ void crew_assert_waits(struct crew *self, const char *instance, const char *sess
     crew_wait_queued(self, instance, session, count);
 }
 
+void crew_stall(void *user, const hf_session_info *session, bool gained)
+{
+    if (!gained || strcmp(session->instance, "stalls") != 0) return;
+    stage_say(user, "stalls");
+    stage_wait_open(user, hf_text("stall"));
+}
+
+void crew_start_stalling(struct crew *self)
+{
+    house_start(&self->house, "stalls", "waits", "");
+    stage_wait(&self->house.stage, "stalls", 1);
+}
+
 void crew_assert_one_claim(const struct told *told, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

@@ -58,6 +58,12 @@ void crew_put_in_the_way(struct crew *self);
  * it runs an ordinary one meanwhile. Once a test. */
 void crew_assert_waits(struct crew *self, const char *instance, const char *session,
                        uint64_t count);
+/* An on_session whose user is the stage: when its worker gains a session of the instance "stalls",
+ * it says "stalls" and waits for the gate "stall". Until then that worker renews nothing, as one
+ * that hangs. */
+void crew_stall(void *user, const hf_session_info *session, bool gained);
+/* Has a worker with that on_session gain such a session; waits until it hangs. */
+void crew_start_stalling(struct crew *self);
 /* Asserts that all reports are of one claim: of one worker and epoch, each met by the next. */
 void crew_assert_one_claim(const struct told *told, size_t count);
 

@@ -463,12 +463,13 @@ static void assert_carried(struct house *house)
     assert_int_equal(row.incarnation, 3);
 }
 
-/* A worker that runs orchestrations and activities. */
-static hf_runtime *hire_for_all(struct crew *crew, const char *worker_id)
+/* A worker that runs orchestrations, of several instances at once, and activities. */
+static hf_runtime *hire_for_all(struct crew *crew, const char *worker_id, uint64_t lease_ms)
 {
-    return crew_hire_with(crew,
-                          HF_WITH(hf_runtime_options, .worker_id = worker_id, .activity_threads = 1,
-                                  .item_lock_ms = LONG_LEASE_MS, .session_lock_ms = LONG_LEASE_MS));
+    return crew_hire_with(crew, HF_WITH(hf_runtime_options, .worker_id = worker_id,
+                                        .orchestration_threads = 2, .activity_threads = 1,
+                                        .item_lock_ms = lease_ms, .session_lock_ms = lease_ms,
+                                        .on_session = crew_stall, .user = &crew->house.stage));
 }
 
 /* A runtime hangs in a turn until its lease has passed, and another one takes the turn: it rebuilds
@@ -477,23 +478,25 @@ static hf_runtime *hire_for_all(struct crew *crew, const char *worker_id)
 static void case_15_10_taken_turn_rebuilds_the_open_set(void **state)
 {
     struct crew *crew = *state;
+    enum { LEASE_MS = 1000 };
     struct told told[2];
     char before[HOUSE_TEXT_SIZE], after[HOUSE_TEXT_SIZE];
     crew_dismiss_orchestrator(crew);
-    hf_runtime *a = hire_for_all(crew, "a");
+    hf_runtime *a = hire_for_all(crew, "a", LEASE_MS);
     house_start(&crew->house, "desk", "hangs", "");
     house_wait_status(&crew->house, "desk", "first");
     house_send(&crew->house, "desk", "go", "");
     stage_wait(&crew->house.stage, "hangs", 1);
 
-    house_move_clocks(&crew->house, LONG_LEASE_MS + 1, 0);
-    hf_runtime *b = hire_for_all(crew, "b"); /* with a lease from now on */
+    crew_start_stalling(crew);
+    hf_runtime *b = hire_for_all(crew, "b", LONG_LEASE_MS);
     house_wait_status(&crew->house, "desk", "second");
     assert_carried(&crew->house);
     assert_true(house_metric(b, "turns_replayed") >= 1);
     house_history(&crew->house, "desk", before, sizeof before);
 
     stage_open(&crew->house.stage, "hang");
+    stage_open(&crew->house.stage, "stall");
     house_wait_metric(a, "turns_stale", 1);
     assert_carried(&crew->house);
     house_history(&crew->house, "desk", after, sizeof after);
@@ -502,7 +505,7 @@ static void case_15_10_taken_turn_rebuilds_the_open_set(void **state)
     assert_int_equal(house_told(&crew->house, "desk", told, 2), 2);
     assert_int_equal(told[0].incarnation, 1);
     assert_int_equal(told[1].incarnation, 3);
-    assert_int_equal(house_sessions_count(&crew->house, NULL), 0);
+    assert_int_equal(house_sessions_count(&crew->house, "desk"), 0);
     assert_int_equal(stage_count(&crew->house.stage, "log instance."), 0);
 }
 

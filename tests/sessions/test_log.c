@@ -101,18 +101,22 @@ static void case_17_3_claim_is_logged(void **state)
     assert_int_equal(stage_count(&crew->house.stage, "info session.takeover"), 0);
 }
 
-/* The session "desk" goes from "a", whose lease has passed, to "b", while an activity runs on it.
- */
+/* The session "desk" goes from "a", which hangs until its lease has passed, to "b", while an
+ * activity runs on it; then a goes on. */
 static void take_over(struct crew *crew)
 {
-    enum { PASSED_MS = 600001 };
+    enum { LEASE_MS = 1000 };
     crew_observe(crew);
-    crew_hire(crew, "a", 1, 0);
+    crew_hire_with(crew, HF_WITH(hf_runtime_options, .worker_id = "a",
+                                 .orchestration_threads = UINT32_MAX, .activity_threads = 2,
+                                 .item_lock_ms = LEASE_MS, .session_lock_ms = LEASE_MS,
+                                 .on_session = crew_stall, .user = &crew->house.stage));
     house_start(&crew->house, "talk-1", "hold", "gate");
     stage_wait(&crew->house.stage, "held talk-1 a 1", 1);
-    house_move_clocks(&crew->house, PASSED_MS, 0);
-    crew_hire(crew, "b", 1, 0); /* with a lease from now on */
+    crew_start_stalling(crew);
+    crew_hire(crew, "b", 1, 0);
     stage_wait(&crew->house.stage, "held talk-1 b 2", 1);
+    stage_open(&crew->house.stage, "stall");
     stage_wait(&crew->house.stage, "told talk-1 a", 1);
 }
 

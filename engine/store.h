@@ -205,6 +205,8 @@ struct hf_item_grant {
     uint64_t incarnation, epoch; /* of the session */
     bool first_in_claim;         /* the first delivery since the session was claimed */
     bool is_older_than_claim;    /* it was scheduled before the session was claimed */
+    uint64_t scheduled_unix_ms;  /* of session work: time of the record that scheduled it; 0: it
+                                    cannot be read */
     /* With the first in a claim only: */
     bool was_owned;        /* the session had been claimed before */
     uint64_t from;         /* by this registration; 0: by none */

@@ -179,7 +179,7 @@ typedef struct hf_observer {
     void (*log)(void *self, const hf_log_line *line);
 } hf_observer;
 
-typedef enum hf_metric_kind { HF_COUNTER, HF_GAUGE } hf_metric_kind;
+typedef enum hf_metric_kind { HF_COUNTER, HF_GAUGE, HF_HISTOGRAM } hf_metric_kind;
 
 /* One number about the runtime; never labelled by instance. Valid until: the callback returns. */
 typedef struct hf_metric {
@@ -187,6 +187,8 @@ typedef struct hf_metric {
     const char *name; /* stable: "turns_committed" */
     hf_metric_kind kind;
     double value;
+    double bound; /* of a bucket of a histogram: value says how many were at most this; the last
+                     bucket's is infinite. Buckets come one after the other, under one name */
 } hf_metric;
 
 /* ---- the store ------------------------------------------------------------------------------- */
@@ -315,7 +317,8 @@ HF_API void hf_instance_free(const hf_instance *instance);
 
 /* ---- looking at sessions --------------------------------------------------------------------- */
 
-/* An open session, as the store shows it. Valid until: the call that gave it says. */
+/* An open session. Valid until: the call that gave it says. In on_session what the runtime does not
+ * know is 0: lease_left_ms and what is below it. */
 typedef struct hf_session_info {
     size_t size;
     const char *instance, *session;
@@ -328,6 +331,31 @@ typedef struct hf_session_info {
     uint64_t opened_unix_ms;
     uint64_t quiet_unix_ms; /* since then it has no activity, queued or running; 0: it has some */
 } hf_session_info;
+
+/* Which sessions: those that fulfil all that is given. */
+typedef struct hf_query {
+    size_t size;
+    const char *instance;  /* of this instance; NULL: of all */
+    const char *worker_id; /* held by a worker of this id; NULL: held by any, or by none */
+    uint64_t quiet_ms;     /* without an activity, queued or running, for at least so long */
+    uint64_t limit;        /* at most so many; 0: no limit */
+} hf_query;
+
+typedef struct hf_cursor hf_cursor;
+
+/* Begins to read the open sessions, by instance and incarnation; query NULL: all. The cursor reads
+ * page by page and holds nothing of the store in between: it may stay open for hours, and what
+ * changes meanwhile is seen or not. Returns owned: hf_cursor_close, before the store is closed.
+ * Errors: HF_NOT_FOUND (the instance), HF_INVALID, HF_IO, HF_NO_MEMORY, HF_FORKED. Any thread; one
+ * at a time uses a cursor. */
+HF_API HF_MUST_CHECK hf_status hf_query_open(hf_store *store, const hf_query *query,
+                                             hf_cursor **out_cursor, hf_error *error);
+/* The next session; false: there are no more, or an error ended it, which hf_cursor_close tells.
+ * Valid until: the next call with the cursor. */
+HF_API bool hf_next_session(hf_cursor *cursor, const hf_session_info **out_row);
+/* Frees the cursor. NULL is fine. Errors: why hf_next_session ended early: HF_CORRUPT, HF_IO,
+ * HF_NO_MEMORY, HF_FORKED. */
+HF_API HF_MUST_CHECK hf_status hf_cursor_close(hf_cursor *cursor, hf_error *error);
 
 /* ---- registry and runtime -------------------------------------------------------------------- */
 
@@ -412,7 +440,8 @@ HF_API HF_MUST_CHECK hf_status hf_runtime_join(hf_runtime *runtime, hf_error *er
 /* Stops it and waits, when it still runs; an activity that never returns is waited for. NULL is
  * fine. */
 HF_API void hf_runtime_free(hf_runtime *runtime);
-/* Calls each once for every metric, on the calling thread. Any thread. */
+/* Calls each once for every metric, and every bucket of a histogram, on the calling thread. Any
+ * thread. */
 HF_API void hf_runtime_metrics(hf_runtime *runtime,
                                void (*each)(void *user, const hf_metric *metric), void *user);
 
@@ -648,6 +677,10 @@ HF_API void hf_activity_log(hf_activity *a, hf_log_level level, const char *form
 HF_API bool hf_activity_is_cancelled(const hf_activity *a);
 /* Waits until it is told to stop, at most timeout_ms; returns whether it was. */
 HF_API bool hf_activity_wait_cancelled(const hf_activity *a, uint64_t timeout_ms);
+/* A descriptor that becomes readable when it is told to stop, to be polled beside others; it is
+ * readable at once when it was told before. Do not read from it. Borrows: until the function
+ * returns. -1: none could be made (the limit of open files): ask hf_activity_is_cancelled. */
+HF_API int hf_activity_cancel_fd(const hf_activity *a);
 
 /* The session's memory on this worker: NULL when cold. It belongs to one claim: when the session
  * was elsewhere in between it is NULL again, so stale state cannot be met. Activities of one

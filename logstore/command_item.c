@@ -54,6 +54,15 @@ static hf_status grant_tell_claim(struct hf__step *step, const struct hf__pick *
     return body_read(step, pick, &pick->session.opening, out, &grant->session_body);
 }
 
+/* When the item was scheduled, for statistics: a damaged record is said elsewhere. */
+static uint64_t scheduled_unix_ms(struct hf__step *step, const struct hf__pick *pick)
+{
+    hf_error error;
+    uint64_t unix_ms = 0;
+    hf_status status = hf_log_wall_time(step->tables, pick->item.body.lsn, &unix_ms, &error);
+    return status == HF_OK ? unix_ms : 0;
+}
+
 /* All of a grant but what the record's LSN decides. */
 static hf_status grant_prepare(struct hf__step *step, const struct hf__pick *pick,
                                struct hf_arena *out, struct hf_item_grant *out_grant)
@@ -74,6 +83,7 @@ static hf_status grant_prepare(struct hf__step *step, const struct hf__pick *pic
     if (pick->item.incarnation != 0) {
         out_grant->session_id = hf_arena_copy(out, pick->session.name);
         out_grant->epoch = pick->session.epoch;
+        out_grant->scheduled_unix_ms = scheduled_unix_ms(step, pick);
         out_grant->is_older_than_claim = pick->is_claimed ||
                                          pick->item.arrival.lsn < pick->session.epoch;
     }

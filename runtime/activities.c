@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "engine/base/assert.h"
 #include "engine/base/heap.h"
@@ -42,6 +44,7 @@ hf_status hf__activities_init(hf_runtime *runtime, hf_error *error)
     for (size_t i = 0; self->slots && i < self->slots_count; i++) {
         struct hf_activity *activity = &self->slots[i];
         activity->runtime = runtime;
+        activity->cancel_fd = -1;
         hf_arena_init(&activity->arena, runtime->heap);
         hf__submission_init(&activity->job.submission, runtime->heap, HF_STORE_COMPLETE_ITEM);
         activity->job.submission.done = hf__delivery_answered;
@@ -84,6 +87,7 @@ static void slot_begin(struct hf_activity *activity)
     activity->is_failed = false;
     activity->is_poison = false;
     activity->is_rebuild = false;
+    activity->is_told = activity->is_told_timed = activity->is_stuck = false;
     activity->claim = NULL;
     activity->registered = NULL;
     activity->input = activity->output = (hf_slice)HF_EMPTY;
@@ -296,6 +300,16 @@ static void activity_conclude(struct hf_activity *activity, hf_status found, hf_
     }
 }
 
+/* Nobody is to be told any more. Under the mutex. */
+static void told_end(struct hf_activity *activity)
+{
+    if (activity->cancel_fd >= 0) close(activity->cancel_fd);
+    activity->cancel_fd = -1;
+    if (!activity->is_told) return;
+    hf_assert(activity->runtime->activities.told_count > 0);
+    activity->runtime->activities.told_count--;
+}
+
 /* The thread has left the function. Under the mutex. */
 static void activity_returned(struct hf_activity *activity, hf_status found, hf_status returned)
 {
@@ -304,6 +318,7 @@ static void activity_returned(struct hf_activity *activity, hf_status found, hf_
     hf_assert(runtime->activities.busy_count > 0);
     runtime->activities.busy_count--;
     activity->state = HF__ACTIVITY_SENDING;
+    told_end(activity);
     if (activity->claim) {
         hf__claims_function_ended(&runtime->claims, activity->claim);
         hf__releasing_note(runtime);
@@ -417,10 +432,97 @@ bool hf__activity_is_held(const struct hf_activity *activity)
            atomic_load(&activity->stop) != HF__STOP_VOID;
 }
 
+/* A full counter means that it is readable already. */
+static void descriptor_signal(int descriptor)
+{
+    const uint64_t once = 1;
+    ssize_t written = write(descriptor, &once, sizeof once);
+    (void)written;
+}
+
 static void activity_tell(struct hf_activity *activity, enum hf__stop stop)
 {
     atomic_store(&activity->stop, (int)stop);
     uv_cond_broadcast(&activity->told);
+    if (activity->cancel_fd >= 0) descriptor_signal(activity->cancel_fd);
+    if (activity->state != HF__ACTIVITY_RUNNING || activity->is_told) return;
+    activity->is_told = true;
+    activity->runtime->activities.told_count++;
+}
+
+int hf__activity_cancel_fd(struct hf_activity *activity)
+{
+    uv_mutex_lock(&activity->runtime->mutex);
+    if (activity->cancel_fd < 0) {
+        activity->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        bool is_told = atomic_load(&activity->stop) != HF__STOP_NONE;
+        if (activity->cancel_fd >= 0 && is_told) descriptor_signal(activity->cancel_fd);
+    }
+    int descriptor = activity->cancel_fd;
+    uv_mutex_unlock(&activity->runtime->mutex);
+    return descriptor;
+}
+
+/* ---- those that do not stop ----------------------------------------------------------------- */
+
+/* What is said of one, copied: it may end meanwhile. */
+struct stuck {
+    char instance[HF_ID_SIZE_MAX + 1], session[HF_ID_SIZE_MAX + 1], activity[HF_ID_SIZE_MAX + 1];
+    uint64_t lsn;
+};
+
+/* Whether it is stuck, which nobody has said so far. Under the mutex. */
+static bool is_newly_stuck(struct hf_activity *activity, uint64_t now_boot_ms)
+{
+    uint64_t grace_ms = activity->runtime->settings.cancel_grace_ms;
+    if (activity->state != HF__ACTIVITY_RUNNING || !activity->is_told) return false;
+    if (!activity->is_told_timed) {
+        activity->is_told_timed = true;
+        activity->told_boot_ms = now_boot_ms;
+    }
+    return !activity->is_stuck && now_boot_ms - activity->told_boot_ms >= grace_ms;
+}
+
+/* Finds one, notes that it was found. */
+static bool stuck_take(hf_runtime *runtime, uint64_t now_boot_ms, struct stuck *out_stuck)
+{
+    struct hf__activities *self = &runtime->activities;
+    bool is_found = false;
+    uv_mutex_lock(&runtime->mutex);
+    for (size_t i = 0; self->told_count > 0 && i < self->slots_count && !is_found; i++) {
+        struct hf_activity *activity = &self->slots[i];
+        is_found = is_newly_stuck(activity, now_boot_ms);
+        if (!is_found) continue;
+        const hf_activity_info *info = &activity->info;
+        activity->is_stuck = true;
+        out_stuck->lsn = activity->token.delivery_lsn;
+        hf_text_copy(out_stuck->instance, sizeof out_stuck->instance, hf_text(info->instance));
+        hf_text_copy(out_stuck->session, sizeof out_stuck->session, hf_text(info->session));
+        hf_text_copy(out_stuck->activity, sizeof out_stuck->activity, hf_text(info->activity));
+    }
+    uv_mutex_unlock(&runtime->mutex);
+    return is_found;
+}
+
+void hf__activities_look_stuck(hf_runtime *runtime)
+{
+    const hf_clock *clock = runtime->store->clock;
+    uint64_t now_boot_ms = clock->boot_ms(clock->self);
+    struct stuck stuck;
+    while (stuck_take(runtime, now_boot_ms, &stuck)) {
+        hf__metrics_add(&runtime->metrics, HF__ACTIVITIES_STUCK, 1);
+        hf__log(runtime->store->observer,
+                &(hf_log_line){ .level = HF_LOG_WARN,
+                                .event = "activity.stuck",
+                                .lsn = stuck.lsn,
+                                .instance = stuck.instance,
+                                .session = stuck.session[0] ? stuck.session : NULL,
+                                .worker = runtime->worker_id,
+                                .activity = stuck.activity },
+                "told to stop, and still running after %llu ms: it should ask "
+                "hf_activity_is_cancelled, wait for it, or poll hf_activity_cancel_fd",
+                (unsigned long long)runtime->settings.cancel_grace_ms);
+    }
 }
 
 /* Takes it out of the line in which it waits for its turn, if it does. */

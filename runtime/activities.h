@@ -46,6 +46,11 @@ struct hf_activity {
     bool is_rebuild; /* of claim: no delivery, and nothing is sent */
     atomic_int stop; /* enum hf__stop; written under the mutex, with `told` */
     uv_cond_t told;
+    int cancel_fd;      /* an eventfd, made when it is asked for; -1: not yet */
+    bool is_told;       /* to stop, while it ran */
+    bool is_told_timed; /* told_boot_ms is set: by the first look of the loop behind it */
+    bool is_stuck;      /* it was reported as such */
+    uint64_t told_boot_ms;
     struct hf_item_token token;
     struct hf__claim *claim; /* NULL: an ordinary activity */
     hf_slice body;           /* of the event that scheduled it */
@@ -64,6 +69,7 @@ struct hf__activities {
     size_t busy_count;    /* queued or running */
     size_t waiting_count; /* waiting */
     size_t held_count;    /* not free */
+    size_t told_count;    /* running, and told to stop */
     uv_thread_t *threads;
     uv_cond_t work; /* something is queued, or is_ending */
     bool is_ending; /* the threads leave */
@@ -109,6 +115,12 @@ void hf__activities_stop(hf_runtime *runtime);
 void hf__activities_give_up(hf_runtime *runtime);
 /* Whether deliveries remain that the store was not told the end of. Under the mutex. */
 bool hf__activities_are_pending(const hf_runtime *runtime);
+
+/* The descriptor of hf_activity_cancel_fd. Without the mutex. */
+int hf__activity_cancel_fd(struct hf_activity *activity);
+/* Reports those that run on for longer than cancel_grace_ms after they were told to stop. Loop
+ * thread, without the mutex. */
+void hf__activities_look_stuck(hf_runtime *runtime);
 
 /* Has the destructors of claims that died run soon, on another thread. Under the mutex. */
 void hf__claims_bury_later(hf_runtime *runtime);

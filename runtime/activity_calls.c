@@ -74,13 +74,26 @@ bool hf_activity_is_cancelled(const hf_activity *a)
     return atomic_load(&a->stop) != HF__STOP_NONE;
 }
 
+/* Its slot: what authors see is constant. */
+static hf_activity *slot_of(const hf_activity *a)
+{
+    hf_activity *slots = a->runtime->activities.slots;
+    hf_activity *self = &slots[a - slots];
+    hf_assert(self == a);
+    return self;
+}
+
+int hf_activity_cancel_fd(const hf_activity *a)
+{
+    return hf__activity_cancel_fd(slot_of(a));
+}
+
 bool hf_activity_wait_cancelled(const hf_activity *a, uint64_t timeout_ms)
 {
     enum { NS_PER_MS = 1000000 };
     const uint64_t ms_max = UINT64_MAX / NS_PER_MS / 4; /* over a century */
     hf_runtime *runtime = a->runtime;
-    hf_activity *self = &runtime->activities.slots[a - runtime->activities.slots];
-    hf_assert(self == a);
+    hf_activity *self = slot_of(a);
     if (timeout_ms > ms_max) timeout_ms = ms_max;
     uint64_t begin_ns = uv_hrtime();
     uint64_t limit_ns = timeout_ms * NS_PER_MS;

@@ -152,7 +152,7 @@ static void fetch_done(struct hf__submission *submission)
     hf_runtime *runtime = fetch->runtime;
     struct hf_store_command *command = &submission->command;
     bool is_items = command->kind == HF_STORE_FETCH_ITEMS;
-    if (command->status == HF_OK && is_items) hf__sessions_claimed(runtime, &command->fetch_items);
+    if (command->status == HF_OK && is_items) hf__sessions_granted(runtime, &command->fetch_items);
 
     uv_mutex_lock(&runtime->mutex);
     hf_assert(fetch->is_in_flight);

@@ -105,6 +105,7 @@ static void loop_tick(uv_timer_t *timer)
     loop->ticks_count++;
     hf__upkeep_tick(runtime);
     hf__releasing_tick(runtime);
+    hf__activities_look_stuck(runtime);
     uv_mutex_lock(&runtime->mutex);
     hf__retries_submit(runtime);
     hf__dispatch_kick(runtime);
@@ -114,6 +115,7 @@ static void loop_tick(uv_timer_t *timer)
         if (loop->ticks_count % TICKS_PER_LOOK == 0) {
             hf__dispatch_look(runtime);
             hf__timers_look(runtime);
+            hf__leaks_look(runtime);
         }
     }
     hf__shutdown_advance(runtime);

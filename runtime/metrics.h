@@ -20,6 +20,7 @@ enum hf__metric {
     HF__ACTIVITIES_ABANDONED,
     HF__ACTIVITIES_VOIDED,
     HF__ACTIVITIES_POISONED,
+    HF__ACTIVITIES_STUCK,
     HF__SESSIONS_OPENED,
     HF__SESSIONS_ENDED,
     HF__SESSIONS_CLAIMED,
@@ -28,6 +29,7 @@ enum hf__metric {
     HF__SESSIONS_RELEASED,
     HF__SESSIONS_CLOSED,
     HF__SESSIONS_LOST,
+    HF__SESSIONS_LEAKED,
     HF__TIMERS_FIRED,
     HF__RENEWALS,
     HF__WORKERS_DECLARED_DEAD,
@@ -35,15 +37,21 @@ enum hf__metric {
     HF__METRICS_COUNT
 };
 
+enum { HF__WAIT_BUCKETS = 12 };
+
 struct hf__metrics {
     atomic_uint_fast64_t counts[HF__METRICS_COUNT];
+    atomic_uint_fast64_t session_waits[HF__WAIT_BUCKETS]; /* each by the least bound that holds it
+                                                           */
 };
 
 /* Counts one more. Any thread. */
 void hf__metrics_add(struct hf__metrics *self, enum hf__metric metric, uint64_t count);
+/* Notes how long an item of a session waited for its owner. Any thread. */
+void hf__metrics_session_wait(struct hf__metrics *self, uint64_t wait_ms);
 /* The stable name of a counter. Static storage. */
 const char *hf__metric_name(enum hf__metric metric);
-/* Calls each for every counter, in order. Any thread. */
+/* Calls each for every counter, and every bucket of the histogram, in order. Any thread. */
 void hf__metrics_each(struct hf__metrics *self, void (*each)(void *user, const hf_metric *metric),
                       void *user);
 

@@ -16,6 +16,7 @@
 #include "runtime/activities.h"
 #include "runtime/claims.h"
 #include "runtime/dispatch.h"
+#include "runtime/leaks.h"
 #include "runtime/metrics.h"
 #include "runtime/releasing.h"
 #include "runtime/sessions.h"
@@ -96,6 +97,7 @@ struct hf_runtime {
     struct hf__upkeep upkeep;
     struct hf__timers timers;
     struct hf__releasing releasing;
+    struct hf__leaks leaks;
     struct hf__shutdown shutdown;
     struct hf__retries retries;
     struct hf__metrics metrics;

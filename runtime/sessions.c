@@ -112,12 +112,25 @@ static void tell_takeover(const struct claimed *self)
             hf_reason_name(grant->claim_reason));
 }
 
-void hf__sessions_claimed(hf_runtime *runtime, const struct hf_store_fetch_items *answer)
+/* What was handed out before did not wait for its owner since it was scheduled. */
+static void note_wait(hf_runtime *runtime, const struct hf_item_grant *grant)
+{
+    const hf_clock *clock = runtime->store->clock;
+    if (grant->attempt != 1 || grant->scheduled_unix_ms == 0) return;
+    uint64_t now_unix_ms = clock->wall_unix_ms(clock->self);
+    uint64_t since_unix_ms = grant->scheduled_unix_ms;
+    hf__metrics_session_wait(&runtime->metrics,
+                             now_unix_ms > since_unix_ms ? now_unix_ms - since_unix_ms : 0);
+}
+
+void hf__sessions_granted(hf_runtime *runtime, const struct hf_store_fetch_items *answer)
 {
     struct claimed claimed = { .runtime = runtime };
     for (size_t i = 0; i < answer->out_items_count; i++) {
         const struct hf_item_grant *grant = &answer->out_items[i];
-        if (grant->session_id.size == 0 || !grant->first_in_claim) continue;
+        if (grant->session_id.size == 0) continue;
+        note_wait(runtime, grant);
+        if (!grant->first_in_claim) continue;
         claimed.grant = grant;
         hf_text_copy(claimed.instance, sizeof claimed.instance, grant->instance_id);
         hf_text_copy(claimed.session, sizeof claimed.session, grant->session_id);

@@ -12,8 +12,8 @@ struct hf_execution;
 void hf__sessions_turned(hf_runtime *runtime, const char *instance,
                          const struct hf_turn_committed *turn, const struct hf_execution *execution,
                          struct hf_arena *arena);
-/* What grants say of claims. Committer thread, without the mutex. */
-void hf__sessions_claimed(hf_runtime *runtime, const struct hf_store_fetch_items *answer);
+/* What grants say of claims, and how long they waited. Committer thread, without the mutex. */
+void hf__sessions_granted(hf_runtime *runtime, const struct hf_store_fetch_items *answer);
 
 /* The claim of a delivery; NULL: no memory. An older one of the session has ended with it. Under
  * the mutex. */

@@ -1,6 +1,6 @@
 /* A store handle from inside the room: what runtimes and client calls share. Everything here is set
  * at open and stays until close; what changes is behind the pointers, each safe for any thread, and
- * the count of runtimes. */
+ * the atomic ones. */
 #ifndef HF_RUNTIME_STORE_H
 #define HF_RUNTIME_STORE_H
 
@@ -45,9 +45,10 @@ struct hf_store {
     struct hf__ring *ring;   /* NULL: there is none, and effects of other processes are not heard at
                                 once */
     struct hf__waiters *waiters;
-    struct hf__effects *effects;     /* hf__store_listen */
-    struct hf__committer *committer; /* hf__committer_submit */
-    atomic_size_t runtimes_count;    /* made and not freed */
+    struct hf__effects *effects;             /* hf__store_listen */
+    struct hf__committer *committer;         /* hf__committer_submit */
+    atomic_size_t runtimes_count;            /* made and not freed */
+    atomic_uint_fast64_t leaks_told_unix_ms; /* of sessions quiet since then, or longer */
 };
 
 /* How a handle is opened beyond what users may choose: hf_store_open's way to the LMDB store, and

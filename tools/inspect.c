@@ -194,6 +194,15 @@ int tool_history(const struct tool_arguments *arguments)
 
 /* ---- sessions ------------------------------------------------------------------------------- */
 
+/* How long it has been without an activity; 0: it has some. */
+static uint64_t quiet_ms(const struct tool_store *store, const struct hf_session_row *row)
+{
+    const hf_clock *clock = store->seams.clock;
+    uint64_t now_unix_ms = clock->wall_unix_ms(clock->self);
+    bool is_quiet = row->quiet_unix_ms > 0 && row->quiet_unix_ms < now_unix_ms;
+    return is_quiet ? now_unix_ms - row->quiet_unix_ms : 0;
+}
+
 static void session_json(struct tool_store *store, const struct hf_session_row *row)
 {
     struct hf_json *json = &store->json;
@@ -201,48 +210,61 @@ static void session_json(struct tool_store *store, const struct hf_session_row *
     json_text(json, "instance", row->instance_id);
     json_text(json, "session", row->session_id);
     json_number(json, "incarnation", row->incarnation);
+    json_text(json, "tag", row->tag);
     json_text(json, "owner", row->worker_id);
     json_number(json, "registration", row->owner);
     json_number(json, "epoch", row->epoch);
     json_number(json, "lease_left_ms", row->lease_left_ms);
     json_number(json, "queued", row->queued_count);
     json_number(json, "running", row->running_count);
+    json_number(json, "opened_unix_ms", row->opened_unix_ms);
+    json_number(json, "quiet_ms", quiet_ms(store, row));
     hf_json_end(json, '}');
     tool_print_line(json);
 }
 
-static void session_text(const struct hf_session_row *row)
+static void session_text(const struct tool_store *store, const struct hf_session_row *row)
 {
     tool_print_column(row->instance_id, 20);
     tool_print_column(row->session_id, 12);
     printf("#%-3" PRIu64 " ", row->incarnation);
+    tool_print_column(row->tag.size ? row->tag : hf_text("-"), 8);
     tool_print_column(row->owner ? row->worker_id : hf_text("(unclaimed)"), 16);
-    printf("epoch %-8" PRIu64 " lease %4" PRIu64 ".%03u s  queued %" PRIu64 "  running %" PRIu64
-           "\n",
+    printf("epoch %-8" PRIu64 " lease %4" PRIu64 ".%03u s  queued %" PRIu64 "  running %" PRIu64,
            row->epoch, row->lease_left_ms / 1000, (unsigned)(row->lease_left_ms % 1000),
            row->queued_count, row->running_count);
+    uint64_t quiet = quiet_ms(store, row);
+    if (quiet > 0) {
+        printf("  quiet for %" PRIu64 ".%u s", quiet / 1000, (unsigned)(quiet % 1000 / 100));
+    }
+    putchar('\n');
 }
 
 int tool_sessions(const struct tool_arguments *arguments)
 {
+    enum { PAGE_ROWS = 1000 };
     struct tool_store store;
-    struct hf_session_row *rows = NULL;
-    struct hf_sessions_query query = { 0 };
-    size_t count = 0;
+    struct hf_sessions_query query = { .looked_max = PAGE_ROWS, .out_more = true };
+    bool is_any = false;
     hf_error error = { 0 };
     int failed = tool_open(&store, arguments->words[0]);
-    if (!failed &&
-        store.backend->ops->sessions(store.backend, &query, &store.arena, &rows, &count, &error)) {
-        failed = tool_fail(&error);
-    }
-    for (size_t i = 0; i < count && !failed; i++) {
-        if (arguments->json) {
-            session_json(&store, &rows[i]);
-        } else {
-            session_text(&rows[i]);
+    while (!failed && query.out_more) {
+        struct hf_session_row *rows = NULL;
+        size_t count = 0;
+        hf_arena_reset(&store.arena);
+        hf_status status = store.backend->ops->sessions(store.backend, &query, &store.arena, &rows,
+                                                        &count, &error);
+        if (status) failed = tool_fail(&error);
+        for (size_t i = 0; i < count && !failed; i++) {
+            if (arguments->json) {
+                session_json(&store, &rows[i]);
+            } else {
+                session_text(&store, &rows[i]);
+            }
         }
+        is_any = is_any || count > 0;
     }
-    if (!failed && count == 0 && !arguments->json) printf("no session is open\n");
+    if (!failed && !is_any && !arguments->json) printf("no session is open\n");
     tool_close(&store);
     return failed;
 }

@@ -93,6 +93,18 @@ static void test_items_tell_whether_they_are_older_than_the_claim(void **state)
     assert_false(young.is_older_than_claim || young.first_in_claim || young.was_owned);
 }
 
+/* Session work tells when it was scheduled, for the time that it waited. */
+static void test_session_items_tell_when_they_were_scheduled(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    uint64_t scheduled_ms = world->wall_ms;
+    scene_session(world, a, "one", 1);
+    world->wall_ms += 1000;
+    struct hf_item_grant grant = item_take(world, a);
+    assert_int_equal(grant.scheduled_unix_ms, scheduled_ms);
+}
+
 /* Grants name the tag under which they were queued, ordinary ones and those of sessions. */
 static void test_grants_name_their_tag(void **state)
 {
@@ -182,6 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_first_in_a_claim_tells_from_whom_and_why),
         CASE(test_items_tell_whether_they_are_older_than_the_claim),
+        CASE(test_session_items_tell_when_they_were_scheduled),
         CASE(test_grants_name_their_tag),
         CASE(test_row_knows_since_when_the_session_is_open_and_quiet),
         CASE(test_query_gives_quiet_sessions_in_slices),

@@ -11,6 +11,14 @@
 #include "engine/event.h"
 #include "runtime/world.h"
 
+static struct timespec limit_time(void)
+{
+    struct timespec limit;
+    clock_gettime(CLOCK_MONOTONIC, &limit);
+    limit.tv_sec += PUPPET_LIMIT_MS / 1000;
+    return limit;
+}
+
 static struct puppet *puppet_of(struct hf_backend *backend)
 {
     return (struct puppet *)backend;
@@ -240,6 +248,8 @@ static hf_status puppet_registrations(struct hf_backend *backend, struct hf_aren
     (void)error;
     pthread_mutex_lock(&self->mutex);
     size_t count = self->others_count;
+    self->probes_count++;
+    pthread_cond_broadcast(&self->changed);
     *out_rows = hf_arena_array(arena, count, sizeof **out_rows);
     if (!*out_rows) abort();
     memcpy(*out_rows, self->others, count * sizeof **out_rows);
@@ -272,6 +282,62 @@ static hf_status puppet_peek(struct hf_backend *backend, struct hf_peek *peek, h
     return HF_OK;
 }
 
+/* Whether the query asks for the row: as the store does, but for the leases. */
+static bool is_asked(const struct hf_sessions_query *query, const struct hf_session_row *row)
+{
+    bool is_quiet = row->quiet_unix_ms > 0 && row->quiet_unix_ms <= query->quiet_until_unix_ms;
+    return query->quiet_until_unix_ms == 0 || is_quiet;
+}
+
+static hf_status puppet_sessions(struct hf_backend *backend, struct hf_sessions_query *query,
+                                 struct hf_arena *arena, struct hf_session_row **out_rows,
+                                 size_t *out_count, hf_error *error)
+{
+    struct puppet *self = puppet_of(backend);
+    pthread_mutex_lock(&self->mutex);
+    self->pages_count++;
+    self->page_rows_max = query->looked_max;
+    hf_status status = self->sessions_status;
+    struct hf_session_row *rows = hf_arena_array(arena, self->rows_count, sizeof *rows);
+    if (!rows) abort();
+    size_t looked = 0, count = 0, i = 0;
+    for (; i < self->rows_count && (query->looked_max == 0 || looked < query->looked_max); i++) {
+        const struct hf_session_row *row = &self->rows[i];
+        if (query->owner != 0 && row->owner != query->owner) continue;
+        if (row->instance < query->after_instance ||
+            (row->instance == query->after_instance &&
+             row->incarnation <= query->after_incarnation)) {
+            continue;
+        }
+        looked++;
+        query->after_instance = row->instance;
+        query->after_incarnation = row->incarnation;
+        if (is_asked(query, row)) rows[count++] = *row;
+    }
+    query->out_more = i < self->rows_count;
+    *out_rows = rows;
+    *out_count = count;
+    pthread_cond_broadcast(&self->changed);
+    pthread_mutex_unlock(&self->mutex);
+    return status == HF_OK ? HF_OK : hf_error_set(error, status, "told to fail");
+}
+
+static hf_status puppet_instance(struct hf_backend *backend, hf_slice id, struct hf_arena *arena,
+                                 struct hf_instance_info *out_info, hf_error *error)
+{
+    struct puppet *self = puppet_of(backend);
+    uint64_t number = 0;
+    (void)arena;
+    pthread_mutex_lock(&self->mutex);
+    for (size_t i = 0; i < self->rows_count && number == 0; i++) {
+        if (hf_slice_equal(self->rows[i].instance_id, id)) number = self->rows[i].instance;
+    }
+    pthread_mutex_unlock(&self->mutex);
+    if (number == 0) return hf_error_set(error, HF_NOT_FOUND, "there is none");
+    *out_info = (struct hf_instance_info){ .number = number, .id = id };
+    return HF_OK;
+}
+
 static int puppet_directory(struct hf_backend *backend)
 {
     return puppet_of(backend)->directory_file;
@@ -286,6 +352,8 @@ static const struct hf_backend_ops puppet_ops = {
     .capabilities = { .sessions = true },
     .commit = puppet_commit,
     .turn_view = puppet_turn_view,
+    .instance = puppet_instance,
+    .sessions = puppet_sessions,
     .registrations = puppet_registrations,
     .check_held = puppet_check_held,
     .peek = puppet_peek,
@@ -335,8 +403,8 @@ static uint64_t puppet_boot_ms(void *self)
 
 static uint64_t puppet_wall_unix_ms(void *self)
 {
-    (void)self;
-    return hf_world_clock()->wall_unix_ms(NULL);
+    uint64_t hand_ms = atomic_load(&((struct puppet *)self)->hand_unix_ms);
+    return hand_ms ? hand_ms : hf_world_clock()->wall_unix_ms(NULL);
 }
 
 void puppet_open(struct puppet *self)
@@ -534,6 +602,22 @@ void puppet_look(struct puppet *self, hf_runtime *runtime, uint32_t bits)
     puppet_wait(self, HF_STORE_RENEW, puppet_count(self, HF_STORE_RENEW) + 3);
 }
 
+void puppet_wait_tick(struct puppet *self)
+{
+    /* One may be on its way, the next is whole, and the one behind it shows that it is over. */
+    enum { PROBES = 3 };
+    struct timespec limit = limit_time();
+    int failed = 0;
+    pthread_mutex_lock(&self->mutex);
+    size_t until = self->probes_count + PROBES;
+    while (self->probes_count < until && failed == 0) {
+        failed = pthread_cond_timedwait(&self->changed, &self->mutex, &limit);
+    }
+    bool is_over = self->probes_count >= until;
+    pthread_mutex_unlock(&self->mutex);
+    assert_true(is_over);
+}
+
 void puppet_hold(struct puppet *self, bool is_held)
 {
     pthread_mutex_lock(&self->mutex);
@@ -555,14 +639,6 @@ static size_t count_notes(const struct puppet *self, enum hf_store_command_kind 
         if (out_last) *out_last = self->notes[i];
     }
     return count;
-}
-
-static struct timespec limit_time(void)
-{
-    struct timespec limit;
-    clock_gettime(CLOCK_MONOTONIC, &limit);
-    limit.tv_sec += PUPPET_LIMIT_MS / 1000;
-    return limit;
 }
 
 struct puppet_note puppet_wait(struct puppet *self, enum hf_store_command_kind kind, size_t count)

@@ -61,6 +61,7 @@ struct puppet {
     hf_observer observer;
     hf_clock clock;                    /* the machine's, until a test sets hand_boot_ms */
     atomic_uint_fast64_t hand_boot_ms; /* 0: the machine's */
+    atomic_uint_fast64_t hand_unix_ms; /* the same */
     hf_store *store;
 
     pthread_mutex_t mutex;
@@ -86,9 +87,15 @@ struct puppet {
     size_t release_codes_count; /* so often */
     hf_status view_status;      /* not HF_OK: turn_view fails so */
     struct hf_turn_view view;
-    bool is_held;        /* commits wait at their beginning */
-    bool is_blind;       /* peek and check_held see nothing */
-    char peek_tags[256]; /* of the last peek: "a,b" */
+    bool is_held;                /* commits wait at their beginning */
+    bool is_blind;               /* peek and check_held see nothing */
+    char peek_tags[256];         /* of the last peek: "a,b" */
+    size_t probes_count;         /* reads of registrations: one each tick of a runtime */
+    struct hf_session_row *rows; /* what the query of sessions shows, by instance */
+    size_t rows_count;
+    size_t pages_count;        /* queries of sessions */
+    size_t page_rows_max;      /* looked_max of the last, or 0 */
+    hf_status sessions_status; /* not HF_OK: queries of sessions fail so */
     struct hf_registration_row others[2];
     size_t others_count;
 };
@@ -128,6 +135,8 @@ void puppet_refuse_release(struct puppet *self, const char *code);
 /* Has the loop thread of the runtime look at these bits; when it returns it has. The runtime renews
  * every few milliseconds. */
 void puppet_look(struct puppet *self, hf_runtime *runtime, uint32_t bits);
+/* Waits until a tick of the runtime that began from now on is over; there is one runtime. */
+void puppet_wait_tick(struct puppet *self);
 /* Holds all commits, or lets them go. */
 void puppet_hold(struct puppet *self, bool is_held);
 

@@ -1,9 +1,11 @@
 /* The pool against a puppet store: what becomes of a delivery, for each way in which its function
  * can end, be told to stop, or not be called at all. */
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/event.h"
 #include "tests/unit/runtime/puppet.h"
@@ -66,6 +68,21 @@ static void wait_place(struct place *place, int running, int returned)
 {
     struct expected expected = { place, running, returned };
     assert_true(hf_test_wait(PUPPET_LIMIT_MS, &expected, is_as_expected));
+}
+
+/* Whether the loop has begun to count the grace of an activity that was told to stop. */
+static bool is_told_timed(void *context)
+{
+    hf_runtime *runtime = context;
+    bool is_timed = false;
+    uv_mutex_lock(&runtime->mutex);
+    for (size_t i = 0; i < runtime->activities.slots_count; i++) {
+        const struct hf_activity *activity = &runtime->activities.slots[i];
+        bool is_running = activity->state == HF__ACTIVITY_RUNNING;
+        if (is_running && activity->is_told_timed) is_timed = true;
+    }
+    uv_mutex_unlock(&runtime->mutex);
+    return is_timed;
 }
 
 /* ---- activities ----------------------------------------------------------------------------- */
@@ -447,6 +464,103 @@ static void test_void_token_stops_its_activity_and_nothing_is_sent(void **state)
     assert_int_equal(puppet_count(puppet, HF_STORE_ABANDON_ITEM), 0);
 }
 
+static int poll_ms(int descriptor, int limit_ms)
+{
+    struct pollfd polled = { .fd = descriptor, .events = POLLIN };
+    return poll(&polled, 1, limit_ms);
+}
+
+/* Polls its descriptor until it is told to stop; the same one each time. */
+static hf_status polling(hf_activity *a, hf_slice input)
+{
+    struct place *place = hf_activity_user(a);
+    int descriptor = hf_activity_cancel_fd(a);
+    (void)input;
+    if (descriptor < 0 || poll_ms(descriptor, 0) != 0) abort();
+    place_enter(place);
+    if (poll_ms(descriptor, PUPPET_LIMIT_MS) != 1 || !hf_activity_is_cancelled(a)) abort();
+    if (hf_activity_cancel_fd(a) != descriptor || poll_ms(descriptor, 0) != 1) abort();
+    place_leave(place);
+    return HF_CANCELLED;
+}
+
+/* Asks for its descriptor only when it was told. */
+static hf_status polling_late(hf_activity *a, hf_slice input)
+{
+    struct place *place = hf_activity_user(a);
+    (void)input;
+    place_enter(place);
+    if (!hf_activity_wait_cancelled(a, UINT64_MAX)) abort();
+    if (poll_ms(hf_activity_cancel_fd(a), 0) != 1) abort();
+    place_leave(place);
+    return HF_CANCELLED;
+}
+
+/* The descriptor becomes readable for every kind of stop, also when it is asked for behind it; it
+ * is closed with the activity. */
+static void test_descriptor_tells_to_stop(void **state)
+{
+    static const char *const names[] = { "polling", "polling_late" };
+    struct fixture *fixture = *state;
+    struct puppet *puppet = &fixture->puppet;
+    const hf_activity_settings *settings = HF_WITH(hf_activity_settings, .user = &fixture->place);
+    hf_register_activity(puppet->registry, "polling", polling, settings);
+    hf_register_activity(puppet->registry, "polling_late", polling_late, settings);
+    int returned = 0;
+    int before = dup(0);
+    close(before);
+    for (size_t i = 0; i < HF_COUNT_OF(names); i++) {
+        hf_runtime *runtime = puppet_worker(puppet, NULL);
+        puppet_give_item(puppet, i + 1, names[i], "");
+        wait_place(&fixture->place, 1, returned);
+        puppet_void(puppet, false, i + 1, "item_final");
+        wait_place(&fixture->place, 0, ++returned);
+        puppet_give_session_item(puppet, i + 10, names[i], PUPPET_EPOCH);
+        wait_place(&fixture->place, 1, returned);
+        puppet_void(puppet, true, i + 10, "session_closed");
+        wait_place(&fixture->place, 0, ++returned);
+        puppet_give_item(puppet, i + 20, names[i], "");
+        wait_place(&fixture->place, 1, returned);
+        hf_runtime_stop(runtime, PUPPET_LIMIT_MS, NULL, NULL);
+        wait_place(&fixture->place, 0, ++returned);
+        hf_runtime_free(runtime);
+    }
+    int after = dup(0);
+    close(after);
+    assert_int_equal(after, before); /* the lowest free one: none is left open */
+}
+
+/* One that runs on for longer than its grace after it was told to stop is reported once, and
+ * counted; its result is dropped all the same. */
+static void test_stuck_activity_is_reported_once(void **state)
+{
+    enum { BEGIN_MS = 1000000, GRACE_MS = 5000 };
+    struct fixture *fixture = *state;
+    struct puppet *puppet = &fixture->puppet;
+    atomic_store(&puppet->hand_boot_ms, BEGIN_MS);
+    hf_runtime *runtime = puppet_worker(
+        puppet, HF_WITH(hf_runtime_options, .item_lock_ms = 20, .cancel_grace_ms = GRACE_MS));
+    puppet_give_item(puppet, 1, "gate", "");
+    puppet_give_item(puppet, 2, "gate", "");
+    wait_place(&fixture->place, 2, 0);
+    puppet_void(puppet, false, 1, "superseded");
+    assert_true(hf_test_wait(PUPPET_LIMIT_MS, runtime, is_told_timed));
+    atomic_fetch_add(&puppet->hand_boot_ms, GRACE_MS - 1);
+    puppet_wait_tick(puppet);
+    assert_int_equal(puppet_count_logs(puppet, "activity.stuck"), 0);
+    atomic_fetch_add(&puppet->hand_boot_ms, 1);
+    assert_int_equal(puppet_wait_log(puppet, "activity.stuck").level, HF_LOG_WARN);
+    atomic_fetch_add(&puppet->hand_boot_ms, 10 * GRACE_MS);
+    puppet_wait_tick(puppet);
+    assert_int_equal(puppet_count_logs(puppet, "activity.stuck"), 1);
+    assert_true(puppet_metric(runtime, "activities_stuck") == 1);
+    place_open(&fixture->place);
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1);
+    hf_runtime_free(runtime);
+    assert_int_equal(puppet_count(puppet, HF_STORE_COMPLETE_ITEM), 1);
+    assert_int_equal(puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1).instance, 2);
+}
+
 /* A renewal tells the same, when nothing else did, and presents what runs. */
 static void test_renewal_names_void_tokens(void **state)
 {
@@ -524,6 +638,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_ring_brings_items_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_void_token_stops_its_activity_and_nothing_is_sent,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(test_descriptor_tells_to_stop, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stuck_activity_is_reported_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_renewal_names_void_tokens, setup, teardown),
         cmocka_unit_test_setup_teardown(test_failing_renewal_stops_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_idempotency_key_is_of_the_item, setup, teardown),

@@ -297,7 +297,8 @@ static void name_take(void *user, const hf_metric *metric)
 {
     struct names *names = user;
     assert_int_equal(metric->size, sizeof *metric);
-    assert_true(metric->kind == HF_COUNTER || metric->kind == HF_GAUGE);
+    assert_true(metric->kind <= HF_HISTOGRAM);
+    if (metric->kind == HF_HISTOGRAM) return;
     for (size_t i = 0; i < names->count; i++) {
         assert_string_not_equal(names->seen[i], metric->name);
     }
@@ -313,6 +314,58 @@ static void test_each_metric_is_told_once(void **state)
     hf_runtime *runtime = puppet_worker(puppet, NULL);
     hf_runtime_metrics(runtime, name_take, &names);
     assert_true(names.count > HF__METRICS_COUNT);
+    hf_runtime_free(runtime);
+}
+
+struct buckets {
+    size_t count;
+    double bounds[32], values[32];
+};
+
+static void bucket_take(void *user, const hf_metric *metric)
+{
+    struct buckets *buckets = user;
+    if (metric->kind != HF_HISTOGRAM) return;
+    assert_string_equal(metric->name, "session_wait_ms");
+    assert_true(buckets->count < HF_COUNT_OF(buckets->bounds));
+    buckets->bounds[buckets->count] = metric->bound;
+    buckets->values[buckets->count++] = metric->value;
+}
+
+/* The histogram of waits counts session items by the time since they were scheduled, each bucket
+ * with those below it; what was handed out before, and ordinary work, is not counted. */
+static void test_waits_of_session_items_are_a_histogram(void **state)
+{
+    static const uint64_t waits_ms[] = { 0, 1, 7, 120, 10000000 };
+    struct puppet *puppet = *state;
+    struct buckets buckets = { .count = 0 };
+    hf_register_activity(puppet->registry, "nothing", nothing, NULL);
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    atomic_store(&puppet->hand_unix_ms, 2 * waits_ms[4]);
+    for (uint64_t i = 0; i < HF_COUNT_OF(waits_ms) + 2; i++) {
+        struct hf_item_grant grant = {
+            .token.item = { .instance = i + 1, .execution = 1, .event_id = 2 },
+            .session_id = hf_text("desk"),
+            .incarnation = 1,
+            .epoch = PUPPET_EPOCH
+        };
+        grant.scheduled_unix_ms = 2 * waits_ms[4];
+        if (i < HF_COUNT_OF(waits_ms)) grant.scheduled_unix_ms -= waits_ms[i];
+        if (i == HF_COUNT_OF(waits_ms)) grant.attempt = 2;
+        if (i > HF_COUNT_OF(waits_ms)) grant.scheduled_unix_ms = 0;
+        puppet_give(puppet, grant, "nothing");
+    }
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, HF_COUNT_OF(waits_ms) + 2);
+    hf_runtime_metrics(runtime, bucket_take, &buckets);
+    assert_int_equal(buckets.count, HF__WAIT_BUCKETS);
+    for (size_t i = 0; i < buckets.count; i++) {
+        size_t expected = 0;
+        for (size_t j = 0; j < HF_COUNT_OF(waits_ms); j++) {
+            expected += (double)waits_ms[j] <= buckets.bounds[i];
+        }
+        assert_int_equal((size_t)buckets.values[i], expected);
+    }
+    assert_int_equal((size_t)buckets.values[buckets.count - 1], HF_COUNT_OF(waits_ms));
     hf_runtime_free(runtime);
 }
 
@@ -334,6 +387,7 @@ int main(void)
         RUNTIME_TEST(test_ended_registration_stops_the_runtime),
         RUNTIME_TEST(test_dead_worker_is_declared_dead),
         RUNTIME_TEST(test_each_metric_is_told_once),
+        RUNTIME_TEST(test_waits_of_session_items_are_a_histogram),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,137 @@
+/* Open sessions as a user sees them: by a query in the program, and by `holdfast sessions` beside
+ * it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "tests/support/hf_test.h"
+
+enum { LIMIT_MS = 60000, OUTPUT_SIZE = 8192 };
+
+struct fixture {
+    struct hf_test_directory directory;
+    hf_store *store;
+    hf_registry *registry;
+    hf_runtime *runtime;
+};
+
+static hf_status touch(hf_activity *a, hf_slice input)
+{
+    return hf_activity_complete(a, input);
+}
+
+/* Works in a tagged session, then leaves it open and waits. */
+static hf_status waits(hf_orchestration *o, hf_slice input)
+{
+    hf_session session = hf_session_open_with(
+        o, HF_WITH(hf_session_options, .id = "desk", .tag = "gpu"));
+    HF_TRY(hf_call_on(o, session, "touch", input, NULL));
+    HF_TRY(hf_dequeue(o, "go", NULL));
+    return hf_complete(o, input);
+}
+
+static int setup(void **state)
+{
+    static const char *const tags[] = { "gpu" };
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    hf_error error = { 0 };
+    assert_non_null(fixture);
+    hf_test_directory_make(&fixture->directory);
+    assert_ok(hf_store_open(fixture->directory.path,
+                            HF_WITH(hf_store_options, .durability = HF_DURABLE_NONE),
+                            &fixture->store, &error),
+              &error);
+    fixture->registry = hf_registry_new();
+    hf_register_activity(fixture->registry, "touch", touch, NULL);
+    hf_register_orchestration(fixture->registry, "waits", waits, NULL);
+    assert_ok(hf_runtime_new(
+                  fixture->store, fixture->registry,
+                  HF_WITH(hf_runtime_options, .worker_id = "smith", .tags = tags, .tags_count = 1),
+                  &fixture->runtime, &error),
+              &error);
+    assert_ok(hf_runtime_start(fixture->runtime, &error), &error);
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    hf_runtime_free(fixture->runtime);
+    hf_registry_free(fixture->registry);
+    hf_store_close(fixture->store);
+    hf_test_directory_remove(&fixture->directory);
+    free(fixture);
+    return 0;
+}
+
+/* Whether the session of "one" is held and quiet, as a query shows it. */
+static bool is_quiet(void *context)
+{
+    struct fixture *fixture = context;
+    hf_cursor *cursor = NULL;
+    const hf_session_info *row = NULL;
+    const hf_query *query = HF_WITH(hf_query, .instance = "one", .worker_id = "smith");
+    if (hf_query_open(fixture->store, query, &cursor, NULL) != HF_OK) return false;
+    bool is_so = hf_next_session(cursor, &row) && row->quiet_unix_ms > 0;
+    if (is_so) is_so = strcmp(row->session, "desk") == 0 && strcmp(row->tag, "gpu") == 0;
+    if (hf_cursor_close(cursor, NULL) != HF_OK) return false;
+    return is_so;
+}
+
+/* What `holdfast sessions` prints. */
+static void run(struct fixture *fixture, const char *options, char *output)
+{
+    char command[1024];
+    snprintf(command, sizeof command, "'%s' sessions %s '%s' 2>&1", HOLDFAST_COMMAND, options,
+             fixture->directory.path);
+    FILE *from = popen(command, "r");
+    assert_non_null(from);
+    size_t size = fread(output, 1, OUTPUT_SIZE - 1, from);
+    output[size] = '\0';
+    int status = pclose(from);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) fail_msg("%s", output);
+}
+
+static void assert_says(const char *output, const char *what)
+{
+    if (!strstr(output, what)) fail_msg("no %s in %s", what, output);
+}
+
+/* A session without work shows its tag, its owner, and how long it is quiet. */
+static void test_quiet_session_is_shown(void **state)
+{
+    struct fixture *fixture = *state;
+    char output[OUTPUT_SIZE];
+    hf_error error = { 0 };
+    run(fixture, "", output);
+    assert_says(output, "no session is open");
+    assert_ok(hf_start(fixture->store, "one", "waits", hf_text(""), &error), &error);
+    assert_true(hf_test_wait(LIMIT_MS, fixture, is_quiet));
+    run(fixture, "", output);
+    assert_says(output, "gpu");
+    assert_says(output, "smith");
+    assert_says(output, "quiet for");
+    run(fixture, "--json", output);
+    assert_says(output, "\"tag\":\"gpu\"");
+    assert_says(output, "\"quiet_ms\":");
+    if (strstr(output, "\"quiet_ms\":0,") || strstr(output, "\"quiet_ms\":0}")) {
+        fail_msg("%s", output);
+    }
+    assert_ok(hf_enqueue(fixture->store, "one", "go", hf_text(""), &error), &error);
+    const hf_instance *ended = NULL;
+    assert_ok(hf_wait(fixture->store, "one", LIMIT_MS, &ended, &error), &error);
+    hf_instance_free(ended);
+    run(fixture, "", output);
+    assert_says(output, "no session is open");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_quiet_session_is_shown, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -63,7 +63,7 @@ static const struct hf_field started_fields[] = {
 LAYOUT(started, hf_started);
 
 static const struct hf_field message_fields[] = {
-    NUMBER(hf_message_record, 1, true, instance),   BYTES(hf_message_record, 2, true, body),
+    NUMBER(hf_message_record, 1, true, instance),   BYTES(hf_message_record, 2, false, body),
     NUMBER(hf_message_record, 3, false, execution), NUMBER(hf_message_record, 4, false, orphaned),
     TEXT(hf_message_record, 98, false, key),
 };

@@ -86,7 +86,7 @@ struct hf_started {
 
 struct hf_message_record {
     uint64_t instance;
-    hf_slice body;      /* opaque event body */
+    hf_slice body; /* opaque event body; empty: its bytes are damaged, and only `orphaned` counts */
     uint64_t execution; /* of the child event that it answers; 0: none */
     uint64_t orphaned;  /* 1: to a child, which is nobody's from here on: its parent has ended, or
                            wants no outcome of it */

@@ -96,10 +96,14 @@ static hf_status message_orphan(struct hf__fold *fold, uint64_t instance)
 
 hf_status hf__apply_message(struct hf__fold *fold, const struct hf_message_record *body)
 {
+    hf_status status = body->orphaned ? message_orphan(fold, body->instance) : HF_OK;
+    if (status != HF_OK) return status;
+    if (body->body.size == 0) {
+        return body->orphaned ? HF_OK : hf__fold_misfit(fold, "it has no body");
+    }
     const struct hf_row_message message = { .body = hf_ref_of(fold->record, body->body),
                                             .execution = body->execution };
-    hf_status status = body->orphaned ? message_orphan(fold, body->instance) : HF_OK;
-    if (status == HF_OK) status = hf__message_arrive(fold, body->instance, &message);
+    status = hf__message_arrive(fold, body->instance, &message);
     return status == HF_OK ? hf__command_key_put(fold, body->key, body->instance) : status;
 }
 

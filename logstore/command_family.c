@@ -13,9 +13,11 @@
  * No record here is too large: each holds less than the one that gave its bytes. */
 #include "logstore/command_family.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/base/assert.h"
+#include "engine/base/slice.h"
 #include "engine/base/status.h"
 #include "indexes/apply.h"
 #include "indexes/queries.h"
@@ -29,6 +31,29 @@ static hf_status child_get(struct hf__step *step, uint64_t number, struct hf_row
                             "children names instance %llu, which has no row: verify the store and "
                             "rebuild its indexes",
                             (unsigned long long)number);
+}
+
+/* What was written down to be said at this end. Damaged bytes hold nobody up: then nothing is said,
+ * and the log tells of it. */
+static hf_status words_read(struct hf__step *step, const struct hf_row_instance *child,
+                            const struct hf_ref *words, hf_slice *out_words)
+{
+    hf_error error = { 0 };
+    *out_words = (hf_slice)HF_EMPTY;
+    hf_status status = hf_log_read_ref(step->tables, words, step->arena, out_words, &error);
+    if (status == HF_CORRUPT) {
+        char message[HF_ERROR_MESSAGE_SIZE + HF_ID_SIZE_MAX + 80];
+        (void)snprintf(
+            message, sizeof message,
+            "instance \"" HF_FMT "\": what was to be said %s cannot be read: %s", HF_ARG(child->id),
+            words == &child->orphan ? "to it at its parent's end" : "to its parent at its end",
+            error.message);
+        hf__store_log(step->store, HF_LOG_ERROR, "child.damaged", message);
+        *out_words = (hf_slice)HF_EMPTY;
+        return HF_OK;
+    }
+    if (status != HF_OK) *step->error = error;
+    return status;
 }
 
 /* ---- to the parent --------------------------------------------------------------------------- */
@@ -48,12 +73,13 @@ static hf_status parent_answer(struct hf__step *step, const struct hf_item_id *e
 }
 
 static hf_status lost_answer(struct hf__step *step, const struct hf_row_instance *child,
-                             const struct hf_ref *body)
+                             const struct hf_ref *words)
 {
-    hf_slice bytes = HF_EMPTY;
+    hf_slice body = HF_EMPTY;
     if (child->parent.instance == 0) return HF_OK;
-    hf_status status = hf_log_read_ref(step->tables, body, step->arena, &bytes, step->error);
-    return status == HF_OK ? parent_answer(step, &child->parent, bytes) : status;
+    hf_status status = words_read(step, child, words, &body);
+    if (status != HF_OK || hf_slice_is_empty(body)) return status;
+    return parent_answer(step, &child->parent, body);
 }
 
 /* ---- to the children ------------------------------------------------------------------------- */
@@ -70,9 +96,7 @@ static hf_status child_tell(struct hf__step *step, uint64_t number)
     struct hf_row_instance child;
     hf_slice body = HF_EMPTY;
     hf_status status = child_get(step, number, &child);
-    if (status == HF_OK) {
-        status = hf_log_read_ref(step->tables, &child.orphan, step->arena, &body, step->error);
-    }
+    if (status == HF_OK) status = words_read(step, &child, &child.orphan, &body);
     return status == HF_OK ? child_orphan(step, number, body) : status;
 }
 

@@ -143,6 +143,23 @@ static void test_copy_voids_every_token(void **state)
     hf_test_directory_remove(&original);
 }
 
+/* Changes a bit of each place on disk where the text stands. */
+static void data_damage(struct world *world, const char *text)
+{
+    size_t size, found_count = 0, text_size = strlen(text);
+    world->backend->ops->close(world->backend);
+    char *bytes = data_read(&world->directory, &size);
+    for (size_t i = 0; i + text_size <= size; i++) {
+        if (memcmp(bytes + i, text, text_size) != 0) continue;
+        bytes[i] ^= 1;
+        found_count++;
+    }
+    assert_true(found_count > 0);
+    data_write(&world->directory, bytes, size);
+    free(bytes);
+    world_open(world);
+}
+
 /* An item whose body is damaged on disk is handed out without it, said and counted, and holds
  * nothing else up. (The store is not whole then: this case verifies nothing at its end.) */
 static void test_damaged_item_holds_nothing_up(void **state)
@@ -156,18 +173,7 @@ static void test_damaged_item_holds_nothing_up(void **state)
     plan->events[0].body = hf_text(body);
     plan_item(plan, 0, "");
     plan_commit(plan);
-    world->backend->ops->close(world->backend);
-    size_t size, found_count = 0;
-    char *bytes = data_read(&world->directory, &size);
-    for (size_t i = 0; i + sizeof body <= size; i++) {
-        if (memcmp(bytes + i, body, sizeof body - 1) != 0) continue;
-        bytes[i] ^= 1;
-        found_count++;
-    }
-    assert_true(found_count > 0);
-    data_write(&world->directory, bytes, size);
-    free(bytes);
-    world_open(world);
+    data_damage(world, body);
     size_t count;
     struct hf_item_grant *grants = items_fetch(world, a, 10, &count);
     assert_int_equal(count, 2);
@@ -177,6 +183,39 @@ static void test_damaged_item_holds_nothing_up(void **state)
     item_complete(world, a, &grants[0].token);
     item_complete(world, a, &grants[1].token);
     assert_true(world_peek(world, a).out_turns_due);
+}
+
+/* What a child or its parent cannot be told, since its bytes are damaged, keeps nobody from ending,
+ * and its sisters are told. */
+static void test_damaged_words_of_a_family_hold_nothing_up(void **state)
+{
+    static const char words[] = "the words that a disk will damage";
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    instance_start(world, "parent");
+    struct plan *plan = scene_turn(world, a);
+    const char *const ids[] = { "deaf", "dumb", "sound" };
+    for (size_t i = 0; i < HF_COUNT_OF(ids); i++) plan_child(plan, ids[i]);
+    plan->children[0].orphan_body = hf_text(words);
+    plan->children[1].lost_body = hf_text(words);
+    plan_commit(plan);
+    data_damage(world, words);
+    struct hf_store_command terminate = { .kind = HF_STORE_TERMINATE };
+    terminate.terminate = (struct hf_store_terminate){ .id = hf_text("dumb"),
+                                                       .body = hf_text("t") };
+    assert_ok(world_run(world, &terminate), &world->error);
+    assert_int_equal(instance_info(world, "dumb").status, HF_INSTANCE_TERMINATED);
+    assert_int_equal(inbox_count(world, instance_info(world, "parent").number), 0);
+    assert_int_equal(world->damaged_count, 1);
+    terminate.terminate.id = hf_text("parent");
+    assert_ok(world_run(world, &terminate), &world->error);
+    assert_int_equal(world->damaged_count, 2);
+    assert_int_equal(inbox_count(world, instance_info(world, "deaf").number), 0);
+    assert_int_equal(inbox_count(world, instance_info(world, "sound").number), 1);
+    world_reclaim(world);
+    assert_false(world_peek(world, a).out_reclaim);
+    terminate.terminate.id = hf_text("deaf");
+    assert_ok(world_run(world, &terminate), &world->error);
 }
 
 static int teardown_of_a_damaged_store(void **state)
@@ -198,6 +237,8 @@ int main(void)
         CASE(test_deliveries_and_claims_survive_the_loss_of_soft_state),
         CASE(test_copy_voids_every_token),
         cmocka_unit_test_setup_teardown(test_damaged_item_holds_nothing_up, world_setup,
+                                        teardown_of_a_damaged_store),
+        cmocka_unit_test_setup_teardown(test_damaged_words_of_a_family_hold_nothing_up, world_setup,
                                         teardown_of_a_damaged_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

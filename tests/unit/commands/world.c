@@ -57,7 +57,9 @@ static int seam_fault(void *self, enum hf_fault_point point)
 static void seam_log(void *self, const hf_log_line *line)
 {
     struct world *world = self;
-    if (strcmp(line->event, "item.damaged") == 0) world->damaged_count++;
+    if (strcmp(line->event, "item.damaged") == 0 || strcmp(line->event, "child.damaged") == 0) {
+        world->damaged_count++;
+    }
 }
 
 void world_open(struct world *world)

@@ -37,7 +37,7 @@ struct world {
     uint64_t fault_after;            /* so many passes later; 0: none fails */
     int fault_code;
     size_t puts_count, deletes_count; /* of rows that were written and removed */
-    size_t damaged_count;             /* lines of the log that tell of an item without its body */
+    size_t damaged_count;  /* lines of the log that tell of an item or a child without its body */
     struct hf_arena arena; /* all that commands and reads give out, until the test ends */
     uint32_t effects;      /* of the latest batch */
     hf_error error;        /* of the latest command or read */

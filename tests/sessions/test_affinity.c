@@ -1,4 +1,4 @@
-/* Sections 2 and 3 of the session cases, and 19.11: which worker runs what.
+/* Sections 2 and 3 of the session cases, 19.11 and 19.15: which worker runs what.
  *
  * Where a session stays, another worker has room and has just shown it: it has run ordinary work
  * since the session's activity was queued. */
@@ -109,6 +109,33 @@ static hf_status overlapping(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
+/* Two activities on a session with the tag "gpu": one says so, the other leaves it to the session.
+ */
+static hf_status tagged(hf_orchestration *o, hf_slice input)
+{
+    hf_slice report;
+    hf_slice lines = HF_EMPTY;
+    hf_session session = hf_session_open_with(
+        o, HF_WITH(hf_session_options, .id = "desk", .tag = "gpu"));
+    HF_TRY(hf_call_with(o,
+                        HF_WITH(hf_activity_options, .name = "tell", .input = input,
+                                .session = session, .tag = "gpu"),
+                        &report));
+    lines = stage_add(o, lines, report);
+    HF_TRY(stage_tell(o, session, &lines));
+    return hf_complete(o, lines);
+}
+
+/* Schedules with another tag on such a session. */
+static hf_status mistagged(hf_orchestration *o, hf_slice input)
+{
+    hf_session session = hf_session_open_with(
+        o, HF_WITH(hf_session_options, .id = "desk", .tag = "gpu"));
+    hf_schedule_with(o, HF_WITH(hf_activity_options, .name = "tell", .input = input,
+                                .session = session, .tag = "cpu"));
+    return hf_complete(o, input);
+}
+
 static const struct part parts[] = {
     { "in_a_row", in_a_row, NULL },
     { "in_the_way", in_the_way, NULL },
@@ -118,6 +145,8 @@ static const struct part parts[] = {
     { "beside_a_held_one", beside_a_held_one, NULL },
     { "on_and_off", on_and_off, NULL },
     { "overlapping", overlapping, NULL },
+    { "tagged", tagged, NULL },
+    { "mistagged", mistagged, NULL },
     { NULL, NULL, NULL },
 };
 
@@ -354,6 +383,44 @@ static void case_19_11_activities_of_one_session_overlap(void **state)
     house_expect(&crew->house, "desk", "");
 }
 
+/* ---- tags ----------------------------------------------------------------------------------- */
+
+/* A worker that serves these tags, up to a NULL. */
+static hf_runtime *hire_for(struct crew *crew, const char *worker_id, const char *const *tags)
+{
+    uint32_t count = 0;
+    while (tags[count]) count++;
+    return crew_hire_with(crew, HF_WITH(hf_runtime_options, .worker_id = worker_id,
+                                        .orchestration_threads = UINT32_MAX, .activity_threads = 2,
+                                        .tags = tags, .tags_count = count));
+}
+
+/* A session with a tag is claimed by a worker of that tag, and not by one without tags, or with
+ * another, that has room and has fetched. Work with another tag on it is an application error. */
+static void case_19_15_tagged_session_is_claimed_by_its_tag_alone(void **state)
+{
+    struct crew *crew = *state;
+    struct told told[2];
+    hf_error error;
+    crew_hire(crew, "plain", 2, 0);
+    hire_for(crew, "other", (const char *const[]){ "cpu", "tpu", NULL });
+    house_start(&crew->house, "desk", "tagged", "");
+    crew_wait_queued(crew, "desk", "desk", 1);
+    crew_run_ordinary(crew, "hello");
+    crew_assert_owner(crew, "desk", "desk", "");
+    hire_for(crew, "right", (const char *const[]){ "cpu", "gpu", NULL });
+    assert_int_equal(house_told(&crew->house, "desk", told, 2), 2);
+    crew_assert_one_claim(told, 2);
+    assert_string_equal(told[0].worker, "right");
+
+    house_start(&crew->house, "wrong", "mistagged", "");
+    house_failure(&crew->house, "wrong", HF_INSTANCE_FAILED, &error);
+    assert_string_equal(error.code, "session_tag");
+    assert_non_null(strstr(error.message, "desk"));
+    assert_non_null(strstr(error.message, "gpu"));
+    assert_non_null(strstr(error.message, "cpu"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -369,6 +436,7 @@ int main(void)
         CREW_TEST(case_3_4_full_worker_runs_ordinary_activities, parts),
         CREW_TEST(case_3_5_full_worker_runs_its_own_sessions, parts),
         CREW_TEST(case_19_11_activities_of_one_session_overlap, parts),
+        CREW_TEST(case_19_15_tagged_session_is_claimed_by_its_tag_alone, parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -231,6 +231,61 @@ static void case_4_5_idle_session_stays_owned(void **state)
     assert_true(house_metric(b, "sessions_claimed") == 0);
 }
 
+/* What the log says of the last completion, and of the release for idleness. */
+struct idle_times {
+    uint64_t completed_unix_ms, released_unix_ms;
+    size_t releases_count;
+};
+
+static hf_status idle_visit(void *self, const struct hf_log_visit *visit)
+{
+    struct idle_times *times = self;
+    assert_null(visit->damage);
+    if (visit->record.kind == HF_RECORD_COMPLETED) {
+        times->completed_unix_ms = visit->record.wall_unix_ms;
+    } else if (visit->record.kind == HF_RECORD_SESSIONS_RELEASED) {
+        times->released_unix_ms = visit->record.wall_unix_ms;
+        times->releases_count++;
+    }
+    return HF_OK;
+}
+
+/* With an idle timeout of two seconds a session is released two seconds after its last activity,
+ * and not before; another worker claims it then. */
+static void case_4_6_idle_session_is_released_in_time(void **state)
+{
+    enum {
+        IDLE_MS = 2000,
+        LATE_MS = 2000,
+        READING_MS = 10 /* one clock is read before the other */
+    };
+    struct crew *crew = *state;
+    struct idle_times times = { .releases_count = 0 };
+    struct told told[2];
+    hf_error error = { 0 };
+    hf_runtime *a = crew_hire_with(
+        crew, HF_WITH(hf_runtime_options, .worker_id = "a", .orchestration_threads = UINT32_MAX,
+                      .activity_threads = 2, .sessions_max = 1, .item_lock_ms = 600000,
+                      .session_lock_ms = 600000, .session_idle_ms = IDLE_MS));
+    crew_start_waiting(crew, "desk");
+    crew_assert_owner(crew, "desk", "desk", "a");
+    house_wait_owner(&crew->house, "desk", "desk", "");
+    assert_ok(hf_log_scan(crew->house.store->backend, 1, &error, &times, idle_visit), &error);
+    assert_int_equal(times.releases_count, 1);
+    assert_in_range(times.released_unix_ms, times.completed_unix_ms + IDLE_MS - READING_MS,
+                    times.completed_unix_ms + IDLE_MS + LATE_MS);
+    stage_wait(&crew->house.stage, "forgotten a", 1);
+    assert_true(house_metric(a, "sessions_released") == 1);
+
+    house_start(&crew->house, "other", "around_a_hold", "gate"); /* now it has no room */
+    stage_wait(&crew->house.stage, "held other a 1 gate", 1);
+    crew_hire(crew, "b", 2, 0);
+    house_send(&crew->house, "desk", "go", "");
+    assert_int_equal(house_told(&crew->house, "desk", told, 2), 2);
+    assert_string_equal(told[1].worker, "b");
+    assert_true(told[1].is_first);
+}
+
 /* The wall clock jumps an hour forward, and back by two, while an activity of the session runs and
  * renewals go on: nothing changes its owner. */
 static void case_19_17_wall_clock_jumps_move_no_session(void **state)
@@ -265,6 +320,7 @@ int main(void)
         CREW_TEST(case_4_3_owner_forgets_a_closed_session, parts),
         CREW_TEST(case_4_4_idle_sessions_are_released_in_one_commit, parts),
         CREW_TEST(case_4_5_idle_session_stays_owned, parts),
+        CREW_TEST(case_4_6_idle_session_is_released_in_time, parts),
         CREW_TEST(case_19_17_wall_clock_jumps_move_no_session, parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

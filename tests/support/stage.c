@@ -273,12 +273,8 @@ hf_slice stage_add(hf_orchestration *o, hf_slice lines, hf_slice line)
 hf_status stage_tell(hf_orchestration *o, hf_session session, hf_slice *lines)
 {
     hf_slice report;
-    const hf_slice none = HF_EMPTY;
-    if (session.id != 0) {
-        HF_TRY(hf_call_on(o, session, "tell", none, &report));
-    } else {
-        HF_TRY(hf_call(o, "tell", none, &report));
-    }
+    HF_TRY(
+        hf_call_with(o, HF_WITH(hf_activity_options, .name = "tell", .session = session), &report));
     *lines = stage_add(o, *lines, report);
     return HF_OK;
 }

@@ -8,10 +8,10 @@
 enum { WINDOW_MS = 60000 }; /* far below the leases */
 #define WINDOW "session_reclaim_ms=60000 "
 
-static void kill_and_wait_declared(struct crew *crew, struct child *child, size_t deaths)
+static void kill_and_wait_declared(struct crew *crew, struct child *child)
 {
     crew_end(crew, child, SIGKILL);
-    stage_wait(&crew->house.stage, "log worker.dead", deaths);
+    house_wait_gone(&crew->house, "a");
 }
 
 /* A second process with the id of a live one is refused, with a message that names the id and the
@@ -53,8 +53,7 @@ static void come_back_within_a_window(struct crew *crew)
     struct child *a = crew_spawn(crew, "a", CHILD_ACTIVITIES WINDOW);
     crew_start_waiting(crew, "back");
     crew_start_waiting(crew, "late");
-    size_t deaths = stage_count(&crew->house.stage, "log worker.dead");
-    kill_and_wait_declared(crew, a, deaths + 1);
+    kill_and_wait_declared(crew, a);
     hf_runtime *b = crew_hire(crew, "b", 2, 0);
     house_send(&crew->house, "back", "go", "");
     crew_wait_queued(crew, "back", "desk", 1);
@@ -68,7 +67,7 @@ static void come_back_within_a_window(struct crew *crew)
     assert_int_not_equal(told[1].epoch, told[0].epoch);
     assert_true(house_metric(b, "sessions_claimed") == 0);
 
-    kill_and_wait_declared(crew, a, deaths + 2);
+    kill_and_wait_declared(crew, a);
     house_send(&crew->house, "late", "go", "");
     crew_wait_queued(crew, "late", "desk", 1);
     crew_run_ordinary(crew, "hello-2");

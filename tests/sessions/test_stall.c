@@ -314,7 +314,7 @@ static void case_19_13_process_stands_inside_a_commit(void **state)
         crew_assert_owner(crew, "desk", "desk", "a");
         go_on(a);
     }
-    stage_wait(stage, "log worker.dead x", 1);
+    house_wait_gone(&crew->house, "x");
     assert_true(took_ms[0] < REPORT_MAX_MS || took_ms[1] < REPORT_MAX_MS);
     child_open(a, "gate");
     assert_int_equal(house_told(&crew->house, "desk", told, 2), 2);

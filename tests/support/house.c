@@ -378,6 +378,36 @@ void house_wait_owner(struct house *self, const char *instance, const char *sess
     fail_msg("session %s of %s does not come to \"%s\"", session, instance, owner);
 }
 
+struct gone_wait {
+    struct house *house;
+    const char *worker_id;
+};
+
+static bool is_gone(void *context)
+{
+    struct gone_wait *wait = context;
+    struct hf_backend *backend = wait->house->store->backend;
+    struct hf_arena arena;
+    struct hf_registration_row *rows = NULL;
+    size_t count = 0;
+    bool lives = false;
+    hf_error error = { 0 };
+    arena_init(&arena);
+    assert_ok(backend->ops->registrations(backend, &arena, &rows, &count, &error), &error);
+    for (size_t i = 0; i < count; i++) {
+        bool is_it = hf_slice_equal(rows[i].worker_id, hf_text(wait->worker_id));
+        lives = lives || (is_it && !rows[i].ended);
+    }
+    hf_arena_release(&arena);
+    return !lives;
+}
+
+void house_wait_gone(struct house *self, const char *worker_id)
+{
+    struct gone_wait wait = { self, worker_id };
+    if (!hf_test_wait(STAGE_LIMIT_MS, &wait, is_gone)) fail_msg("%s lives", worker_id);
+}
+
 static size_t event_write(const struct hf_event *event, char *text, size_t text_size)
 {
     hf_slice name = event->text.size ? event->text : event->name;

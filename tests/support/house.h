@@ -86,6 +86,8 @@ size_t house_sessions_count(struct house *self, const char *instance);
 /* Waits until the session has that owner; "": none. */
 void house_wait_owner(struct house *self, const char *instance, const char *session,
                       const char *owner);
+/* Waits until no registration of that worker lives: it stopped, or was declared dead. */
+void house_wait_gone(struct house *self, const char *worker_id);
 /* Writes the history of the present execution, an event a line: "<kind> <name or session>", with
  * " #<incarnation>" and " of <event>" where the event has them. Returns how many events. */
 size_t house_history(struct house *self, const char *instance, char *out_text, size_t text_size);

@@ -20,7 +20,8 @@ enum hf__claim_end {
     HF__CLAIM_HELD,     /* not yet */
     HF__CLAIM_RELEASED, /* given up in order */
     HF__CLAIM_CLOSED,   /* the session was closed, or its instance ended */
-    HF__CLAIM_LOST /* void for another reason: somebody else has it, or we were declared dead */
+    HF__CLAIM_LOST,     /* somebody else claimed it */
+    HF__CLAIM_VOID      /* void for another reason: we were declared dead, the store was restored */
 };
 
 /* What is to be done for the items of a session that was somebody else's before, as its policy

@@ -143,7 +143,8 @@ enum hf__claim_end hf__sessions_end(const char *code)
 {
     bool is_closed = hf_slice_equal(hf_text(code), hf_text("session_closed")) ||
                      hf_slice_equal(hf_text(code), hf_text("instance_ended"));
-    return is_closed ? HF__CLAIM_CLOSED : HF__CLAIM_LOST;
+    if (is_closed) return HF__CLAIM_CLOSED;
+    return hf_slice_equal(hf_text(code), hf_text("epoch")) ? HF__CLAIM_LOST : HF__CLAIM_VOID;
 }
 
 void hf__sessions_void(hf_runtime *runtime, struct hf__claim *claim, const char *code)
@@ -204,7 +205,9 @@ static void tell_end(hf_runtime *runtime, const struct hf__claim *claim)
         [HF__CLAIM_CLOSED] = { HF__SESSIONS_CLOSED, HF_LOG_INFO, "session.release",
                                "not held any more: it is closed" },
         [HF__CLAIM_LOST] = { HF__SESSIONS_LOST, HF_LOG_WARN, "session.lost",
-                             "not held here any more" },
+                             "another worker has it" },
+        [HF__CLAIM_VOID] = { HF__SESSIONS_LOST, HF_LOG_WARN, "session.release",
+                             "not held any more: its claim is void" },
     };
     hf_assert(claim->end != HF__CLAIM_HELD && claim->end < HF_COUNT_OF(ends));
     hf__metrics_add(&runtime->metrics, ends[claim->end].metric, 1);

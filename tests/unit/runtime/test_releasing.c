@@ -232,6 +232,24 @@ static void test_release_of_what_is_gone(void **state)
     hf_runtime_free(runtime);
 }
 
+/* A worker that was declared dead holds nothing: its sessions end, and are lost to nobody it knows.
+ */
+static void test_release_of_a_dead_worker(void **state)
+{
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    hf_runtime *runtime = worker(puppet, IDLE_MS);
+    puppet_give_session_item(puppet, 1, "quick", PUPPET_EPOCH);
+    wait_idle(runtime, 1);
+    puppet_refuse(puppet, HF_STORE_RELEASE_SESSIONS, 1, HF_STALE);
+    atomic_fetch_add(&puppet->hand_boot_ms, IDLE_MS);
+    struct puppet_log log = puppet_wait_log(puppet, "session.release");
+    assert_non_null(strstr(log.message, "registration_dead"));
+    assert_int_equal(puppet_count_logs(puppet, "session.lost"), 0);
+    assert_true(puppet_metric(runtime, "sessions_lost") == 1);
+    assert_true(puppet_metric(runtime, "sessions_released") == 0);
+    hf_runtime_free(runtime);
+}
+
 /* Without an idle time, the default, a session with nothing running is kept for ever, and each
  * renewal is one command that presents all. */
 static void test_session_is_kept_without_an_idle_time(void **state)
@@ -264,6 +282,7 @@ int main(void)
         RELEASING_TEST(test_one_release_is_on_its_way_at_most),
         RELEASING_TEST(test_release_that_cannot_commit_is_tried_again),
         RELEASING_TEST(test_release_of_what_is_gone),
+        RELEASING_TEST(test_release_of_a_dead_worker),
         RELEASING_TEST(test_session_is_kept_without_an_idle_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,7 +82,7 @@ typedef int32_t hf_status;
 enum hf_status_code {
     HF_OK = 0,
     /* What an await can return: the outcome of the work. */
-    HF_FAILED = 1,         /* the activity failed; hf_orchestration_error() has its code and data */
+    HF_FAILED = 1,         /* activity or child failed; hf_orchestration_error() says how */
     HF_CANCELLED = 2,      /* this future was cancelled, or the instance was asked to stop */
     HF_TIMEOUT = 3,        /* a deadline passed */
     HF_SESSION_CLOSED = 4, /* the session closed while the work was pending */

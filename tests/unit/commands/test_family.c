@@ -395,29 +395,47 @@ static void test_malformed_children_are_refused(void **state)
     assert_ok(world_run(world, &command), &world->error);
 }
 
-/* Whatever write fails while a parent ends and a child is told, nothing of it is there, and the
+/* Whatever write fails while a parent ends and its child is told, nothing of it is there, and the
  * next try succeeds. */
-static void test_failing_write_leaves_no_half_family(void **state)
+static void family_fails_at_each(struct world *world, enum hf_fault_point point,
+                                 struct hf_store_command *command)
 {
-    struct world *world = *state;
-    uint64_t registration = worker_register(world, "a");
-    family_start(world, registration);
-    struct hf_store_command terminate = terminate_command("parent");
     uint64_t fingerprint = world_fingerprint(world);
-    world->fault_point = HF_FAULT_PUT;
-    world->fault_code = 5; /* EIO */
     hf_status status = HF_IO;
-    uint64_t failed_count = 0;
-    for (; status != HF_OK; failed_count++) {
-        world->fault_after = failed_count + 1;
-        status = world_run(world, &terminate);
+    world->fault_point = point;
+    world->fault_code = 5; /* EIO */
+    for (uint64_t passes = 1; status != HF_OK; passes++) {
+        assert_true(passes < 1000);
+        world->fault_after = passes;
+        status = world_run(world, command);
+        if (status == HF_OK) assert_true(passes > 1);
         if (status == HF_OK) break;
         assert_status(status, HF_IO);
         assert_true(world_fingerprint(world) == fingerprint);
     }
     world->fault_after = 0;
-    assert_true(failed_count > 5);
-    assert_message(world, "child", "orphan", 0);
+}
+
+static void test_failing_write_leaves_no_half_family(void **state)
+{
+    struct world *world = *state;
+    const enum hf_fault_point points[] = { HF_FAULT_PUT, HF_FAULT_DELETE };
+    uint64_t registration = worker_register(world, "a");
+    for (size_t i = 0; i < 2 * HF_COUNT_OF(points); i++) {
+        struct hf_store_command end = terminate_command("parent");
+        if (i % 2 == 1) {
+            end = (struct hf_store_command){ .kind = HF_STORE_DELETE };
+            end.delete_instance.id = hf_text("parent");
+            end.delete_instance.even_running = true;
+        }
+        family_start(world, registration);
+        plan_commit(turn_of(world, registration, "child"));
+        family_fails_at_each(world, points[i / 2], &end);
+        assert_message(world, "child", "orphan", 0);
+        if (i % 2 == 0) instance_delete(world, "parent");
+        instance_delete(world, "child");
+        world_reclaim(world);
+    }
 }
 
 int main(void)

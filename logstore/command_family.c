@@ -192,13 +192,14 @@ static hf_status children_start(struct hf__step *step, const struct hf_turn_comm
 static hf_status children_cancel(struct hf__step *step, const struct hf_turn_committed *turn)
 {
     const struct hf_turn_child_cancel *cancels = turn->child_cancels.items;
+    struct hf_arena_mark mark = hf_arena_mark(step->arena);
     for (size_t i = 0; i < turn->child_cancels.count; i++) {
         struct hf_item_id event = { turn->instance, turn->execution, cancels[i].event_id };
         uint64_t child = 0;
         hf_status status = hf_child_get(step->tables, &event, &child, step->error);
-        if (status == HF_NOT_FOUND) continue;
         if (status == HF_OK) status = child_orphan(step, child, cancels[i].body);
-        if (status != HF_OK) return status;
+        hf_arena_reset_to(step->arena, mark);
+        if (status != HF_OK && status != HF_NOT_FOUND) return status;
     }
     return HF_OK;
 }

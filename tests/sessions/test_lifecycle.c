@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/support/house.h"
+#include "tests/sessions/crew.h"
 
 /* ---- orchestrations ------------------------------------------------------------------------- */
 
@@ -132,46 +132,30 @@ static const struct part parts[] = {
     { NULL, NULL, NULL },
 };
 
-/* ---- a house with one worker ---------------------------------------------------------------- */
+/* ---- running one ---------------------------------------------------------------------------- */
 
-struct desk {
-    struct house house;
-    hf_runtime *worker;
-    struct told told[6];
+enum { TOLD_MAX = 6 };
+
+/* What an instance's activities told, and its history. */
+struct run {
+    struct told told[TOLD_MAX];
     size_t told_count;
     char history[HOUSE_TEXT_SIZE];
 };
 
-static int desk_setup(void **state)
+/* Runs the instance "i" to its end, with one worker. */
+static void run_alone(struct crew *crew, const char *orchestration, struct run *out_run)
 {
-    static struct desk desk;
-    memset(&desk, 0, sizeof desk);
-    house_open(&desk.house, parts);
-    desk.worker = house_worker(&desk.house, HF_WITH(hf_runtime_options, .worker_id = "a"));
-    *state = &desk;
-    return 0;
+    crew_hire(crew, "a", 2, 0);
+    house_start(&crew->house, "i", orchestration, "");
+    out_run->told_count = house_told(&crew->house, "i", out_run->told, TOLD_MAX);
+    house_history(&crew->house, "i", out_run->history, sizeof out_run->history);
 }
 
-static int desk_teardown(void **state)
-{
-    struct desk *desk = *state;
-    hf_runtime_free(desk->worker);
-    house_close(&desk->house);
-    return 0;
-}
-
-/* Runs the instance "i" to its end, and reads what its activities told and its history. */
-static void desk_run(struct desk *desk, const char *orchestration)
-{
-    house_start(&desk->house, "i", orchestration, "");
-    desk->told_count = house_told(&desk->house, "i", desk->told, 6);
-    house_history(&desk->house, "i", desk->history, sizeof desk->history);
-}
-
-static size_t desk_events(const struct desk *desk, const char *kind)
+static size_t count_of(const char *text, const char *word)
 {
     size_t count = 0;
-    for (const char *at = strstr(desk->history, kind); at; at = strstr(at + 1, kind)) count++;
+    for (const char *at = text; (at = strstr(at, word)); at++) count++;
     return count;
 }
 
@@ -181,134 +165,145 @@ static size_t desk_events(const struct desk *desk, const char *kind)
  */
 static void case_1_1_generated_ids_differ(void **state)
 {
-    struct desk *desk = *state;
+    struct crew *crew = *state;
+    struct told told[TOLD_MAX];
     char output[HOUSE_TEXT_SIZE], one[64], two[64];
     int end = 0;
-    house_start(&desk->house, "i", "generated", "");
-    house_output(&desk->house, "i", output, sizeof output);
+    crew_hire(crew, "a", 2, 0);
+    house_start(&crew->house, "i", "generated", "");
+    house_output(&crew->house, "i", output, sizeof output);
     assert_int_equal(sscanf(output, "%63s %63s\n%n", one, two, &end), 2);
     assert_string_not_equal(one, two);
-    assert_int_equal(told_read_all(output + end, desk->told, 6), 2);
-    assert_string_equal(desk->told[0].session, one);
-    assert_string_equal(desk->told[1].session, two);
+    assert_int_equal(told_read_all(output + end, told, TOLD_MAX), 2);
+    assert_string_equal(told[0].session, one);
+    assert_string_equal(told[1].session, two);
 }
 
 /* A chosen id is the session's id, for the orchestration and for its activities. */
 static void case_1_2_chosen_id_is_kept(void **state)
 {
-    struct desk *desk = *state;
+    struct crew *crew = *state;
+    struct told told[TOLD_MAX];
     char output[HOUSE_TEXT_SIZE];
-    house_start(&desk->house, "i", "chosen", "my-id");
-    house_output(&desk->house, "i", output, sizeof output);
+    crew_hire(crew, "a", 2, 0);
+    house_start(&crew->house, "i", "chosen", "my-id");
+    house_output(&crew->house, "i", output, sizeof output);
     assert_memory_equal(output, "my-id\n", 6);
-    told_read(output + 6, &desk->told[0]);
-    assert_string_equal(desk->told[0].session, "my-id");
+    told_read(output + 6, &told[0]);
+    assert_string_equal(told[0].session, "my-id");
 }
 
 /* Opening an open session changes nothing: one event, one incarnation, one claim, one memory. */
 static void case_1_3_open_again_is_a_no_op(void **state)
 {
-    struct desk *desk = *state;
-    desk_run(desk, "opened_twice");
-    assert_int_equal(desk->told_count, 2);
-    assert_int_equal(desk->told[1].incarnation, desk->told[0].incarnation);
-    assert_int_equal(desk->told[1].epoch, desk->told[0].epoch);
-    assert_int_equal(desk->told[1].met, 1);
-    assert_int_equal(desk_events(desk, "session_opened"), 1);
+    struct crew *crew = *state;
+    struct run run;
+    run_alone(crew, "opened_twice", &run);
+    assert_int_equal(run.told_count, 2);
+    assert_int_equal(run.told[1].incarnation, run.told[0].incarnation);
+    assert_int_equal(run.told[1].epoch, run.told[0].epoch);
+    assert_int_equal(run.told[1].met, 1);
+    assert_int_equal(count_of(run.history, "session_opened"), 1);
 }
 
 /* The row goes with the commit of the turn that closes: whoever sees what that turn has set sees no
  * row. */
 static void case_1_4_row_goes_with_the_close(void **state)
 {
-    struct desk *desk = *state;
+    struct crew *crew = *state;
+    struct told told[TOLD_MAX];
     struct house_session row;
-    house_start(&desk->house, "i", "closes", "");
-    house_wait_status(&desk->house, "i", "open");
-    assert_true(house_session(&desk->house, "i", "desk", &row));
+    crew_hire(crew, "a", 2, 0);
+    house_start(&crew->house, "i", "closes", "");
+    house_wait_status(&crew->house, "i", "open");
+    assert_true(house_session(&crew->house, "i", "desk", &row));
     assert_string_equal(row.owner, "a");
-    house_send(&desk->house, "i", "go", "");
-    house_wait_status(&desk->house, "i", "closed");
-    assert_int_equal(house_sessions_count(&desk->house, NULL), 0);
-    house_send(&desk->house, "i", "go", "");
-    assert_int_equal(house_told(&desk->house, "i", desk->told, 6), 1);
+    house_send(&crew->house, "i", "go", "");
+    house_wait_status(&crew->house, "i", "closed");
+    assert_int_equal(house_sessions_count(&crew->house, NULL), 0);
+    house_send(&crew->house, "i", "go", "");
+    assert_int_equal(house_told(&crew->house, "i", told, TOLD_MAX), 1);
 }
 
 /* Closing a closed session is recorded, as one that was not open, and the orchestration goes on. */
 static void case_1_5_close_again_is_a_no_op(void **state)
 {
-    struct desk *desk = *state;
-    desk_run(desk, "closed_twice");
-    assert_int_equal(desk->told_count, 2);
-    assert_non_null(strstr(desk->history, "session_closed desk #1\nsession_closed desk\n"));
+    struct crew *crew = *state;
+    struct run run;
+    run_alone(crew, "closed_twice", &run);
+    assert_int_equal(run.told_count, 2);
+    assert_non_null(strstr(run.history, "session_closed desk #1\nsession_closed desk\n"));
 }
 
 /* Closing what was never opened does not keep that id from being opened and used. */
 static void case_1_6_close_of_an_unopened_session_does_no_harm(void **state)
 {
-    struct desk *desk = *state;
-    desk_run(desk, "closed_unopened");
-    assert_int_equal(desk->told_count, 2);
-    assert_string_equal(desk->told[1].session, "desk");
-    assert_int_equal(desk->told[1].incarnation, 1);
+    struct crew *crew = *state;
+    struct run run;
+    run_alone(crew, "closed_unopened", &run);
+    assert_int_equal(run.told_count, 2);
+    assert_string_equal(run.told[1].session, "desk");
+    assert_int_equal(run.told[1].incarnation, 1);
 }
 
 /* Opened, closed and opened again, an id accepts activities, in an incarnation of its own. */
 static void case_1_7_reopened_session_accepts_activities(void **state)
 {
-    struct desk *desk = *state;
-    desk_run(desk, "reopened");
-    assert_int_equal(desk->told_count, 2);
-    assert_string_equal(desk->told[1].session, "desk");
-    assert_int_equal(desk->told[1].incarnation, desk->told[0].incarnation + 1);
-    assert_int_equal(desk->told[1].met, 0);
+    struct crew *crew = *state;
+    struct run run;
+    run_alone(crew, "reopened", &run);
+    assert_int_equal(run.told_count, 2);
+    assert_string_equal(run.told[1].session, "desk");
+    assert_int_equal(run.told[1].incarnation, run.told[0].incarnation + 1);
+    assert_int_equal(run.told[1].met, 0);
 }
 
 /* Three sessions are open at the same time, and each accepts activities before and after a wait. */
 static void case_1_8_three_sessions_are_open_at_once(void **state)
 {
     static const char *const ids[] = { "x", "y", "z", "x", "y", "z" };
-    struct desk *desk = *state;
-    house_start(&desk->house, "i", "three", "");
-    house_wait_status(&desk->house, "i", "open");
-    assert_int_equal(house_sessions_count(&desk->house, "i"), 3);
-    house_send(&desk->house, "i", "go", "");
-    assert_int_equal(house_told(&desk->house, "i", desk->told, 6), 6);
+    struct crew *crew = *state;
+    struct told told[TOLD_MAX];
+    crew_hire(crew, "a", 2, 0);
+    house_start(&crew->house, "i", "three", "");
+    house_wait_status(&crew->house, "i", "open");
+    assert_int_equal(house_sessions_count(&crew->house, "i"), 3);
+    house_send(&crew->house, "i", "go", "");
+    assert_int_equal(house_told(&crew->house, "i", told, TOLD_MAX), 6);
     for (size_t i = 0; i < 6; i++) {
-        assert_string_equal(desk->told[i].session, ids[i]);
-        assert_int_equal(desk->told[i].met, i / 3);
+        assert_string_equal(told[i].session, ids[i]);
+        assert_int_equal(told[i].met, i / 3);
     }
 }
 
 /* History names each session where it was opened and where it was closed. */
 static void case_1_9_history_shows_opens_and_closes_in_order(void **state)
 {
-    struct desk *desk = *state;
-    desk_run(desk, "noted");
-    assert_string_equal(desk->history, "started noted\n"
-                                       "session_opened x #1\n"
-                                       "session_opened y #2\n"
-                                       "activity_scheduled y #2\n"
-                                       "activity_completed of 4\n"
-                                       "session_closed y #2\n"
-                                       "session_closed x #1\n"
-                                       "completed\n");
+    struct crew *crew = *state;
+    struct run run;
+    run_alone(crew, "noted", &run);
+    assert_string_equal(run.history, "started noted\n"
+                                     "session_opened x #1\n"
+                                     "session_opened y #2\n"
+                                     "activity_scheduled y #2\n"
+                                     "activity_completed of 4\n"
+                                     "session_closed y #2\n"
+                                     "session_closed x #1\n"
+                                     "completed\n");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define DESK_TEST(name) cmocka_unit_test_setup_teardown(name, desk_setup, desk_teardown)
-        DESK_TEST(case_1_1_generated_ids_differ),
-        DESK_TEST(case_1_2_chosen_id_is_kept),
-        DESK_TEST(case_1_3_open_again_is_a_no_op),
-        DESK_TEST(case_1_4_row_goes_with_the_close),
-        DESK_TEST(case_1_5_close_again_is_a_no_op),
-        DESK_TEST(case_1_6_close_of_an_unopened_session_does_no_harm),
-        DESK_TEST(case_1_7_reopened_session_accepts_activities),
-        DESK_TEST(case_1_8_three_sessions_are_open_at_once),
-        DESK_TEST(case_1_9_history_shows_opens_and_closes_in_order),
-#undef DESK_TEST
+        CREW_TEST(case_1_1_generated_ids_differ, parts),
+        CREW_TEST(case_1_2_chosen_id_is_kept, parts),
+        CREW_TEST(case_1_3_open_again_is_a_no_op, parts),
+        CREW_TEST(case_1_4_row_goes_with_the_close, parts),
+        CREW_TEST(case_1_5_close_again_is_a_no_op, parts),
+        CREW_TEST(case_1_6_close_of_an_unopened_session_does_no_harm, parts),
+        CREW_TEST(case_1_7_reopened_session_accepts_activities, parts),
+        CREW_TEST(case_1_8_three_sessions_are_open_at_once, parts),
+        CREW_TEST(case_1_9_history_shows_opens_and_closes_in_order, parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

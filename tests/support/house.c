@@ -298,63 +298,64 @@ static void arena_init(struct hf_arena *arena)
     hf_arena_init(arena, hf_heap_default());
 }
 
-/* All rows, in arena. */
-static size_t sessions_read(struct house *self, struct hf_arena *arena,
-                            struct hf_session_row **out_rows)
+/* Reads the open sessions of the instance (NULL: of all), and hands each to `each`. */
+static void sessions_each(struct house *self, const char *instance, void *user,
+                          void (*each)(void *user, const hf_session_info *row))
 {
-    struct hf_backend *backend = self->store->backend;
-    struct hf_sessions_query query = { 0 };
-    size_t count = 0;
     hf_error error = { 0 };
-    assert_ok(backend->ops->sessions(backend, &query, arena, out_rows, &count, &error), &error);
-    return count;
+    hf_cursor *cursor = NULL;
+    const hf_session_info *row = NULL;
+    hf_status status = hf_query_open(self->store, HF_WITH(hf_query, .instance = instance), &cursor,
+                                     &error);
+    if (status == HF_NOT_FOUND) return;
+    assert_ok(status, &error);
+    while (hf_next_session(cursor, &row)) each(user, row);
+    assert_ok(hf_cursor_close(cursor, &error), &error);
 }
 
-static void session_copy(const struct hf_session_row *row, struct house_session *out_session)
+struct session_search {
+    const char *session;
+    struct house_session *out_session;
+    size_t found_count;
+};
+
+static void session_compare(void *user, const hf_session_info *row)
 {
-    memset(out_session, 0, sizeof *out_session);
-    snprintf(out_session->owner, sizeof out_session->owner, HF_FMT, HF_ARG(row->worker_id));
-    out_session->incarnation = row->incarnation;
-    out_session->epoch = row->epoch;
-    out_session->registration = row->owner;
-    out_session->lease_left_ms = row->lease_left_ms;
-    out_session->queued_count = row->queued_count;
-    out_session->running_count = row->running_count;
+    struct session_search *search = user;
+    struct house_session *found = search->out_session;
+    if (strcmp(row->session, search->session) != 0) return;
+    search->found_count++;
+    memset(found, 0, sizeof *found);
+    snprintf(found->owner, sizeof found->owner, "%s", row->owner ? row->owner : "");
+    found->incarnation = row->incarnation;
+    found->epoch = row->epoch;
+    found->registration = row->registration_lsn;
+    found->lease_left_ms = row->lease_left_ms;
+    found->queued_count = row->queued_count;
+    found->running_count = row->running_count;
 }
 
 bool house_session(struct house *self, const char *instance, const char *session,
                    struct house_session *out_session)
 {
-    struct hf_arena arena;
-    struct hf_session_row *rows = NULL;
-    bool is_found = false;
-    arena_init(&arena);
-    size_t count = sessions_read(self, &arena, &rows);
-    for (size_t i = 0; i < count; i++) {
-        if (!hf_slice_equal(rows[i].instance_id, hf_text(instance)) ||
-            !hf_slice_equal(rows[i].session_id, hf_text(session))) {
-            continue;
-        }
-        assert_false(is_found);
-        is_found = true;
-        session_copy(&rows[i], out_session);
-    }
-    hf_arena_release(&arena);
-    return is_found;
+    struct session_search search = { session, out_session, 0 };
+    sessions_each(self, instance, &search, session_compare);
+    assert_true(search.found_count <= 1);
+    return search.found_count == 1;
+}
+
+static void session_count(void *user, const hf_session_info *row)
+{
+    size_t *count = user;
+    (void)row;
+    (*count)++;
 }
 
 size_t house_sessions_count(struct house *self, const char *instance)
 {
-    struct hf_arena arena;
-    struct hf_session_row *rows = NULL;
-    size_t matching = 0;
-    arena_init(&arena);
-    size_t count = sessions_read(self, &arena, &rows);
-    for (size_t i = 0; i < count; i++) {
-        matching += !instance || hf_slice_equal(rows[i].instance_id, hf_text(instance));
-    }
-    hf_arena_release(&arena);
-    return matching;
+    size_t count = 0;
+    sessions_each(self, instance, &count, session_count);
+    return count;
 }
 
 struct owner_wait {

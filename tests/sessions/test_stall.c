@@ -10,8 +10,6 @@
 /* Short leases, so that they pass while a process stands; the clock is the machine's. */
 #define SHORT_LEASES "orchestration_threads=none item_lock_ms=500 session_lock_ms=500 "
 
-enum { SLEEP_MS = 3 * 60 * 60 * 1000 };
-
 /* ---- what runs ------------------------------------------------------------------------------ */
 
 /* An activity on the session "desk", a hold at the gate, another activity. */
@@ -118,23 +116,6 @@ static void go_on_undisturbed(struct crew *crew)
     assert_int_equal(crew_end(crew, a, SIGTERM), 0);
 }
 
-/* The same when the whole machine slept for hours, and the worker fetches before it renews: what
- * runs in it already is not delivered to it once more. */
-static void wake_undisturbed(struct crew *crew)
-{
-    struct told told[2];
-    hf_runtime *a = crew_hire(crew, "a", 2, 0);
-    house_start(&crew->house, "awake", "around_a_hold", "gate");
-    stage_wait(&crew->house.stage, "held awake a 1 gate", 1);
-    house_move_clocks(&crew->house, SLEEP_MS, SLEEP_MS);
-    crew_run_ordinary(crew, "hello");
-    stage_open(&crew->house.stage, "gate");
-    assert_int_equal(house_told(&crew->house, "awake", told, 2), 2);
-    crew_assert_one_claim(told, 2);
-    assert_int_equal(stage_count(&crew->house.stage, "held awake"), 1);
-    crew_dismiss(crew, a);
-}
-
 static bool begins(const char *line, const char *begin)
 {
     return strncmp(line, begin, strlen(begin)) == 0;
@@ -218,7 +199,6 @@ static void case_19_6_worker_that_stood_past_its_lease(void **state)
 {
     struct crew *crew = *state;
     go_on_undisturbed(crew);
-    wake_undisturbed(crew);
     go_on_fenced(crew);
 }
 

@@ -170,10 +170,12 @@ void hf__upkeep_kept(hf_runtime *runtime, uint64_t items_deadline_boot_ms)
     runtime->upkeep.kept_until_boot_ms = items_deadline_boot_ms;
 }
 
+/* By less than a tick nobody is late: a lease of a few milliseconds is not renewed in time, and its
+ * worker works all the same. */
 static bool is_late(const hf_runtime *runtime)
 {
     const hf_clock *clock = runtime->store->clock;
-    return clock->boot_ms(clock->self) >= runtime->upkeep.kept_until_boot_ms;
+    return clock->boot_ms(clock->self) >= runtime->upkeep.kept_until_boot_ms + HF__PROBE_MS;
 }
 
 bool hf__upkeep_may_fetch(const hf_runtime *runtime)

@@ -39,7 +39,7 @@ static void start_holds(struct house *house)
 }
 
 /* What runs is not handed out again after the sleep, although both workers have room and fetch;
- * each renews first, at once. */
+ * each renews first. */
 static void test_sleep_of_the_machine_takes_nothing_from_anybody(void **state)
 {
     struct house house;
@@ -48,9 +48,7 @@ static void test_sleep_of_the_machine_takes_nothing_from_anybody(void **state)
     house_open(&house, parts);
     hf_runtime *a = worker(&house, "a"), *b = worker(&house, "b");
     start_holds(&house);
-    house_move_clocks(&house, LEASE_MS + 1, LEASE_MS + 1);
-    house_wait_metric(a, "renewals", 1);
-    house_wait_metric(b, "renewals", 1);
+    house_move_clocks(&house, 2 * LEASE_MS, 2 * LEASE_MS);
     for (int i = 0; i < INSTANCES_COUNT; i++) {
         snprintf(id, sizeof id, "hello-%d", i);
         house_start(&house, id, "hello", "world");
@@ -58,6 +56,8 @@ static void test_sleep_of_the_machine_takes_nothing_from_anybody(void **state)
     }
     assert_int_equal(stage_count(&house.stage, "held i-"), INSTANCES_COUNT);
     assert_int_equal(stage_count(&house.stage, "told"), 0);
+    house_wait_metric(a, "renewals", 1);
+    house_wait_metric(b, "renewals", 1);
     stage_open(&house.stage, "gate");
     for (int i = 0; i < INSTANCES_COUNT; i++) {
         snprintf(id, sizeof id, "i-%d", i);

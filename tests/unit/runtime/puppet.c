@@ -202,6 +202,7 @@ static void batch_run(struct puppet *self, struct hf_batch *batch, size_t from)
     for (size_t i = from; i < batch->count; i++) {
         command_run(self, batch->commands[i]);
         if (self->notes_count == PUPPET_NOTES_MAX) abort();
+        self->notes[self->notes_count].probes_count = self->probes_count;
         note_fill(&self->notes[self->notes_count++], batch->commands[i]);
     }
     pthread_cond_broadcast(&self->changed);

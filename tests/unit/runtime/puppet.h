@@ -23,6 +23,7 @@ enum {
 /* A command as it came, its slices copied into text. */
 struct puppet_note {
     enum hf_store_command_kind kind;
+    size_t probes_count;         /* of the puppet, at that time */
     hf_status status;            /* that it was answered */
     uint64_t instance, event_id; /* of the turn or item, or of the first session of a release */
     uint64_t reason;

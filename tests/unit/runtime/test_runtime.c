@@ -236,6 +236,30 @@ static void test_renewals_come_at_half_of_the_shorter_lock(void **state)
     hf_runtime_free(short_lived);
 }
 
+/* One whose lease has passed, because machine or process stood still, renews at its next tick, and
+ * fetches two ticks later: others may have been late as well. */
+static void test_late_runtime_renews_before_it_fetches(void **state)
+{
+    struct puppet *puppet = *state;
+    hf_register_activity(puppet->registry, "nothing", nothing, NULL);
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    puppet_wait_tick(puppet);
+    pthread_mutex_lock(&puppet->mutex);
+    size_t probes_count = puppet->probes_count;
+    pthread_mutex_unlock(&puppet->mutex);
+    uv_mutex_lock(&runtime->mutex);
+    hf__upkeep_kept(runtime, 0);
+    uv_mutex_unlock(&runtime->mutex);
+    size_t fetches_count = puppet_count(puppet, HF_STORE_FETCH_ITEMS);
+    assert_int_equal(puppet_count(puppet, HF_STORE_RENEW), 0);
+    puppet_give_item(puppet, 1, "nothing", "");
+    struct puppet_note fetch = puppet_wait(puppet, HF_STORE_FETCH_ITEMS, fetches_count + 1);
+    assert_int_equal(puppet_count(puppet, HF_STORE_RENEW), 1);
+    assert_true(fetch.probes_count >= probes_count + 2);
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1);
+    hf_runtime_free(runtime);
+}
+
 /* A registration that others ended: everything is void, the runtime says so and stops by itself. */
 static void test_ended_registration_stops_the_runtime(void **state)
 {
@@ -384,6 +408,7 @@ int main(void)
         RUNTIME_TEST(test_refused_registration_leaves_nothing),
         RUNTIME_TEST(test_stop_signal_before_the_start_is_heeded),
         RUNTIME_TEST(test_renewals_come_at_half_of_the_shorter_lock),
+        RUNTIME_TEST(test_late_runtime_renews_before_it_fetches),
         RUNTIME_TEST(test_ended_registration_stops_the_runtime),
         RUNTIME_TEST(test_dead_worker_is_declared_dead),
         RUNTIME_TEST(test_each_metric_is_told_once),

@@ -214,6 +214,7 @@ void hf__activities_granted(hf_runtime *runtime, const struct hf_item_grant *gra
         activity->claim = hf__sessions_learn(runtime, grant);
     }
     bool has_claim = grant->session_id.size == 0 || activity->claim;
+    if (!has_claim) runtime->claims.is_incomplete = true;
     activity->state = HF__ACTIVITY_SENDING;
     if (runtime->dispatch.is_stopped) {
         hf__delivery_hand_over(activity);

@@ -78,6 +78,7 @@ struct hf__claims {
     size_t owned_count;     /* not forgotten */
     size_t forgotten_count; /* waiting for their functions and answers */
     size_t dying_count;     /* waiting for their destructor, or in it */
+    bool is_incomplete; /* one could not be learned: the store knows it as ours, and we do not */
     struct hf__claim *dying;
     struct hf__claim *idle_first, *idle_last; /* by the time since when they are idle */
     struct hf__claim *news_first, *news_last; /* by the time when it came up */

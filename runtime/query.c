@@ -107,6 +107,9 @@ hf_status hf_query_open(hf_store *store, const hf_query *query, hf_cursor **out_
     if (status == HF_OK && !out_cursor) {
         status = hf_error_set(error, HF_INVALID, "out_cursor is NULL: give it a place");
     }
+    if (status == HF_OK && !store->backend->ops->capabilities.sessions) {
+        status = hf_error_set(error, HF_INVALID, "the store does not support sessions");
+    }
     if (status == HF_OK) status = hf_options_copy(&own, sizeof own, query, error);
     if (status == HF_OK) status = query_check(&own, error);
     if (status != HF_OK) return status;

@@ -13,11 +13,13 @@
 void hf__releasing_init(hf_runtime *runtime)
 {
     hf__task_init(&runtime->releasing.task, runtime, HF__WAKE_RELEASED);
+    hf_arena_init(&runtime->releasing.owned, runtime->heap);
 }
 
 void hf__releasing_release(hf_runtime *runtime)
 {
     hf__task_release(&runtime->releasing.task);
+    hf_arena_release(&runtime->releasing.owned);
 }
 
 /* ---- a release begins ----------------------------------------------------------------------- */
@@ -118,10 +120,53 @@ void hf__releasing_look(hf_runtime *runtime)
     if (next && can_release) sleep_until(runtime, now_boot_ms, next_boot_ms);
 }
 
+/* ---- what could not be learned -------------------------------------------------------------- */
+
+/* Those of rows that no claim here stands for. Under the mutex. */
+static size_t unknown_collect(hf_runtime *runtime, const struct hf_session_row *rows, size_t count,
+                              struct hf_session_claim *sessions)
+{
+    size_t unknown_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct hf_session_claim key = { rows[i].instance, rows[i].incarnation,
+                                              rows[i].epoch };
+        if (!hf__claims_find(&runtime->claims, &key)) sessions[unknown_count++] = key;
+    }
+    return unknown_count;
+}
+
+/* Lets go what the store says is ours and we know nothing of: the delivery that claimed it came
+ * when there was no memory, and with it the session's policy. Whoever claims it next hears of that.
+ */
+static void release_unknown(hf_runtime *runtime)
+{
+    struct hf__releasing *self = &runtime->releasing;
+    struct hf_backend *backend = runtime->store->backend;
+    struct hf_sessions_query query = { .owner = runtime->registration };
+    struct hf_session_row *rows = NULL;
+    size_t count = 0;
+    hf_error error;
+    hf_arena_reset(&self->owned);
+    hf_status status = backend->ops->sessions(backend, &query, &self->owned, &rows, &count, &error);
+    if (status != HF_OK || !hf__task_prepare(&self->task, HF_STORE_RELEASE_SESSIONS)) return;
+    struct hf_session_claim *sessions = hf_arena_array(&self->task.submission.arena, count,
+                                                       sizeof *sessions);
+    if (!sessions) return;
+    uv_mutex_lock(&runtime->mutex);
+    size_t unknown_count = unknown_collect(runtime, rows, count, sessions);
+    runtime->claims.is_incomplete = unknown_count > 0;
+    uv_mutex_unlock(&runtime->mutex);
+    if (unknown_count > 0) release_submit(runtime, HF_REASON_RELEASED, sessions, unknown_count);
+}
+
 void hf__releasing_tick(hf_runtime *runtime)
 {
+    uv_mutex_lock(&runtime->mutex);
+    bool is_incomplete = runtime->claims.is_incomplete;
+    uv_mutex_unlock(&runtime->mutex);
     runtime->releasing.is_refused = false;
     hf__releasing_look(runtime);
+    if (is_incomplete && runtime->shutdown.phase == HF__SHUTDOWN_NONE) release_unknown(runtime);
 }
 
 void hf__releasing_note(hf_runtime *runtime)

@@ -9,8 +9,9 @@
 
 struct hf__releasing {
     struct hf__task task;
-    uv_timer_t idle; /* wakes at the nearest end of an idle time */
-    bool is_refused; /* as a whole: not again before the next tick */
+    uv_timer_t idle;       /* wakes at the nearest end of an idle time */
+    bool is_refused;       /* as a whole: not again before the next tick */
+    struct hf_arena owned; /* what the store says is ours, when the claims are incomplete */
 };
 
 /* Prepares the task; the loop makes the timer. */
@@ -22,7 +23,8 @@ void hf__releasing_release(hf_runtime *runtime);
 void hf__releasing_stop(hf_runtime *runtime);
 /* Releases those whose idle time is over, and sleeps until the next one's is. */
 void hf__releasing_look(hf_runtime *runtime);
-/* The next tick has come: what was refused as a whole may be tried again. */
+/* The next tick has come: what was refused as a whole may be tried again, and claims that could not
+ * be learned are let go. */
 void hf__releasing_tick(hf_runtime *runtime);
 /* Looks at answers. */
 void hf__releasing_answers(hf_runtime *runtime);

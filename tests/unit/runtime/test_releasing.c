@@ -78,6 +78,15 @@ static void wait_idle(hf_runtime *runtime, size_t count)
     assert_true(hf_test_wait(PUPPET_LIMIT_MS, &idle, are_idle));
 }
 
+static bool is_complete(void *context)
+{
+    hf_runtime *runtime = context;
+    uv_mutex_lock(&runtime->mutex);
+    bool is_so = !runtime->claims.is_incomplete;
+    uv_mutex_unlock(&runtime->mutex);
+    return is_so;
+}
+
 static void advance(struct puppet *puppet, hf_runtime *runtime, uint64_t by_ms)
 {
     atomic_fetch_add(&puppet->hand_boot_ms, by_ms);
@@ -250,6 +259,40 @@ static void test_release_of_a_dead_worker(void **state)
     hf_runtime_free(runtime);
 }
 
+/* A session that the store knows as ours and we could not learn (there was no memory) is let go,
+ * with or without an idle time, and until the store agrees; known ones stay. */
+static void test_unknown_session_is_let_go(void **state)
+{
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    struct hf_session_row rows[] = {
+        { .instance = 1, .incarnation = 1, .owner = PUPPET_REGISTRATION, .epoch = PUPPET_EPOCH },
+        { .instance = 2, .incarnation = 1, .owner = PUPPET_REGISTRATION, .epoch = PUPPET_EPOCH },
+        { .instance = 3,
+          .incarnation = 1,
+          .owner = PUPPET_REGISTRATION + 1,
+          .epoch = PUPPET_EPOCH },
+    };
+    puppet->rows = rows;
+    puppet->rows_count = HF_COUNT_OF(rows);
+    hf_runtime *runtime = worker(puppet, 0);
+    puppet_give_session_item(puppet, 1, "quick", PUPPET_EPOCH);
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1);
+    puppet_refuse_release(puppet, "running");
+    uv_mutex_lock(&runtime->mutex);
+    runtime->claims.is_incomplete = true;
+    uv_mutex_unlock(&runtime->mutex);
+    struct puppet_note note = puppet_wait(puppet, HF_STORE_RELEASE_SESSIONS, 2);
+    assert_int_equal(note.sessions_count, 1);
+    assert_int_equal(note.instance, 2);
+    assert_int_equal(note.reason, HF_REASON_RELEASED);
+    pthread_mutex_lock(&puppet->mutex);
+    puppet->rows_count = 1;
+    pthread_mutex_unlock(&puppet->mutex);
+    assert_true(hf_test_wait(PUPPET_LIMIT_MS, runtime, is_complete));
+    assert_true(puppet_metric(runtime, "sessions_owned") == 1);
+    hf_runtime_free(runtime);
+}
+
 /* Without an idle time, the default, a session with nothing running is kept for ever, and each
  * renewal is one command that presents all. */
 static void test_session_is_kept_without_an_idle_time(void **state)
@@ -283,6 +326,7 @@ int main(void)
         RELEASING_TEST(test_release_that_cannot_commit_is_tried_again),
         RELEASING_TEST(test_release_of_what_is_gone),
         RELEASING_TEST(test_release_of_a_dead_worker),
+        RELEASING_TEST(test_unknown_session_is_let_go),
         RELEASING_TEST(test_session_is_kept_without_an_idle_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,10 @@
 
 void model_init(struct model *self)
 {
-    *self = (struct model){ .owner = MODEL_NONE, .epoch = MODEL_NONE, .former_owner = MODEL_NONE };
+    *self = (struct model){ .owner = MODEL_NONE,
+                            .epoch = MODEL_NONE,
+                            .former_owner = MODEL_NONE,
+                            .waits_for = MODEL_NONE };
     for (int i = 0; i < MODEL_WORKERS; i++) model_register(self, i);
 }
 
@@ -139,6 +142,7 @@ static bool may_serve(const struct model *self, int worker)
 {
     if (!self->is_open) return false;
     if (self->owner == MODEL_NONE || self->owner == self->workers[worker].registration) return true;
+    if (self->is_dead[self->owner]) return self->waits_for == worker;
     return self->workers[worker_of(self, self->owner)].has_passed;
 }
 
@@ -180,7 +184,10 @@ static void item_give(struct model *self, int registration, int item, struct mod
 static void session_claim(struct model *self, int registration)
 {
     hf_assert(self->claims_count < MODEL_CLAIMS_MAX);
-    if (self->owner != MODEL_NONE) session_disown(self, HF_REASON_EXPIRED);
+    bool was_dead = self->owner != MODEL_NONE && self->is_dead[self->owner];
+    if (self->owner != MODEL_NONE) {
+        session_disown(self, was_dead ? HF_REASON_DEAD : HF_REASON_EXPIRED);
+    }
     self->owner = registration;
     self->epoch = self->deliveries;
     self->claims[self->claims_count++] = (struct model_claim){ registration, self->incarnation,
@@ -267,11 +274,15 @@ void model_pass(struct model *self, int worker)
     self->workers[worker].has_passed = true;
 }
 
-void model_die(struct model *self, int worker)
+void model_die(struct model *self, int worker, bool has_window)
 {
     int registration = self->workers[worker].registration;
     self->is_dead[registration] = true;
-    if (self->owner == registration) session_disown(self, HF_REASON_DEAD);
+    if (self->owner != registration) return;
+    session_disown(self, HF_REASON_DEAD);
+    if (!has_window) return;
+    self->owner = registration;
+    self->waits_for = worker;
 }
 
 void model_register(struct model *self, int worker)

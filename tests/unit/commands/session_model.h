@@ -54,12 +54,13 @@ struct model_grant {
 struct model {
     bool is_gone; /* the instance is */
     bool is_open;
-    int incarnation;                    /* of the latest opening */
-    int owner, epoch;                   /* registration; MODEL_NONE: none */
-    int former_owner;                   /* of this incarnation; MODEL_NONE: nobody ever was */
-    uint64_t former_reason;             /* why it is not any more: enum hf_reason */
-    int deliveries;                     /* records so far that gave something out */
-    int registrations;                  /* so far */
+    int incarnation;        /* of the latest opening */
+    int owner, epoch;       /* registration; MODEL_NONE: none */
+    int waits_for;          /* the worker whose window holds the session; MODEL_NONE: none */
+    int former_owner;       /* of this incarnation; MODEL_NONE: nobody ever was */
+    uint64_t former_reason; /* why it is not any more: enum hf_reason */
+    int deliveries;         /* records so far that gave something out */
+    int registrations;      /* so far */
     bool is_dead[MODEL_CLAIMS_MAX * 2]; /* by registration */
     struct model_worker workers[MODEL_WORKERS];
     struct model_item items[MODEL_ITEMS_MAX]; /* in the order in which they were scheduled */
@@ -108,8 +109,8 @@ const char *model_release(struct model *self, int claim);
 void model_renew(struct model *self, int worker);
 /* The deadlines of a worker pass. */
 void model_pass(struct model *self, int worker);
-/* A worker dies, and is declared dead. */
-void model_die(struct model *self, int worker);
+/* A worker dies, and is declared dead; with a window its session waits for it. */
+void model_die(struct model *self, int worker, bool has_window);
 /* It is started again. */
 void model_register(struct model *self, int worker);
 

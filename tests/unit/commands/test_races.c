@@ -7,7 +7,8 @@
  * consumes what waits), what workers do (complete, renew, release: each of the two presents all
  * that it was ever given, also what it should know to be void; who completes something fetches one
  * more), and what happens to them (takeover, delete). A takeover is a passed lease or a death, and
- * a fetch by the other worker.
+ * a fetch by the other worker; where there is a reclaim window, then also by the one that comes
+ * back.
  *
  * Each sequence has an instance of its own, which begins with a session that the first worker owns
  * and an item that it runs; its tag and its engine version keep what others left out of sight. All
@@ -17,13 +18,21 @@
 #include "tests/unit/commands/world.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/compiler.h"
 
 enum step { OPEN, CLOSE, COMPLETE, ACK, RENEW, RELEASE, CANCEL, CONTINUE, TAKEOVER, DELETE, STEPS };
 
-enum { LENGTH_MAX = HF_ASAN || HF_TSAN ? 4 : 5 };
+/* How the owner loses its session, or keeps it. */
+enum takeover {
+    BY_EXPIRY, /* its lease passes, and it goes on as if nothing had been */
+    BY_DEATH,  /* it dies, and comes back under its old id */
+    BY_RETURN  /* the same, and its reclaim window holds the session for it */
+};
+
+enum { LENGTH_MAX = HF_ASAN || HF_TSAN ? 4 : 5, STARTS = 500 };
 
 static const char *const step_names[STEPS] = {
     "open",    "close",  "complete", "ack",      "renew",
@@ -40,7 +49,7 @@ struct given {
 struct race {
     struct world *world;
     struct model model;
-    bool by_death;   /* takeovers are */
+    enum takeover takeover;
     uint64_t number; /* of the sequence, from 1 */
     enum step steps[LENGTH_MAX];
     int length, step; /* the present one */
@@ -423,10 +432,10 @@ static void worker_renew_all(struct race *race, int worker)
 
 static const char *const worker_names[MODEL_WORKERS] = { "a", "b" };
 
-static void worker_begin(struct race *race, int worker)
+static uint64_t worker_new(struct race *race, int worker)
 {
-    int registration = race->model.workers[worker].registration;
-    race->registrations[registration] = worker_register(race->world, worker_names[worker]);
+    uint64_t reclaim_ms = race->takeover == BY_RETURN ? 1000 : 0;
+    return worker_register_to_return(race->world, worker_names[worker], reclaim_ms);
 }
 
 /* Both deadlines of a worker are now. */
@@ -445,9 +454,9 @@ static void worker_die(struct race *race, int worker)
     world_kill(race->world, worker_names[worker]);
     assert_ok(worker_end(race->world, registration_of(race, worker), HF_REASON_DEAD),
               &race->world->error);
-    model_die(&race->model, worker);
+    model_die(&race->model, worker, race->takeover == BY_RETURN);
     model_register(&race->model, worker);
-    worker_begin(race, worker);
+    race->registrations[race->model.workers[worker].registration] = worker_new(race, worker);
 }
 
 /* Which worker owns the session; MODEL_NONE: none. */
@@ -459,21 +468,27 @@ static int owner_of(const struct model *model)
     return MODEL_NONE;
 }
 
-/* The owner loses the session; the other worker, or the second when there is none, fetches. */
+static void worker_fetch_all(struct race *race, int worker)
+{
+    hf_slice tag;
+    struct hf_store_command fetch = fetch_prepare(race, worker, MODEL_ITEMS_MAX, &tag);
+    (void)world_run(race->world, &fetch);
+    fetch_compare(race, worker, &fetch);
+}
+
+/* The owner loses the session, if there is one; the other worker (or the second) fetches, and then
+ * the one that came back. */
 static void step_takeover(struct race *race)
 {
     int owner = owner_of(&race->model);
     int other = owner == 1 ? 0 : 1;
-    bool passes = owner != MODEL_NONE && !race->by_death;
-    hf_slice tag;
-    struct hf_store_command pass;
-    if (owner != MODEL_NONE && race->by_death) worker_die(race, owner);
-    if (passes) pass = worker_pass(race, owner);
-    struct hf_store_command fetch = fetch_prepare(race, other, MODEL_ITEMS_MAX, &tag);
-    struct hf_store_command *group[] = { passes ? &pass : &fetch, &fetch };
-    world_group(race->world, group, passes ? 2 : 1);
-    if (passes) assert_ok(pass.status, &pass.error);
-    fetch_compare(race, other, &fetch);
+    if (owner != MODEL_NONE && race->takeover == BY_EXPIRY) {
+        struct hf_store_command pass = worker_pass(race, owner);
+        assert_ok(world_run(race->world, &pass), &race->world->error);
+    }
+    if (owner != MODEL_NONE && race->takeover != BY_EXPIRY) worker_die(race, owner);
+    worker_fetch_all(race, other);
+    if (race->takeover == BY_RETURN) worker_fetch_all(race, 1 - other);
 }
 
 static void step_delete(struct race *race)
@@ -592,84 +607,111 @@ static void race_compare(struct race *race)
     compare_held(race);
 }
 
+/* Instances are started many at once: that is no part of a race. */
+struct starts {
+    struct hf_store_command commands[STARTS];
+    char ids[STARTS][32];
+};
+
+/* Starts the instances of sequences from `number` on. */
+static void starts_run(struct world *world, uint64_t number, struct starts *starts)
+{
+    struct hf_store_command *group[STARTS];
+    for (size_t i = 0; i < STARTS; i++) {
+        (void)snprintf(starts->ids[i], sizeof starts->ids[i], "i%llu",
+                       (unsigned long long)(number + i));
+        starts->commands[i] = start_command(starts->ids[i]);
+        group[i] = &starts->commands[i];
+    }
+    world_group(world, group, STARTS);
+    for (size_t i = 0; i < STARTS; i++) assert_ok(group[i]->status, &group[i]->error);
+}
+
 /* Makes the scene: an open session, owned by the first worker, which runs the item on it. The
  * workers of the sequence before live on, with their leases renewed. */
-static void race_begin(struct race *race)
+static void race_begin(struct race *race, const struct hf_store_command *start)
 {
-    char id[32];
     struct turn turn;
     hf_slice tag;
     struct hf_store_command a = renew_command(race->world, registration_of(race, 0));
     struct hf_store_command b = renew_command(race->world, registration_of(race, 1));
     (void)snprintf(race->tag, sizeof race->tag, "t%llu", (unsigned long long)race->number);
-    (void)snprintf(id, sizeof id, "i%llu", (unsigned long long)race->number);
-    struct hf_store_command start = start_command(id);
-    struct hf_store_command *beginning[] = { &a, &b, &start };
-    world_group(race->world, beginning, 3);
-    for (size_t i = 0; i < 3; i++) assert_ok(beginning[i]->status, &beginning[i]->error);
-    race->instance = start.start.out_instance;
-    race->head = start.lsn;
+    race->instance = start->start.out_instance;
+    race->head = start->lsn;
     race->execution = 1;
     race->next_event_id = 2;
     turn_begin(race, &turn);
     assert_null(turn_open(race, &turn));
     turn_prepare(race, &turn);
     struct hf_store_command fetch = fetch_prepare(race, 0, 1, &tag);
-    struct hf_store_command *group[] = { &turn.command, &fetch };
-    world_group(race->world, group, 2);
+    struct hf_store_command *group[] = { &a, &b, &turn.command, &fetch };
+    world_group(race->world, group, HF_COUNT_OF(group));
+    for (size_t i = 0; i < 2; i++) assert_ok(group[i]->status, &group[i]->error);
     assert_ok(turn.command.status, &turn.command.error);
     turn_done(race, &turn);
     fetch_compare(race, 0, &fetch);
 }
 
 /* Runs the sequence of that number, whose digits are its steps. */
-static void race_run(struct race *race, uint64_t number)
+static void race_run(struct race *race, uint64_t number, const struct hf_store_command *start)
 {
     uint64_t rest = number - 1;
     race->number = number;
     for (int i = race->length - 1; i >= 0; i--, rest /= STEPS) {
         race->steps[i] = (enum step)(rest % STEPS);
     }
-    race_begin(race);
+    race_begin(race, start);
     for (race->step = 0; race->step < race->length; race->step++) {
         race_step(race);
         race_compare(race);
     }
     /* A suspect must not find what is left of former sequences in its worker's hands. */
     race->step = race->length - 1;
-    if (race->by_death) step_delete(race);
+    if (race->takeover != BY_EXPIRY) step_delete(race);
 }
 
-static void races_run(struct world *world, bool by_death, int length)
+static void races_run(struct world *world, enum takeover takeover, int length)
 {
-    struct race race;
+    struct race race = { .world = world, .takeover = takeover, .length = length };
     uint64_t count = 1;
     uint64_t registrations[MODEL_WORKERS];
     for (int i = 0; i < length; i++) count *= STEPS;
     for (int i = 0; i < MODEL_WORKERS; i++) {
-        registrations[i] = worker_register(world, worker_names[i]);
+        registrations[i] = worker_new(&race, i);
     }
+    struct starts *starts = calloc(1, sizeof *starts);
+    assert_non_null(starts);
     for (uint64_t number = 1; number <= count; number++) {
-        race = (struct race){ .world = world, .by_death = by_death, .length = length };
+        size_t place = (number - 1) % STARTS;
+        if (place == 0) starts_run(world, number, starts);
+        race = (struct race){ .world = world, .takeover = takeover, .length = length };
         model_init(&race.model);
         memcpy(race.registrations, registrations, sizeof registrations);
-        race_run(&race, number);
+        race_run(&race, number, &starts->commands[place]);
         for (int i = 0; i < MODEL_WORKERS; i++) registrations[i] = registration_of(&race, i);
         hf_arena_reset(&world->arena);
     }
+    free(starts);
 }
 
 /* Takeovers by a worker that stood still past its lease, which goes on as if nothing had been. */
 static void test_all_orders_with_passed_leases_agree_with_the_model(void **state)
 {
-    races_run(*state, false, LENGTH_MAX);
+    races_run(*state, BY_EXPIRY, LENGTH_MAX);
 }
 
 /* Takeovers by death: the dead one's tokens are presented too, and two deaths make a suspect. What
  * is other than in takeovers by a passed lease shows in four steps. */
 static void test_all_orders_with_deaths_agree_with_the_model(void **state)
 {
-    races_run(*state, true, 4);
+    races_run(*state, BY_DEATH, 4);
+}
+
+/* Deaths with a reclaim window: the session waits for its worker while everything else happens to
+ * it, and nobody else is given it. */
+static void test_all_orders_with_reclaim_windows_agree_with_the_model(void **state)
+{
+    races_run(*state, BY_RETURN, 4);
 }
 
 int main(void)
@@ -678,6 +720,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_all_orders_with_passed_leases_agree_with_the_model),
         CASE(test_all_orders_with_deaths_agree_with_the_model),
+        CASE(test_all_orders_with_reclaim_windows_agree_with_the_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

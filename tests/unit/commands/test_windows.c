@@ -4,17 +4,6 @@
 
 enum { WINDOW_MS = 5000 };
 
-static uint64_t register_with_window(struct world *world, const char *worker_id)
-{
-    struct hf_store_command command = register_command(world, worker_id);
-    command.register_worker.reclaim_ms = WINDOW_MS;
-    assert_ok(world_run(world, &command), &world->error);
-    uint64_t registration = command.register_worker.out_registration;
-    world_kill(world, worker_id); /* makes the life known, if it is not */
-    world->lives[world->lives_count - 1].is_alive = true;
-    return registration;
-}
-
 static void worker_die(struct world *world, const char *worker_id, uint64_t registration)
 {
     world_kill(world, worker_id);
@@ -27,7 +16,7 @@ static void worker_die(struct world *world, const char *worker_id, uint64_t regi
 static void test_sessions_wait_until_the_window_is_over(void **state)
 {
     struct world *world = *state;
-    uint64_t a = register_with_window(world, "a");
+    uint64_t a = worker_register_to_return(world, "a", WINDOW_MS);
     uint64_t b = worker_register(world, "b");
     uint64_t instance = scene_session(world, a, "one", 2);
     scene_items(world, a, "plain", 1);
@@ -60,7 +49,7 @@ static void test_sessions_wait_until_the_window_is_over(void **state)
 static void test_returning_worker_claims_its_sessions_first(void **state)
 {
     struct world *world = *state;
-    uint64_t a = register_with_window(world, "a");
+    uint64_t a = worker_register_to_return(world, "a", WINDOW_MS);
     uint64_t b = worker_register(world, "b");
     uint64_t c = worker_register(world, "c");
     uint64_t older = scene_session(world, a, "older", 1);
@@ -98,7 +87,7 @@ static void test_without_a_window_sessions_are_anybodys_at_once(void **state)
 static void test_shutdown_opens_no_window(void **state)
 {
     struct world *world = *state;
-    uint64_t a = register_with_window(world, "a");
+    uint64_t a = worker_register_to_return(world, "a", WINDOW_MS);
     uint64_t b = worker_register(world, "b");
     uint64_t instance = scene_session(world, a, "one", 1);
     item_take(world, a);
@@ -112,7 +101,7 @@ static void test_shutdown_opens_no_window(void **state)
 static void test_reclaim_waits_for_the_window_and_goes_on_with_others(void **state)
 {
     struct world *world = *state;
-    uint64_t a = register_with_window(world, "a");
+    uint64_t a = worker_register_to_return(world, "a", WINDOW_MS);
     uint64_t b = worker_register(world, "b");
     uint64_t instance = scene_session(world, a, "one", 1);
     struct hf_item_grant grant = item_take(world, a);
@@ -143,7 +132,7 @@ static void test_work_of_a_waiting_session_goes_back_in_steps(void **state)
 {
     enum { ITEMS = 1300 };
     struct world *world = *state;
-    uint64_t a = register_with_window(world, "a");
+    uint64_t a = worker_register_to_return(world, "a", WINDOW_MS);
     uint64_t b = worker_register(world, "b");
     uint64_t instance = scene_session(world, a, "one", ITEMS);
     size_t count, taken = 0;
@@ -169,7 +158,7 @@ static void test_work_of_a_waiting_session_goes_back_in_steps(void **state)
 static void test_lost_soft_state_ends_the_window(void **state)
 {
     struct world *world = *state;
-    uint64_t a = register_with_window(world, "a");
+    uint64_t a = worker_register_to_return(world, "a", WINDOW_MS);
     scene_session(world, a, "one", 1);
     item_take(world, a);
     worker_die(world, "a", a);

@@ -287,7 +287,13 @@ struct hf_store_command register_command(struct world *world, const char *worker
 
 uint64_t worker_register(struct world *world, const char *worker_id)
 {
+    return worker_register_to_return(world, worker_id, 0);
+}
+
+uint64_t worker_register_to_return(struct world *world, const char *worker_id, uint64_t reclaim_ms)
+{
     struct hf_store_command command = register_command(world, worker_id);
+    command.register_worker.reclaim_ms = reclaim_ms;
     run_ok(world, &command);
     life_of(world, worker_id)->is_alive = true;
     assert_true(command.register_worker.out_registration >= command.lsn && command.lsn != 0);

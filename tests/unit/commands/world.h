@@ -88,6 +88,8 @@ void world_kill(struct world *world, const char *worker_id);
 
 /* Registers a worker under a life of the same name. */
 uint64_t worker_register(struct world *world, const char *worker_id);
+/* The same with a reclaim window. */
+uint64_t worker_register_to_return(struct world *world, const char *worker_id, uint64_t reclaim_ms);
 /* The command of it. */
 struct hf_store_command register_command(struct world *world, const char *worker_id);
 /* Moves its lease to the usual distance from now. */

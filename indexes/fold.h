@@ -145,8 +145,7 @@ HF_MUST_CHECK hf_status hf__registration_put(struct hf__fold *fold,
  * one stays as it is. */
 HF_MUST_CHECK hf_status hf__registration_settle(struct hf__fold *fold, uint64_t lsn);
 
-/* ---- apply_*.c: one record kind each
- * ---------------------------------------------------------------- */
+/* ---- apply_*.c: one record kind each --------------------------------------------------------- */
 
 /* An instance started. */
 HF_MUST_CHECK hf_status hf__apply_started(struct hf__fold *fold, const struct hf_started *body);

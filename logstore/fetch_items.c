@@ -1,31 +1,30 @@
 /* Which items a fetch delivers: a merge of sources by arrival.
  *
- *   source     over which index                         gives
- *   ordinary   items_ready (tag)                        items without a session
- *   sessions   sessions_ready (owner or 0, tag, class)  sessions with ready work, by their oldest
- * item session    session_items (session, state)           the further items of a session that is
- * ours now running    items_running (registration, tag)        work of those whose deadline has
- * passed
+ *   source    over which index                         gives
+ *   ordinary  items_ready (tag)                        items without a session
+ *   sessions  sessions_ready (owner or 0, tag, class)  sessions with ready work, by their oldest
+ *   session   session_items (session, state)           the further items of one that is ours now
+ *   running   items_running (registration, tag)        work of those whose deadline has passed
  *
  * Laws:
  *  1. The oldest head is taken next, then its source moves on. A session's head stands for its
  *     oldest item; taking it opens the session's own sources.
  *  2. A session that is not ours is claimed when its first item is taken, if there is room for one
- *     more. Of the claimable ones those that wait for our worker id since its death come first,
- * then those of dead or stopped owners; only the first class that has any competes with the rest.
+ *     more. Of the claimable ones those that a dead registration of our own worker id still owns
+ *     come first, then those of dead or stopped owners; only the first class that has any competes
+ *     with the rest.
  *  3. An item of a session goes to the session's owner or its new claimant alone: when only the
  *     deadline for items has passed, the owner is given it again and nobody else is.
  *  4. A claim puts what ran in the session back into its queue (the fold does so), so all of it,
- * the running items too, can be delivered in the same record.
+ *     the running items too, can be delivered in the same record.
  *  5. Nothing is written here.
- *  6. A suspect goes to a registration that runs nothing, alone, and nothing else while it runs. So
- *     that busy workers do not starve it, one of them makes way: it takes what is older, and then
- *     nothing until it runs nothing any more. The suspect of a session is its owner's, so that
- * owner makes way. For any other suspect one at a time does, whoever meets it first, and says so in
- *     its lease; the others pass it by, with the whole session if it is at the head of a claimable
- *     one. That note is soft and may be out of date: it counts only while its writer has its lease
- *     and its suspect waits. One that runs nothing never asks, so an idle worker makes the wait
- *     short. */
+ *  6. A suspect goes to a registration that runs nothing, alone, and nothing else while it runs.
+ *     So that busy workers do not starve it, one of them makes way: it takes what is older, and
+ *     then nothing until it runs nothing. A session's suspect is its owner's, so its owner makes
+ *     way. For any other one registration at a time does, whoever meets it first, and says so in
+ *     its lease; the others pass the suspect by, with its whole session if it is at the head of a
+ *     claimable one. That note is soft and may be out of date: it counts only while its writer has
+ *     its lease and its suspect waits. Who runs nothing does not ask for notes. */
 #include "engine/base/assert.h"
 #include "engine/base/status.h"
 #include "indexes/queries.h"
@@ -92,8 +91,7 @@ static hf_status no_memory(struct fetch *self)
                         self->items_max);
 }
 
-/* ---- who is there
- * ------------------------------------------------------------------------------------- */
+/* ---- who is there ---------------------------------------------------------------------------- */
 
 /* What a registration that died left behind is its worker's at once, also in the reclaim window. */
 static hf_status peer_load(struct fetch *self, const struct hf_row_registration *row,
@@ -167,8 +165,7 @@ static hf_status tags_load(struct fetch *self)
     return HF_OK;
 }
 
-/* ---- what may be claimed
- * ------------------------------------------------------------------------------ */
+/* ---- what may be claimed --------------------------------------------------------------------- */
 
 static bool has_room(const struct fetch *self)
 {
@@ -229,8 +226,7 @@ static hf_status head_complete(struct fetch *self, struct head *head,
     return HF_OK;
 }
 
-/* ---- sources
- * ------------------------------------------------------------------------------------------- */
+/* ---- sources --------------------------------------------------------------------------------- */
 
 /* Moves the source's place to the next row, and says what it names: an item, or a session alone. */
 static hf_status source_step(struct fetch *self, struct source *source,
@@ -347,8 +343,7 @@ static hf_status tag_open(struct fetch *self, uint64_t tag)
     return status == HF_OK ? sessions_open(self, &place) : status;
 }
 
-/* ---- choosing and taking
- * -------------------------------------------------------------------------------- */
+/* ---- choosing and taking --------------------------------------------------------------------- */
 
 /* The class of a head that claims; of any other: none. */
 static enum claim_rank source_rank(const struct fetch *self, const struct source *source)
@@ -609,8 +604,7 @@ static hf_status source_take(struct fetch *self, struct source *source)
     return status == HF_OK && !self->is_over ? source_advance(self, source) : status;
 }
 
-/* ---- the fetch
- * ------------------------------------------------------------------------------------------ */
+/* ---- the fetch ------------------------------------------------------------------------------- */
 
 static hf_status fetch_reserve(struct fetch *self)
 {

@@ -23,8 +23,7 @@ static hf_status no_memory(struct hf__step *step)
     return hf_error_set(step->error, HF_NO_MEMORY, "no memory to look for turns");
 }
 
-/* ---- the queues
- * ------------------------------------------------------------------------------------ */
+/* ---- the queues ------------------------------------------------------------------------------ */
 
 /* Adds the first version at or above `from` that has due turns, if it is at most `last`. *out_next
  * is where to look on; above last: there is nothing more. */
@@ -113,8 +112,7 @@ hf_status hf__fetch_turns_pick(struct hf__step *step, const struct hf_store_fetc
     return HF_OK;
 }
 
-/* ---- the freeing
- * ----------------------------------------------------------------------------------- */
+/* ---- the freeing ----------------------------------------------------------------------------- */
 
 static hf_status turn_release(struct hf__step *step, uint64_t number)
 {

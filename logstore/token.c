@@ -17,8 +17,7 @@
 #include "engine/base/assert.h"
 #include "engine/base/status.h"
 
-/* ---- what the log knows
- * --------------------------------------------------------------------------- */
+/* ---- what the log knows ---------------------------------------------------------------------- */
 
 /* The record at lsn when it is there and of that kind; *out_found says so. */
 static hf_status log_decode(struct hf__step *step, uint64_t lsn, enum hf_record_kind kind,
@@ -116,8 +115,7 @@ hf_status hf__worker_of(struct hf__step *step, uint64_t registration, hf_slice *
     return status;
 }
 
-/* ---- what all three have in common
- * ------------------------------------------------------------------ */
+/* ---- what all three have in common ----------------------------------------------------------- */
 
 /* Sets *code when the registration has ended, or the instance has, or is gone. */
 static hf_status parties_check(struct hf__step *step, uint64_t registration, uint64_t instance,
@@ -141,8 +139,7 @@ static hf_status parties_check(struct hf__step *step, uint64_t registration, uin
     return HF_OK;
 }
 
-/* ---- items
- * -------------------------------------------------------------------------------------------- */
+/* ---- items ----------------------------------------------------------------------------------- */
 
 /* Law 3. Sets *code when the item's session is closed or is not the registration's any more. */
 static hf_status item_session_check(struct hf__step *step, const struct hf_item_token *token,
@@ -203,8 +200,7 @@ hf_status hf__item_token_check(struct hf__step *step, const struct hf_item_token
     return status;
 }
 
-/* ---- sessions
- * ------------------------------------------------------------------------------------------ */
+/* ---- sessions -------------------------------------------------------------------------------- */
 
 hf_status hf__claim_check(struct hf__step *step, const struct hf_session_claim *claim,
                           uint64_t registration, struct hf__claim_verdict *out_verdict)
@@ -233,8 +229,7 @@ hf_status hf__claim_check(struct hf__step *step, const struct hf_session_claim *
     return HF_OK;
 }
 
-/* ---- turns
- * --------------------------------------------------------------------------------------------- */
+/* ---- turns ----------------------------------------------------------------------------------- */
 
 /* The head and the lock, of an instance that runs. */
 static hf_status turn_lock_check(struct hf__step *step, const struct hf_turn_token *token,
@@ -274,8 +269,7 @@ hf_status hf__turn_token_check(struct hf__step *step, const struct hf_turn_token
     return turn_lock_check(step, token, registration, out_verdict);
 }
 
-/* ---- refusals
- * ------------------------------------------------------------------------------------------ */
+/* ---- refusals -------------------------------------------------------------------------------- */
 
 /* Why, and what to do, in words. */
 static const char *code_text(const char *code)

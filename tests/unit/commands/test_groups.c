@@ -200,8 +200,7 @@ static void test_work_commands_survive_a_failure_at_every_write(void **state)
     assert_true(rounds_count > 10);
 }
 
-/* ---- what a fetch costs
- * -------------------------------------------------------------------------- */
+/* ---- what a fetch costs ---------------------------------------------------------------------- */
 
 static uint64_t rows_of(struct world *world, struct hf_store_command *command)
 {

@@ -468,10 +468,13 @@ static int owner_of(const struct model *model)
     return MODEL_NONE;
 }
 
-static void worker_fetch_all(struct race *race, int worker)
+/* The second worker has room for all, the first one for one item: the rest of what it takes over
+ * waits in the queue. */
+static void worker_fetch(struct race *race, int worker)
 {
     hf_slice tag;
-    struct hf_store_command fetch = fetch_prepare(race, worker, MODEL_ITEMS_MAX, &tag);
+    size_t items_max = worker == 0 ? 1 : MODEL_ITEMS_MAX;
+    struct hf_store_command fetch = fetch_prepare(race, worker, items_max, &tag);
     (void)world_run(race->world, &fetch);
     fetch_compare(race, worker, &fetch);
 }
@@ -487,8 +490,8 @@ static void step_takeover(struct race *race)
         assert_ok(world_run(race->world, &pass), &race->world->error);
     }
     if (owner != MODEL_NONE && race->takeover != BY_EXPIRY) worker_die(race, owner);
-    worker_fetch_all(race, other);
-    if (race->takeover == BY_RETURN) worker_fetch_all(race, 1 - other);
+    worker_fetch(race, other);
+    if (race->takeover == BY_RETURN) worker_fetch(race, 1 - other);
 }
 
 static void step_delete(struct race *race)

@@ -204,8 +204,7 @@ struct hf_store_counters world_counters(struct world *world)
     return counters;
 }
 
-/* ---- commands
- * ------------------------------------------------------------------------------------ */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 void world_group(struct world *world, struct hf_store_command **commands, size_t count)
 {
@@ -337,8 +336,7 @@ size_t world_reclaim(struct world *world)
     return steps_count;
 }
 
-/* ---- clients
- * ------------------------------------------------------------------------------------- */
+/* ---- clients --------------------------------------------------------------------------------- */
 
 struct hf_store_command start_command(const char *id)
 {
@@ -370,8 +368,7 @@ void instance_message(struct world *world, const char *id, const char *body)
     run_ok(world, &command);
 }
 
-/* ---- turns
- * --------------------------------------------------------------------------------------- */
+/* ---- turns ----------------------------------------------------------------------------------- */
 
 struct hf_store_command fetch_turns_command(struct world *world, uint64_t registration)
 {
@@ -550,8 +547,7 @@ uint64_t plan_commit(struct plan *plan)
     return command.commit_turn.out_head;
 }
 
-/* ---- items
- * --------------------------------------------------------------------------------------- */
+/* ---- items ----------------------------------------------------------------------------------- */
 
 struct hf_store_command fetch_items_command(struct world *world, uint64_t registration)
 {
@@ -650,8 +646,7 @@ const char *held_code(struct world *world, uint64_t registration, const struct h
     return renew->out_voids[0].code;
 }
 
-/* ---- reads
- * --------------------------------------------------------------------------------------- */
+/* ---- reads ----------------------------------------------------------------------------------- */
 
 struct hf_instance_info instance_info(struct world *world, const char *id)
 {
@@ -710,8 +705,7 @@ struct hf_peek world_peek(struct world *world, uint64_t registration)
     return peek;
 }
 
-/* ---- scenes
- * -------------------------------------------------------------------------------------- */
+/* ---- scenes ---------------------------------------------------------------------------------- */
 
 struct plan *scene_turn(struct world *world, uint64_t registration)
 {

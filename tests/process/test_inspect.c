@@ -1,6 +1,7 @@
 /* Open sessions as a user sees them: by a query in the program, and by `holdfast sessions` beside
  * it.
  */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,14 +9,25 @@
 
 #include "tests/support/hf_test.h"
 
-enum { LIMIT_MS = 60000, OUTPUT_SIZE = 8192 };
+enum { LIMIT_MS = 60000, OUTPUT_SIZE = 8192, LEAK_MS = 300 };
 
 struct fixture {
     struct hf_test_directory directory;
     hf_store *store;
     hf_registry *registry;
     hf_runtime *runtime;
+    hf_observer observer;
+    atomic_int leaked_count; /* lines of the session's leak */
 };
+
+static void take_line(void *self, const hf_log_line *line)
+{
+    struct fixture *fixture = self;
+    if (strcmp(line->event, "session.leaked") != 0) return;
+    bool is_ours = strcmp(line->instance, "one") == 0 && strcmp(line->session, "desk") == 0;
+    if (!is_ours || line->level != HF_LOG_WARN) abort();
+    atomic_fetch_add(&fixture->leaked_count, 1);
+}
 
 static hf_status touch(hf_activity *a, hf_slice input)
 {
@@ -32,6 +44,21 @@ static hf_status waits(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
+/* Runs for as long as the worker does. */
+static hf_status toil(hf_activity *a, hf_slice input)
+{
+    (void)input;
+    (void)hf_activity_wait_cancelled(a, UINT64_MAX);
+    return HF_CANCELLED;
+}
+
+/* Has an activity in its session, all the time. */
+static hf_status busy(hf_orchestration *o, hf_slice input)
+{
+    HF_TRY(hf_call_on(o, hf_session_open(o), "toil", input, NULL));
+    return hf_complete(o, input);
+}
+
 static int setup(void **state)
 {
     static const char *const tags[] = { "gpu" };
@@ -39,17 +66,24 @@ static int setup(void **state)
     hf_error error = { 0 };
     assert_non_null(fixture);
     hf_test_directory_make(&fixture->directory);
+    fixture->observer = (hf_observer){ .size = sizeof fixture->observer,
+                                       .self = fixture,
+                                       .level_max = HF_LOG_INFO,
+                                       .log = take_line };
     assert_ok(hf_store_open(fixture->directory.path,
-                            HF_WITH(hf_store_options, .durability = HF_DURABLE_NONE),
+                            HF_WITH(hf_store_options, .durability = HF_DURABLE_NONE,
+                                    .observer = &fixture->observer),
                             &fixture->store, &error),
               &error);
     fixture->registry = hf_registry_new();
     hf_register_activity(fixture->registry, "touch", touch, NULL);
+    hf_register_activity(fixture->registry, "toil", toil, NULL);
     hf_register_orchestration(fixture->registry, "waits", waits, NULL);
-    assert_ok(hf_runtime_new(
-                  fixture->store, fixture->registry,
-                  HF_WITH(hf_runtime_options, .worker_id = "smith", .tags = tags, .tags_count = 1),
-                  &fixture->runtime, &error),
+    hf_register_orchestration(fixture->registry, "busy", busy, NULL);
+    assert_ok(hf_runtime_new(fixture->store, fixture->registry,
+                             HF_WITH(hf_runtime_options, .worker_id = "smith", .tags = tags,
+                                     .tags_count = 1, .session_leak_ms = LEAK_MS),
+                             &fixture->runtime, &error),
               &error);
     assert_ok(hf_runtime_start(fixture->runtime, &error), &error);
     *state = fixture;
@@ -128,10 +162,33 @@ static void test_quiet_session_is_shown(void **state)
     assert_says(output, "no session is open");
 }
 
+static bool is_told(void *context)
+{
+    struct fixture *fixture = context;
+    return atomic_load(&fixture->leaked_count) > 0;
+}
+
+/* A session that nobody uses any more is reported; one that is in use, or whose orchestration
+ * closes it, is not. */
+static void test_forgotten_session_is_reported(void **state)
+{
+    struct fixture *fixture = *state;
+    hf_error error = { 0 };
+    assert_ok(hf_start(fixture->store, "one", "waits", hf_text(""), &error), &error);
+    assert_ok(hf_start(fixture->store, "two", "busy", hf_text(""), &error), &error);
+    assert_true(hf_test_wait(LIMIT_MS, fixture, is_told));
+    assert_int_equal(atomic_load(&fixture->leaked_count), 1);
+    assert_ok(hf_enqueue(fixture->store, "one", "go", hf_text(""), &error), &error);
+    const hf_instance *ended = NULL;
+    assert_ok(hf_wait(fixture->store, "one", LIMIT_MS, &ended, &error), &error);
+    hf_instance_free(ended);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_quiet_session_is_shown, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_forgotten_session_is_reported, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -317,6 +317,21 @@ static void fetch_compare(struct race *race, int worker, const struct hf_store_c
     }
 }
 
+/* Peeks and fetches: a peek says yes if and only if the fetch gives something. */
+static void fetch_run(struct race *race, int worker, size_t items_max)
+{
+    hf_slice tag;
+    struct world *world = race->world;
+    struct hf_store_command fetch = fetch_prepare(race, worker, items_max, &tag);
+    struct hf_peek peek = { .registration = registration_of(race, worker),
+                            .tags = &tag,
+                            .tags_count = 1 };
+    assert_ok(world->backend->ops->peek(world->backend, &peek, &world->error), &world->error);
+    (void)world_run(world, &fetch);
+    same_number(race, "peek", peek.out_items_ready, fetch.fetch_items.out_items_count > 0);
+    fetch_compare(race, worker, &fetch);
+}
+
 /* A worker presents every token that it was ever given, and fetches one more item when one of them
  * was accepted. */
 static void worker_complete(struct race *race, int worker)
@@ -342,11 +357,7 @@ static void worker_complete(struct race *race, int worker)
         race->inbox_lsns[race->inbox_count++] = command->lsn;
         has_room = true;
     }
-    if (!has_room) return;
-    hf_slice tag;
-    struct hf_store_command fetch = fetch_prepare(race, worker, 1, &tag);
-    (void)world_run(race->world, &fetch);
-    fetch_compare(race, worker, &fetch);
+    if (has_room) fetch_run(race, worker, 1);
 }
 
 static void worker_release(struct race *race, int worker)
@@ -468,30 +479,21 @@ static int owner_of(const struct model *model)
     return MODEL_NONE;
 }
 
-/* The second worker has room for all, the first one for one item: the rest of what it takes over
- * waits in the queue. */
-static void worker_fetch(struct race *race, int worker)
-{
-    hf_slice tag;
-    size_t items_max = worker == 0 ? 1 : MODEL_ITEMS_MAX;
-    struct hf_store_command fetch = fetch_prepare(race, worker, items_max, &tag);
-    (void)world_run(race->world, &fetch);
-    fetch_compare(race, worker, &fetch);
-}
-
 /* The owner loses the session, if there is one; the other worker (or the second) fetches, and then
- * the one that came back. */
+ * the one that came back. The second has room for all, the first for one item, so that the rest of
+ * what it takes over waits in the queue. */
 static void step_takeover(struct race *race)
 {
     int owner = owner_of(&race->model);
     int other = owner == 1 ? 0 : 1;
+    static const size_t room[MODEL_WORKERS] = { 1, MODEL_ITEMS_MAX };
     if (owner != MODEL_NONE && race->takeover == BY_EXPIRY) {
         struct hf_store_command pass = worker_pass(race, owner);
         assert_ok(world_run(race->world, &pass), &race->world->error);
     }
     if (owner != MODEL_NONE && race->takeover != BY_EXPIRY) worker_die(race, owner);
-    worker_fetch(race, other);
-    if (race->takeover == BY_RETURN) worker_fetch(race, 1 - other);
+    fetch_run(race, other, room[other]);
+    if (race->takeover == BY_RETURN) fetch_run(race, 1 - other, room[1 - other]);
 }
 
 static void step_delete(struct race *race)

@@ -188,13 +188,22 @@ static const char *refusal_of(const struct hf_store_command *command, size_t ind
     return NULL;
 }
 
+/* Whether it stays ours because it has work: of ours, or in its queue. */
+static bool is_kept_by_work(const char *refusal)
+{
+    return refusal && (hf_slice_equal(hf_text(refusal), hf_text("running")) ||
+                       hf_slice_equal(hf_text(refusal), hf_text("queued")));
+}
+
 static void release_settle(hf_runtime *runtime, const struct hf_store_command *command,
                            struct hf__claim *claim, size_t index)
 {
     bool is_final = command->status == HF_OK || command->status == HF_STALE;
     const char *refusal = is_final ? refusal_of(command, index) : NULL;
-    bool has_work = refusal && hf_slice_equal(hf_text(refusal), hf_text("running"));
+    bool has_work = is_kept_by_work(refusal);
     if (!is_final || has_work) {
+        /* One that was not known when it was named, and is by now, stands in no release. */
+        if (!claim->is_releasing) return;
         hf__claims_release_failed(&runtime->claims, claim, has_work);
     } else if (refusal) {
         hf__sessions_void(runtime, claim, command->status == HF_OK ? refusal : "registration_dead");

@@ -130,24 +130,29 @@ static void test_timer_wakes_at_the_end_of_the_idle_time(void **state)
     hf_runtime_free(runtime);
 }
 
-/* Refused because work is queued or runs: it stays ours, and its idle time counts anew. */
+/* Refused because work runs or is queued, perhaps for later: it stays ours, and its idle time
+ * counts anew. */
 static void test_refused_release_counts_anew(void **state)
 {
+    static const char *const codes[] = { "running", "queued" };
     struct puppet *puppet = &((struct fixture *)*state)->puppet;
     hf_runtime *runtime = worker(puppet, IDLE_MS);
     puppet_give_session_item(puppet, 1, "quick", PUPPET_EPOCH);
     puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1);
     wait_idle(runtime, 1);
-    puppet_refuse_release(puppet, "running");
+    for (size_t i = 0; i < HF_COUNT_OF(codes); i++) {
+        puppet_refuse_release(puppet, codes[i]);
+        advance(puppet, runtime, IDLE_MS - 1);
+        assert_int_equal(puppet_count(puppet, HF_STORE_RELEASE_SESSIONS), i);
+        advance(puppet, runtime, 1);
+        puppet_wait(puppet, HF_STORE_RELEASE_SESSIONS, i + 1);
+        wait_idle(runtime, 1);
+        assert_true(puppet_metric(runtime, "sessions_owned") == 1);
+        assert_int_equal(puppet_count_logs(puppet, "session.release"), 0);
+    }
     advance(puppet, runtime, IDLE_MS);
-    puppet_wait(puppet, HF_STORE_RELEASE_SESSIONS, 1);
-    wait_idle(runtime, 1);
-    assert_true(puppet_metric(runtime, "sessions_owned") == 1);
-    advance(puppet, runtime, IDLE_MS - 1);
-    assert_int_equal(puppet_count(puppet, HF_STORE_RELEASE_SESSIONS), 1);
-    assert_int_equal(puppet_count_logs(puppet, "session.release"), 0);
-    advance(puppet, runtime, 1);
-    puppet_wait(puppet, HF_STORE_RELEASE_SESSIONS, 2);
+    puppet_wait(puppet, HF_STORE_RELEASE_SESSIONS, HF_COUNT_OF(codes) + 1);
+    puppet_wait_log(puppet, "session.release");
     hf_runtime_free(runtime);
 }
 
@@ -293,6 +298,41 @@ static void test_unknown_session_is_let_go(void **state)
     hf_runtime_free(runtime);
 }
 
+/* A session that is let go because it could not be learned, and is learned with its next delivery
+ * meanwhile, stays: the store refuses, for work runs in it. */
+static void test_session_is_learned_while_it_is_let_go(void **state)
+{
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    struct hf_session_row rows[] = {
+        { .instance = 1, .incarnation = 1, .owner = PUPPET_REGISTRATION, .epoch = PUPPET_EPOCH },
+    };
+    const struct hf_item_grant grant = { .token = { .item = { 1, 1, 2 }, .delivery_lsn = 7 },
+                                         .attempt = 1,
+                                         .instance_id = hf_text("thing"),
+                                         .session_id = hf_text("desk"),
+                                         .incarnation = 1,
+                                         .epoch = PUPPET_EPOCH };
+    hf_runtime *runtime = worker(puppet, 0);
+    puppet_refuse_release(puppet, "running");
+    puppet_hold(puppet, true);
+    pthread_mutex_lock(&puppet->mutex);
+    puppet->rows = rows;
+    puppet->rows_count = HF_COUNT_OF(rows);
+    pthread_mutex_unlock(&puppet->mutex);
+    uv_mutex_lock(&runtime->mutex);
+    runtime->claims.is_incomplete = true;
+    uv_mutex_unlock(&runtime->mutex);
+    assert_true(hf_test_wait(PUPPET_LIMIT_MS, runtime, is_releasing));
+    uv_mutex_lock(&runtime->mutex);
+    hf__activities_granted(runtime, &grant);
+    uv_mutex_unlock(&runtime->mutex);
+    puppet_hold(puppet, false);
+    puppet_wait(puppet, HF_STORE_RELEASE_SESSIONS, 1);
+    assert_true(hf_test_wait(PUPPET_LIMIT_MS, runtime, is_complete));
+    assert_true(puppet_metric(runtime, "sessions_owned") == 1);
+    hf_runtime_free(runtime);
+}
+
 /* Without an idle time, the default, a session with nothing running is kept for ever, and each
  * renewal is one command that presents all. */
 static void test_session_is_kept_without_an_idle_time(void **state)
@@ -327,6 +367,7 @@ int main(void)
         RELEASING_TEST(test_release_of_what_is_gone),
         RELEASING_TEST(test_release_of_a_dead_worker),
         RELEASING_TEST(test_unknown_session_is_let_go),
+        RELEASING_TEST(test_session_is_learned_while_it_is_let_go),
         RELEASING_TEST(test_session_is_kept_without_an_idle_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

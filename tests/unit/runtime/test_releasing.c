@@ -179,6 +179,24 @@ static void test_no_idle_time_passes_while_an_activity_runs(void **state)
     hf_runtime_free(runtime);
 }
 
+/* An activity whose outcome the store has not taken yet has not ended. */
+static void test_no_idle_time_passes_before_an_outcome_is_taken(void **state)
+{
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    hf_runtime *runtime = worker(puppet, IDLE_MS);
+    puppet_refuse(puppet, HF_STORE_COMPLETE_ITEM, SIZE_MAX, HF_DISK_FULL);
+    puppet_give_session_item(puppet, 1, "quick", PUPPET_EPOCH);
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 2);
+    advance(puppet, runtime, 10 * IDLE_MS);
+    wait_idle(runtime, 0);
+    puppet_refuse(puppet, HF_STORE_COMPLETE_ITEM, 0, HF_OK);
+    wait_idle(runtime, 1);
+    assert_int_equal(puppet_count(puppet, HF_STORE_RELEASE_SESSIONS), 0);
+    advance(puppet, runtime, IDLE_MS);
+    puppet_wait(puppet, HF_STORE_RELEASE_SESSIONS, 1);
+    hf_runtime_free(runtime);
+}
+
 static bool is_releasing(void *context)
 {
     hf_runtime *runtime = context;
@@ -362,6 +380,7 @@ int main(void)
         RELEASING_TEST(test_timer_wakes_at_the_end_of_the_idle_time),
         RELEASING_TEST(test_refused_release_counts_anew),
         RELEASING_TEST(test_no_idle_time_passes_while_an_activity_runs),
+        RELEASING_TEST(test_no_idle_time_passes_before_an_outcome_is_taken),
         RELEASING_TEST(test_one_release_is_on_its_way_at_most),
         RELEASING_TEST(test_release_that_cannot_commit_is_tried_again),
         RELEASING_TEST(test_release_of_what_is_gone),

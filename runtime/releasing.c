@@ -156,7 +156,8 @@ static void release_unknown(hf_runtime *runtime)
     size_t unknown_count = unknown_collect(runtime, rows, count, sessions);
     runtime->claims.is_incomplete = unknown_count > 0;
     uv_mutex_unlock(&runtime->mutex);
-    if (unknown_count > 0) release_submit(runtime, HF_REASON_RELEASED, sessions, unknown_count);
+    /* As at a stop: its work is queued again, and moves with it. */
+    if (unknown_count > 0) release_submit(runtime, HF_REASON_SHUTDOWN, sessions, unknown_count);
 }
 
 void hf__releasing_tick(hf_runtime *runtime)

@@ -2,33 +2,6 @@
  * it is not any more. And what a session's row tells: since when it is open, and quiet. */
 #include "tests/unit/commands/world.h"
 
-#include <string.h>
-
-#include "logstore/inspect.h"
-
-static struct hf_session_claim claim_of(const struct hf_item_grant *grant)
-{
-    return (struct hf_session_claim){ .instance = grant->token.item.instance,
-                                      .incarnation = grant->incarnation,
-                                      .epoch = grant->epoch };
-}
-
-/* Runs a turn that schedules one more item on session 1 of an instance. */
-static void session_add(struct world *world, uint64_t registration, const char *id)
-{
-    instance_message(world, id, "go on");
-    struct plan *plan = scene_turn(world, registration);
-    plan_item(plan, 1, "");
-    plan_commit(plan);
-}
-
-/* Ends a registration as dead. */
-static void worker_die(struct world *world, const char *worker_id, uint64_t registration)
-{
-    world_kill(world, worker_id);
-    assert_ok(worker_end(world, registration, HF_REASON_DEAD), &world->error);
-}
-
 static void assert_claim_told(const struct hf_item_grant *grant, uint64_t from,
                               const char *from_worker, uint64_t reason)
 {
@@ -60,7 +33,7 @@ static void test_first_in_a_claim_tells_from_whom_and_why(void **state)
     struct hf_store_command release = release_command(world, b, &claim);
     assert_ok(world_run(world, &release), &world->error);
     plan_commit(scene_turn(world, b));
-    session_add(world, b, "one");
+    session_add(world, b, "one", 1);
     a = worker_register(world, "a");
     grant = item_take(world, a);
     assert_claim_told(&grant, b, "b", HF_REASON_RELEASED);
@@ -88,7 +61,7 @@ static void test_items_tell_whether_they_are_older_than_the_claim(void **state)
     assert_true(grants[1].is_older_than_claim);
     assert_int_equal(grants[1].session_body.size + grants[1].claim_reason, 0);
     assert_true(item_take(world, a).is_older_than_claim);
-    session_add(world, a, "one");
+    session_add(world, a, "one", 1);
     struct hf_item_grant young = item_take(world, a);
     assert_false(young.is_older_than_claim || young.first_in_claim || young.was_owned);
 }
@@ -156,7 +129,7 @@ static void test_row_knows_since_when_the_session_is_open_and_quiet(void **state
     assert_int_equal(row.quiet_unix_ms, opened_ms + 2000);
     plan_commit(scene_turn(world, a));
     world->wall_ms += 1000;
-    session_add(world, a, "one");
+    session_add(world, a, "one", 1);
     assert_int_equal(session_row(world, instance, 1).quiet_unix_ms, 0);
     uint64_t empty = scene_session(world, a, "two", 0);
     assert_int_equal(session_row(world, empty, 1).quiet_unix_ms, opened_ms + 3000);

@@ -460,7 +460,7 @@ static struct hf_store_command worker_pass(struct race *race, int worker)
 }
 
 /* Dies, is declared dead, and is started again under its old id. */
-static void worker_die(struct race *race, int worker)
+static void owner_die(struct race *race, int worker)
 {
     world_kill(race->world, worker_names[worker]);
     assert_ok(worker_end(race->world, registration_of(race, worker), HF_REASON_DEAD),
@@ -491,7 +491,7 @@ static void step_takeover(struct race *race)
         struct hf_store_command pass = worker_pass(race, owner);
         assert_ok(world_run(race->world, &pass), &race->world->error);
     }
-    if (owner != MODEL_NONE && race->takeover != BY_EXPIRY) worker_die(race, owner);
+    if (owner != MODEL_NONE && race->takeover != BY_EXPIRY) owner_die(race, owner);
     fetch_run(race, other, room[other]);
     if (race->takeover == BY_RETURN) fetch_run(race, 1 - other, room[1 - other]);
 }

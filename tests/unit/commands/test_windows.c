@@ -4,12 +4,6 @@
 
 enum { WINDOW_MS = 5000 };
 
-static void worker_die(struct world *world, const char *worker_id, uint64_t registration)
-{
-    world_kill(world, worker_id);
-    assert_ok(worker_end(world, registration, HF_REASON_DEAD), &world->error);
-}
-
 /* While the window is open the sessions stay their dead owner's, with what ran in them queued, and
  * the row shows how long; ordinary work is free at once. When it is over anybody may claim, without
  * any other event: the look itself finds it. */

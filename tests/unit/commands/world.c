@@ -324,6 +324,12 @@ hf_status worker_end(struct world *world, uint64_t registration, enum hf_reason 
     return world_run(world, &command);
 }
 
+void worker_die(struct world *world, const char *worker_id, uint64_t registration)
+{
+    world_kill(world, worker_id);
+    assert_ok(worker_end(world, registration, HF_REASON_DEAD), &world->error);
+}
+
 size_t world_reclaim(struct world *world)
 {
     size_t steps_count = 0;
@@ -730,4 +736,55 @@ uint64_t scene_session(struct world *world, uint64_t registration, const char *i
     for (size_t i = 0; i < count; i++) plan_item(plan, 1, "");
     plan_commit(plan);
     return instance;
+}
+
+/* ---- sessions as their holders see them ------------------------------------------------------ */
+
+struct hf_session_claim claim_of(const struct hf_item_grant *grant)
+{
+    return (struct hf_session_claim){ .instance = grant->token.item.instance,
+                                      .incarnation = grant->incarnation,
+                                      .epoch = grant->epoch };
+}
+
+const char *release_code(struct world *world, uint64_t registration,
+                         const struct hf_session_claim *claim, enum hf_reason reason)
+{
+    struct hf_store_command command = release_command(world, registration, claim);
+    command.release_sessions.reason = reason;
+    uint64_t fingerprint = world_fingerprint(world);
+    assert_ok(world_run(world, &command), &world->error);
+    if (command.release_sessions.out_voids_count == 0) {
+        assert_true(command.lsn != 0);
+        return NULL;
+    }
+    assert_int_equal(command.release_sessions.out_voids_count, 1);
+    assert_true(command.release_sessions.out_voids[0].is_session);
+    assert_true(world_fingerprint(world) == fingerprint);
+    return command.release_sessions.out_voids[0].code;
+}
+
+struct hf_session_claim session_own(struct world *world, uint64_t registration, const char *id)
+{
+    scene_session(world, registration, id, 1);
+    struct hf_item_grant grant = item_take(world, registration);
+    item_complete(world, registration, &grant.token);
+    plan_commit(scene_turn(world, registration)); /* consumes the result: nothing is due then */
+    return claim_of(&grant);
+}
+
+void session_add(struct world *world, uint64_t registration, const char *id, size_t count)
+{
+    instance_message(world, id, "go on");
+    struct plan *plan = scene_turn(world, registration);
+    for (size_t i = 0; i < count; i++) plan_item(plan, 1, "");
+    plan_commit(plan);
+}
+
+struct plan *session_close_plan(struct world *world, uint64_t registration, const char *id)
+{
+    instance_message(world, id, "close");
+    struct plan *plan = scene_turn(world, registration);
+    plan_close(plan, 1);
+    return plan;
 }

@@ -96,6 +96,8 @@ struct hf_store_command register_command(struct world *world, const char *worker
 void worker_renew(struct world *world, uint64_t registration);
 /* Ends a registration. */
 hf_status worker_end(struct world *world, uint64_t registration, enum hf_reason reason);
+/* A worker dies, and its registration is declared dead. */
+void worker_die(struct world *world, const char *worker_id, uint64_t registration);
 /* Reclaims until nothing more is to be done; returns in how many steps. */
 size_t world_reclaim(struct world *world);
 
@@ -219,5 +221,20 @@ uint64_t scene_items(struct world *world, uint64_t registration, const char *id,
 uint64_t scene_session(struct world *world, uint64_t registration, const char *id, size_t count);
 /* Begins the turn that must be due, with nothing but its messages; for changes by hand. */
 struct plan *scene_turn(struct world *world, uint64_t registration);
+
+/* ---- sessions as their holders see them ------------------------------------------------------ */
+
+/* The claim under which an item of a session was given. */
+struct hf_session_claim claim_of(const struct hf_item_grant *grant);
+/* Releases one session; returns why it was not released, NULL: it was. Fails the test when a
+ * refusal has left a trace. */
+const char *release_code(struct world *world, uint64_t registration,
+                         const struct hf_session_claim *claim, enum hf_reason reason);
+/* A new instance whose idle session 1 the registration owns: it has done the one item on it. */
+struct hf_session_claim session_own(struct world *world, uint64_t registration, const char *id);
+/* Runs a turn of an instance that schedules `count` more items on its session 1. */
+void session_add(struct world *world, uint64_t registration, const char *id, size_t count);
+/* Begins a turn of an instance that closes its session 1; it may open and use others. */
+struct plan *session_close_plan(struct world *world, uint64_t registration, const char *id);
 
 #endif

@@ -496,8 +496,9 @@ static void case_15_10_taken_turn_rebuilds_the_open_set(void **state)
     house_history(&crew->house, "desk", before, sizeof before);
 
     stage_open(&crew->house.stage, "hang");
+    house_wait_metric(a, "turns_running", 0);
     stage_open(&crew->house.stage, "stall");
-    house_wait_metric(a, "turns_stale", 1);
+    assert_true(house_metric(a, "turns_stale") >= 1);
     assert_carried(&crew->house);
     house_history(&crew->house, "desk", after, sizeof after);
     assert_string_equal(after, before);

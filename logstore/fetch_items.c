@@ -505,17 +505,38 @@ static hf_status item_judge(struct fetch *self, const struct hf_row_item *item, 
     return HF_OK;
 }
 
+static bool item_id_equal(const struct hf_item_id *a, const struct hf_item_id *b)
+{
+    return a->instance == b->instance && a->execution == b->execution && a->event_id == b->event_id;
+}
+
+/* Whether this fetch has taken what is younger than a suspect: it did not meet it then, or it would
+ * have stopped. */
+static hf_status has_gone_past(struct fetch *self, const struct hf_item_id *suspect, bool *out_has)
+{
+    struct hf_row_item item;
+    hf_status status = hf_item_get(self->step->tables, suspect, &item, self->step->error);
+    *out_has = status == HF_NOT_FOUND;
+    if (status != HF_OK) return status == HF_NOT_FOUND ? HF_OK : status;
+    for (size_t i = 0; i < self->picks.items_count; i++) {
+        const struct hf_arrival *taken = &self->picks.items[i].item.arrival;
+        if (hf_arrival_compare(taken, &item.arrival) > 0) *out_has = true;
+    }
+    return HF_OK;
+}
+
 /* Whether the lease says otherwise than what this fetch has found. One that picked all it may has
- * not looked far enough to know that nobody waits. */
-static bool must_tell(const struct fetch *self)
+ * not looked far enough to know that nobody waits, unless it went past who is noted. */
+static hf_status telling_judge(struct fetch *self)
 {
     struct hf__holder us = holder_of(self, self->asked->registration);
     const struct hf_item_id *noted = &us.makes_way_for, *found = &self->picks.makes_way_for;
+    if (item_id_equal(noted, found)) return HF_OK;
     if (found->instance == 0 && !self->is_over && self->picks.items_count == self->items_max) {
-        return false;
+        return has_gone_past(self, noted, &self->picks.must_tell);
     }
-    return noted->instance != found->instance || noted->execution != found->execution ||
-           noted->event_id != found->event_id;
+    self->picks.must_tell = true;
+    return HF_OK;
 }
 
 /* ---- taking --------------------------------------------------------------------------------- */
@@ -635,8 +656,7 @@ static hf_status fetch_run(struct fetch *self)
         if (status != HF_OK || !source) break;
         status = source_take(self, source);
     }
-    if (status == HF_OK) self->picks.must_tell = must_tell(self);
-    return status;
+    return status == HF_OK ? telling_judge(self) : status;
 }
 
 hf_status hf__fetch_items_pick(struct hf__step *step, const struct hf_store_fetch_items *asked,

@@ -210,6 +210,36 @@ static void test_way_is_made_anew_when_its_maker_is_gone(void **state)
     assert_int_equal(item_take(world, b).token.item.instance, suspect);
 }
 
+/* One that has no room for the suspect's session any more makes way no longer, and says so, also
+ * when each of its fetches finds as much as it may take. */
+static void test_way_is_made_by_another_when_its_maker_is_full(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    uint64_t b = worker_register(world, "b");
+    uint64_t c = worker_register(world, "c");
+    scene_items(world, a, "busy", 2);
+    item_take(world, a);
+    item_take(world, b);
+    scene_session(world, a, "older", 1);
+    item_take(world, c);
+    scene_session_suspect(world, a, "one");
+    size_t count;
+    items_fetch(world, a, 10, &count);
+    assert_int_equal(count, 0); /* a makes way */
+    assert_ok(worker_end(world, c, HF_REASON_SHUTDOWN), &world->error);
+    struct hf_store_command fetch = fetch_items_command(world, a);
+    fetch.fetch_items.sessions_max = 1;
+    assert_ok(world_run(world, &fetch), &world->error);
+    assert_int_equal(fetch.fetch_items.out_items_count, 1); /* older, and a is full with it */
+    assert_true(fetch.fetch_items.out_items[0].first_in_claim);
+    scene_items(world, a, "younger", 2);
+    assert_ok(world_run(world, &fetch), &world->error);
+    assert_int_equal(fetch.fetch_items.out_items_count, 1);
+    items_fetch(world, b, 10, &count);
+    assert_int_equal(count, 0); /* b makes way now */
+}
+
 /* With many suspects one worker at a time is held up, not all. */
 static void test_many_suspects_hold_up_one_worker(void **state)
 {
@@ -315,6 +345,7 @@ int main(void)
         CASE(test_one_busy_worker_makes_way_and_the_others_go_on),
         CASE(test_idle_worker_takes_the_suspect_at_once),
         CASE(test_way_is_made_anew_when_its_maker_is_gone),
+        CASE(test_way_is_made_by_another_when_its_maker_is_full),
         CASE(test_many_suspects_hold_up_one_worker),
         CASE(test_owner_makes_way_for_its_sessions_suspect),
         CASE(test_claimable_session_of_a_suspect_waits_for_an_idle_worker),

@@ -113,12 +113,14 @@ static hf_status runs_a_killer(hf_orchestration *o, hf_slice input)
 /* How often a process may die beside others until those who were in it are run alone. */
 enum { SUSPECT_DEATHS = 2, DEATHS_MAX = 5 };
 
-/* Ends its process: the first times only when the innocent one runs beside it. */
+/* Ends its process, once that is known to be ready: the first times only when the innocent one runs
+ * beside it. */
 static hf_status kills(hf_activity *a, hf_slice input)
 {
     struct stage *stage = hf_activity_user(a);
     const hf_activity_info *about = hf_activity_about(a);
     (void)input;
+    stage_wait_open(stage, hf_text("killer may go"));
     if (about->attempt <= SUSPECT_DEATHS) stage_wait_open(stage, hf_text("innocent runs"));
     kill(getpid(), SIGKILL);
     return HF_INVALID;
@@ -148,6 +150,7 @@ static void follow_to_death(struct crew *crew)
 {
     char line[STAGE_LINE_SIZE];
     struct child *child = crew_spawn(crew, "a", CHILD_ACTIVITIES "attempts_max=1");
+    child_open(child, "killer may go");
     while (child_line(child, line, sizeof line)) {
         if (strncmp(line, "innocent ", 9) != 0) continue;
         if (strtoul(line + 9, NULL, 10) > SUSPECT_DEATHS) child_open(child, "innocent may go");

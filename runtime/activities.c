@@ -319,6 +319,7 @@ static void activity_returned(struct hf_activity *activity, hf_status found, hf_
     hf_assert(runtime->activities.busy_count > 0);
     runtime->activities.busy_count--;
     activity->state = HF__ACTIVITY_SENDING;
+    activity->is_called = false;
     told_end(activity);
     if (activity->claim) {
         hf__claims_function_ended(&runtime->claims, activity->claim);
@@ -336,20 +337,22 @@ static void activity_returned(struct hf_activity *activity, hf_status found, hf_
     hf__dispatch_kick(runtime);
 }
 
-/* Whether it is the first of its claim: the session's memory is new. */
-static void activity_note_first(struct hf_activity *activity)
+/* Its function begins; the first of a claim finds the session's memory new. */
+static void activity_note_call(struct hf_activity *activity)
 {
-    if (!activity->claim) return;
     uv_mutex_lock(&activity->runtime->mutex);
-    activity->info.first_in_claim = !activity->claim->has_begun;
-    activity->claim->has_begun = true;
+    activity->is_called = true;
+    if (activity->claim) {
+        activity->info.first_in_claim = !activity->claim->has_begun;
+        activity->claim->has_begun = true;
+    }
     uv_mutex_unlock(&activity->runtime->mutex);
 }
 
 static hf_status activity_call(struct hf_activity *activity)
 {
     hf__metrics_add(&activity->runtime->metrics, HF__ACTIVITIES_STARTED, 1);
-    activity_note_first(activity);
+    activity_note_call(activity);
     hf_status returned = activity->registered->run(activity, activity->input);
     outcome_set(activity, returned);
     if (activity->is_rebuild) hf__recovery_log(activity, returned);
@@ -462,68 +465,6 @@ int hf__activity_cancel_fd(struct hf_activity *activity)
     int descriptor = activity->cancel_fd;
     uv_mutex_unlock(&activity->runtime->mutex);
     return descriptor;
-}
-
-/* ---- those that do not stop ----------------------------------------------------------------- */
-
-/* What is said of one, copied: it may end meanwhile. */
-struct stuck {
-    char instance[HF_ID_SIZE_MAX + 1], session[HF_ID_SIZE_MAX + 1], activity[HF_ID_SIZE_MAX + 1];
-    uint64_t lsn;
-};
-
-/* Whether it is stuck, which nobody has said so far. Under the mutex. */
-static bool is_newly_stuck(struct hf_activity *activity, uint64_t now_boot_ms)
-{
-    uint64_t grace_ms = activity->runtime->settings.cancel_grace_ms;
-    if (activity->state != HF__ACTIVITY_RUNNING || !activity->is_told) return false;
-    if (!activity->is_told_timed) {
-        activity->is_told_timed = true;
-        activity->told_boot_ms = now_boot_ms;
-    }
-    return !activity->is_stuck && now_boot_ms - activity->told_boot_ms >= grace_ms;
-}
-
-/* Finds one, notes that it was found. */
-static bool stuck_take(hf_runtime *runtime, uint64_t now_boot_ms, struct stuck *out_stuck)
-{
-    struct hf__activities *self = &runtime->activities;
-    bool is_found = false;
-    uv_mutex_lock(&runtime->mutex);
-    for (size_t i = 0; self->told_count > 0 && i < self->slots_count && !is_found; i++) {
-        struct hf_activity *activity = &self->slots[i];
-        is_found = is_newly_stuck(activity, now_boot_ms);
-        if (!is_found) continue;
-        const hf_activity_info *info = &activity->info;
-        activity->is_stuck = true;
-        out_stuck->lsn = activity->token.delivery_lsn;
-        hf_text_copy(out_stuck->instance, sizeof out_stuck->instance, hf_text(info->instance));
-        hf_text_copy(out_stuck->session, sizeof out_stuck->session, hf_text(info->session));
-        hf_text_copy(out_stuck->activity, sizeof out_stuck->activity, hf_text(info->activity));
-    }
-    uv_mutex_unlock(&runtime->mutex);
-    return is_found;
-}
-
-void hf__activities_look_stuck(hf_runtime *runtime)
-{
-    const hf_clock *clock = runtime->store->clock;
-    uint64_t now_boot_ms = clock->boot_ms(clock->self);
-    struct stuck stuck;
-    while (stuck_take(runtime, now_boot_ms, &stuck)) {
-        hf__metrics_add(&runtime->metrics, HF__ACTIVITIES_STUCK, 1);
-        hf__log(runtime->store->observer,
-                &(hf_log_line){ .level = HF_LOG_WARN,
-                                .event = "activity.stuck",
-                                .lsn = stuck.lsn,
-                                .instance = stuck.instance,
-                                .session = stuck.session[0] ? stuck.session : NULL,
-                                .worker = runtime->worker_id,
-                                .activity = stuck.activity },
-                "told to stop, and still running after %llu ms: it should ask "
-                "hf_activity_is_cancelled, wait for it, or poll hf_activity_cancel_fd",
-                (unsigned long long)runtime->settings.cancel_grace_ms);
-    }
 }
 
 /* Takes it out of the line in which it waits for its turn, if it does. */

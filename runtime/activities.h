@@ -44,6 +44,7 @@ struct hf_activity {
     bool is_failed;  /* hf_activity_fail was called last, not hf_activity_complete */
     bool is_poison;  /* it was given up without being run */
     bool is_rebuild; /* of claim: no delivery, and nothing is sent */
+    bool is_called;  /* its function runs: info stands until it returns */
     atomic_int stop; /* enum hf__stop; written under the mutex, with `told` */
     uv_cond_t told;
     int cancel_fd;      /* an eventfd, made when it is asked for; -1: not yet */

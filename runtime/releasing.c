@@ -203,8 +203,6 @@ static void release_settle(hf_runtime *runtime, const struct hf_store_command *c
     const char *refusal = is_final ? refusal_of(command, index) : NULL;
     bool has_work = is_kept_by_work(refusal);
     if (!is_final || has_work) {
-        /* One that was not known when it was named, and is by now, stands in no release. */
-        if (!claim->is_releasing) return;
         hf__claims_release_failed(&runtime->claims, claim, has_work);
     } else if (refusal) {
         hf__sessions_void(runtime, claim, command->status == HF_OK ? refusal : "registration_dead");

@@ -156,6 +156,16 @@ void hf__sessions_void(hf_runtime *runtime, struct hf__claim *claim, const char 
     hf__sessions_news(runtime);
 }
 
+/* Only the first delivery of a claim tells of its policy. One whose claim is not known was not the
+ * first: that came when there was no memory, and the session is to be let go (releasing.c). */
+static bool can_be_learned(hf_runtime *runtime, const struct hf_item_grant *grant)
+{
+    const struct hf_session_claim key = { .instance = grant->token.item.instance,
+                                          .incarnation = grant->incarnation,
+                                          .epoch = grant->epoch };
+    return grant->first_in_claim || hf__claims_find(&runtime->claims, &key);
+}
+
 struct hf__claim *hf__sessions_learn(hf_runtime *runtime, const struct hf_item_grant *grant)
 {
     struct hf__claim *older = hf__claims_find_older(&runtime->claims, grant);
@@ -164,7 +174,8 @@ struct hf__claim *hf__sessions_learn(hf_runtime *runtime, const struct hf_item_g
     } else if (older) {
         hf__sessions_void(runtime, older, "epoch");
     }
-    struct hf__claim *claim = hf__claims_learn(&runtime->claims, grant);
+    bool is_known = can_be_learned(runtime, grant);
+    struct hf__claim *claim = is_known ? hf__claims_learn(&runtime->claims, grant) : NULL;
     if (claim && grant->was_owned) hf__recovery_learn(runtime, claim);
     hf__sessions_news(runtime);
     return claim;

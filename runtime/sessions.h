@@ -15,8 +15,8 @@ void hf__sessions_turned(hf_runtime *runtime, const char *instance,
 /* What grants say of claims, and how long they waited. Committer thread, without the mutex. */
 void hf__sessions_granted(hf_runtime *runtime, const struct hf_store_fetch_items *answer);
 
-/* The claim of a delivery; NULL: no memory. An older one of the session has ended with it. Under
- * the mutex. */
+/* The claim of a delivery; NULL: no memory, or none for the claim's first one. An older one of the
+ * session has ended with it. Under the mutex. */
 struct hf__claim *hf__sessions_learn(hf_runtime *runtime, const struct hf_item_grant *grant);
 
 /* How a claim has ended that the store calls void with this code. */

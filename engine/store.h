@@ -218,9 +218,11 @@ struct hf_item_grant {
 
 /* Delivers up to items_max items, oldest first: ordinary ones, those of sessions that the
  * registration owns, and, while it owns fewer than sessions_max, those of claimable sessions (dead
- * owners' first), which it claims in the same record. An item in which a process died twice is a
- * suspect: it is delivered to a registration that runs nothing else, and nothing else to that one
- * while it runs. */
+ * owners' first, and before those the ones that wait for this worker id), which it claims in the
+ * same record. An item in which a process died twice is a suspect: it is delivered to a
+ * registration that runs nothing else, and nothing else to that one while it runs. While a suspect
+ * waits, one busy registration (of a session: its owner) is given nothing younger, until it runs
+ * nothing. */
 struct hf_store_fetch_items {
     uint64_t registration;
     size_t items_max;

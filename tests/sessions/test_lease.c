@@ -66,32 +66,37 @@ static hf_runtime *hire(struct crew *crew, const char *worker_id, uint64_t items
 
 /* ---- deadlines ------------------------------------------------------------------------------ */
 
-/* The deadline of a session as the store shows it, in boot time of the house. */
-static uint64_t deadline_of(struct crew *crew, const char *instance)
-{
-    const hf_clock *clock = &crew->house.clock.clock;
-    struct house_session row;
-    assert_true(house_session(&crew->house, instance, "desk", &row));
-    return clock->boot_ms(clock->self) + row.lease_left_ms;
-}
-
 struct deadline_wait {
     struct crew *crew;
     const char *instance;
     uint64_t deadline_ms;
 };
 
-static bool deadline_has_come_to(void *context)
+/* The deadline of the session "desk" as the store shows it, in boot time of the house; one that has
+ * passed is 0. */
+static uint64_t deadline_of(const struct deadline_wait *wait)
 {
-    struct deadline_wait *wait = context;
-    return deadline_of(wait->crew, wait->instance) >= wait->deadline_ms;
+    const hf_clock *clock = &wait->crew->house.clock.clock;
+    struct house_session row;
+    assert_true(house_session(&wait->crew->house, wait->instance, "desk", &row));
+    return row.lease_left_ms > 0 ? clock->boot_ms(clock->self) + row.lease_left_ms : 0;
+}
+
+static bool deadline_has_come(void *context)
+{
+    const struct deadline_wait *wait = context;
+    return deadline_of(wait) >= wait->deadline_ms;
 }
 
 /* Waits until renewals have moved the deadline forward by so much. */
 static void wait_renewed(struct crew *crew, const char *instance, uint64_t by_ms)
 {
-    struct deadline_wait wait = { crew, instance, deadline_of(crew, instance) + by_ms };
-    assert_true(hf_test_wait(STAGE_LIMIT_MS, &wait, deadline_has_come_to));
+    const hf_clock *clock = &crew->house.clock.clock;
+    struct deadline_wait wait = { crew, instance, 0 };
+    wait.deadline_ms = deadline_of(&wait);
+    if (wait.deadline_ms == 0) wait.deadline_ms = clock->boot_ms(clock->self);
+    wait.deadline_ms += by_ms;
+    assert_true(hf_test_wait(STAGE_LIMIT_MS, &wait, deadline_has_come));
 }
 
 /* ---- cases ---------------------------------------------------------------------------------- */

@@ -9,7 +9,7 @@
 
 #include "tests/sessions/crew.h"
 
-enum { TAKEOVER_MS = 1000, ROUNDS = 3 };
+enum { TAKEOVER_MS = 1000, ROUNDS = 3, OFFSPRING_MAX_S = 120 };
 
 /* ---- what runs ------------------------------------------------------------------------------ */
 
@@ -32,8 +32,8 @@ static hf_status has_offspring(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
-/* At its first attempt it leaves a child process behind that never ends, says "offspring <pid>",
- * and holds; later ones return. */
+/* At its first attempt it leaves a child process behind that ends long after the test, says
+ * "offspring <pid>", and holds; later ones return. */
 static hf_status forks(hf_activity *a, hf_slice input)
 {
     struct stage *stage = hf_activity_user(a);
@@ -43,6 +43,7 @@ static hf_status forks(hf_activity *a, hf_slice input)
         return hf_activity_complete(a, input);
     }
     pid_t offspring = fork();
+    if (offspring == 0) alarm(OFFSPRING_MAX_S);
     while (offspring == 0) pause();
     stage_sayf(stage, "offspring %d", (int)offspring);
     hf_activity_wait_cancelled(a, STAGE_LIMIT_MS);

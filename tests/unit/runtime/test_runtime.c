@@ -371,7 +371,8 @@ static void test_waits_of_session_items_are_a_histogram(void **state)
             .token.item = { .instance = i + 1, .execution = 1, .event_id = 2 },
             .session_id = hf_text("desk"),
             .incarnation = 1,
-            .epoch = PUPPET_EPOCH
+            .epoch = PUPPET_EPOCH,
+            .first_in_claim = true
         };
         grant.scheduled_unix_ms = 2 * waits_ms[4];
         if (i < HF_COUNT_OF(waits_ms)) grant.scheduled_unix_ms -= waits_ms[i];

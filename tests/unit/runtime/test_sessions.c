@@ -117,6 +117,7 @@ static void test_each_gain_has_one_loss(void **state)
     wait_told(told, "+100 -100 ");
     puppet_give_session_item(puppet, 2, "quick", 200);
     wait_told(told, "+100 -100 +200 ");
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 3); /* what is void before sends nothing */
     puppet_void(puppet, true, 2, "session_closed");
     wait_told(told, "+100 -100 +200 -200 ");
     puppet_give_session_item(puppet, 3, "quick", 300);

@@ -35,11 +35,10 @@ struct soak {
     struct demo_worker workers[WORKERS];
     uint64_t kill_every_ms;
     uint64_t start_ms;
-    size_t lines_each;    /* to each conversation */
-    size_t sent_each;     /* so far; behind the last one the end is sent */
-    uint64_t counted;     /* lines, by all conversations together */
-    uint64_t counted_due; /* no kill before so many are counted */
-    size_t ended_count;   /* conversations */
+    size_t lines_each;  /* to each conversation */
+    size_t sent_each;   /* so far; behind the last one the end is sent */
+    uint64_t counted;   /* lines, by all conversations together; one that has ended has no more */
+    size_t ended_count; /* conversations */
     uint64_t kills_count;
 };
 
@@ -95,6 +94,14 @@ static int send_portion(struct soak *soak)
 
 /* ---- watching ------------------------------------------------------------------------------- */
 
+/* One that ended before it was told to has failed: how is told. */
+static int ended_too_early(struct soak *soak, size_t conversation)
+{
+    struct demo_count plain = plain_count(soak, conversation);
+    demo_compare(&soak->stage, conversation, &plain);
+    return demo_say("conversations", "one ended too early");
+}
+
 static int look_at_all(struct soak *soak)
 {
     soak->counted = 0;
@@ -102,7 +109,9 @@ static int look_at_all(struct soak *soak)
     for (size_t i = 0; i < soak->stage.conversations_count; i++) {
         struct demo_progress progress;
         if (demo_look(&soak->stage, i, &progress)) return 1;
-        soak->counted += (uint64_t)progress.line;
+        bool is_early = progress.has_ended && soak->sent_each < soak->lines_each;
+        if (is_early) return ended_too_early(soak, i);
+        soak->counted += progress.has_ended ? soak->lines_each : (uint64_t)progress.line;
         soak->ended_count += progress.has_ended;
     }
     return 0;

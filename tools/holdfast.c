@@ -20,30 +20,23 @@ struct subcommand {
 
 static const char demo_help[] =
     "\n"
-    "Plays the main job with real processes: three conversations, each a session, are sent the "
-    "lines "
-    "of\n"
-    "FILE (default README.md) and count its words in the memory of two workers; one worker is "
-    "killed.\n"
+    "Plays the main job with real processes: three conversations, each a session, are sent\n"
+    "the lines of FILE (default README.md) and count its words in the memory of two workers;\n"
+    "one of them is killed.\n"
     "\n"
     "  --lines FILE         the same as FILE\n"
-    "  --kill-every TIME    the soak: three workers, of which one is killed with SIGKILL every "
-    "TIME "
-    "and\n"
-    "                       started again half of it later, one after the other, until all\n"
-    "                       conversations have ended; from 100ms to 1h, as 500ms, 2s or 1m\n"
+    "  --kill-every TIME    the soak: three workers, of which one is killed with SIGKILL every\n"
+    "                       TIME and started again half of it later, one after the other,\n"
+    "                       until all conversations have ended; 100ms to 1h, as 500ms, 2s, 1m\n"
     "  --conversations N    of the soak: 1 to 1000, default 50\n"
     "\n"
-    "The soak deals the lines out in turn, as cards: conversation 1 gets line 1, and so on; a "
-    "short "
-    "FILE\n"
-    "is dealt again until each conversation has 100. There are at least 6 kills. On a slow machine "
-    "they\n"
-    "come later: between two of them a hundredth of all lines is counted, or all that were sent.\n"
+    "The soak deals the lines out in turn, as cards: conversation 1 gets line 1, and so on; a\n"
+    "short FILE is dealt again until each has 100. There are at least 6 kills. On a slow\n"
+    "machine they come later: between two of them a hundredth of all lines is counted, or all\n"
+    "that were sent.\n"
     "\n"
-    "Exit status 0: every count is that of a count without holdfast, and the log is verified; 1: "
-    "not so,\n"
-    "and what differs is told. The store stays for you to look at.\n";
+    "Exit status 0: every count is that of a count without holdfast, and the log is verified;\n"
+    "1: not so, and what differs is told. The store stays for you to look at.\n";
 
 static const struct subcommand subcommands[] = {
     { "demo", NULL, 0, 1,

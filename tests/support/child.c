@@ -161,7 +161,7 @@ static int child_fault(void *self, enum hf_fault_point point)
 {
     (void)self;
     if (point == HF_FAULT_COMMIT_BEFORE && atomic_exchange(&child_freezes, false)) {
-        kill(getpid(), SIGSTOP);
+        raise(SIGSTOP); /* to this thread: so it stands here, and not somewhat later */
     }
     return 0;
 }

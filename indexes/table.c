@@ -73,6 +73,8 @@ static hf_status table_status(int code)
     case EDQUOT: return HF_DISK_FULL;
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
+    case MDB_CURSOR_FULL: /* a tree deeper than any that LMDB makes */
+    case MDB_BAD_TXN: /* opening a cursor looks for the table's root, and keeps a failure silent */
     case MDB_PANIC:
     case MDB_INVALID: return HF_CORRUPT;
     case ENOMEM: return HF_NO_MEMORY;

@@ -85,8 +85,9 @@ HF_MUST_CHECK hf_status hf_tables_open(struct MDB_txn *txn, bool create, unsigne
                                        hf_error *error);
 
 /* The status of an LMDB or system code (not 0), with error filled: "<what>: <LMDB's text>".
- * MDB_MAP_FULL, MDB_TXN_FULL and ENOSPC: HF_DISK_FULL; MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_PANIC
- * and MDB_INVALID: HF_CORRUPT; ENOMEM: HF_NO_MEMORY; else HF_IO. */
+ * MDB_MAP_FULL, MDB_TXN_FULL and ENOSPC: HF_DISK_FULL; MDB_CORRUPTED, MDB_PAGE_NOTFOUND,
+ * MDB_CURSOR_FULL, MDB_BAD_TXN, MDB_PANIC and MDB_INVALID: HF_CORRUPT; ENOMEM: HF_NO_MEMORY; else
+ * HF_IO. */
 hf_status hf_table_error(int code, const char *what, hf_error *error);
 
 /* The row of key. Borrows the map. Errors: HF_NOT_FOUND, and then error stays as it was; HF_IO,

@@ -33,14 +33,15 @@ struct hf_log_visit {
 typedef hf_status (*hf_log_visit_fn)(void *self, const struct hf_log_visit *visit);
 
 /* Visits all records from from_lsn on, in one read transaction: while it lasts the file cannot
- * reuse pages. Damages are told to visit, and are no error. Errors: what visit returns; HF_IO,
- * HF_FORKED, HF_NO_MEMORY. */
+ * reuse pages. Damages are told to visit, and are no error. Errors: what visit returns; HF_CORRUPT
+ * with the LSN from which on nothing can be found, because the table is damaged; HF_IO, HF_FORKED,
+ * HF_NO_MEMORY. */
 HF_MUST_CHECK hf_status hf_log_scan(struct hf_backend *backend, uint64_t from_lsn, hf_error *error,
                                     void *self, hf_log_visit_fn visit);
 
 /* Something that is not as the log says. Valid until: the report returns. */
 struct hf_verify_finding {
-    uint64_t lsn;      /* of a damaged or missing record, else 0 */
+    uint64_t lsn;      /* of a damaged or missing record, or from which on none is found; else 0 */
     const char *table; /* with the row that differs, else NULL */
     hf_slice key;      /* of that row */
     const char *message;
@@ -56,7 +57,8 @@ struct hf_verify_summary {
 
 /* Proves the store: every record; that the fold of the log in a scratch file is, row by row and
  * both ways, what each hard table holds; and the laws of the indexes. A damaged log is not folded
- * beyond its first damage, and then no rows are compared. One read transaction, as hf_log_scan.
+ * beyond its first damage, and then no rows are compared. A table that cannot be read is a finding
+ * and ends the proof. One read transaction, as hf_log_scan.
  * Writes nothing into the store; the scratch file is in $TMPDIR or /tmp. Findings are told to
  * report and are no error: see out_summary->ok. Errors: HF_IO, HF_DISK_FULL, HF_NO_MEMORY,
  * HF_FORKED. */

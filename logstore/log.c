@@ -252,7 +252,11 @@ hf_status hf_log_seek(struct hf_tables *tables, uint64_t *lsn, hf_error *error)
     hf_status status = hf_table_seek(tables, HF_TABLE_LOG, hf_key_slice(&key), &row, error);
     if (status != HF_OK) return status;
     if (!hf_key_read_log(row.key, &place)) {
-        return hf_error_corrupt(error, *lsn, "a key of the log has %zu bytes", row.key.size);
+        return hf_error_corrupt(error, 0, "a key of the log has %zu bytes", row.key.size);
+    }
+    if (place.lsn < *lsn) {
+        return hf_error_corrupt(error, 0, "the keys of the log are out of order: %llu is behind",
+                                (unsigned long long)place.lsn);
     }
     if (place.part != 0) {
         return hf_error_corrupt(error, place.lsn, "the record begins with part %u",

@@ -64,7 +64,9 @@ HF_MUST_CHECK hf_status hf_log_read(struct hf_tables *tables, const struct hf_st
                                     uint64_t lsn, struct hf_log_record *out_record,
                                     hf_error *error);
 
-/* The LSN of the first record at or above *lsn, whatever its bytes. Errors: HF_NOT_FOUND (none). */
+/* The LSN of the first record at or above *lsn, whatever its bytes. Errors: HF_NOT_FOUND (none);
+ * HF_CORRUPT with the LSN of a record that lacks its first part, or with LSN 0: the table itself is
+ * damaged there, and no search finds what is behind. */
 HF_MUST_CHECK hf_status hf_log_seek(struct hf_tables *tables, uint64_t *lsn, hf_error *error);
 
 /* Copies the bytes that ref names into arena and proves them by ref->check. Looks at no other bytes

@@ -32,9 +32,9 @@ static hf_status walk_gap(struct log_walk *walk, uint64_t found)
     if (hf_lsn_counter(found) < hf_lsn_counter(walk->expected)) {
         hf_error_corrupt(&damage, found, "the counter of this LSN was there before");
     } else {
-        hf_error_corrupt(
-            &damage, walk->expected, "%llu records are missing from here on",
-            (unsigned long long)(hf_lsn_counter(found) - hf_lsn_counter(walk->expected)));
+        uint64_t count = hf_lsn_counter(found) - hf_lsn_counter(walk->expected);
+        hf_error_corrupt(&damage, walk->expected, "%llu %s missing from here on",
+                         (unsigned long long)count, count == 1 ? "record is" : "records are");
     }
     return walk_damage(walk, &damage);
 }
@@ -53,7 +53,9 @@ static hf_status walk_record(struct log_walk *walk, uint64_t lsn, hf_error *erro
     struct hf_log_visit visit = { 0 };
     const struct hf__log_range *range = walk->range;
     hf_status status = hf_log_read(range->tables, range->id, lsn, &visit.record, &damage);
-    hf_assert(status != HF_NOT_FOUND);
+    if (status == HF_NOT_FOUND) {
+        status = hf_error_corrupt(&damage, lsn, "a walk finds this key, and a search does not");
+    }
     if (status == HF_OK && !is_generation_right(walk, &visit.record)) {
         status = hf_error_corrupt(&damage, lsn, "its generation was raised by no record");
     }
@@ -69,13 +71,15 @@ static hf_status walk_record(struct log_walk *walk, uint64_t lsn, hf_error *erro
 }
 
 /* Finds the first record at or above *lsn. A record that lacks its first part is damage, told here;
- * then the walk goes on behind it. */
+ * then the walk goes on behind it. When the table itself is damaged the walk ends. */
 static hf_status walk_seek(struct log_walk *walk, uint64_t *lsn, hf_error *error)
 {
     for (;;) {
         hf_error damage = { 0 };
         hf_status status = hf_log_seek(walk->range->tables, lsn, &damage);
-        if (status != HF_CORRUPT) {
+        bool is_lost = status == HF_CORRUPT && damage.lsn == 0;
+        if (is_lost) damage.lsn = *lsn;
+        if (status != HF_CORRUPT || is_lost) {
             if (status != HF_OK && status != HF_NOT_FOUND && error) *error = damage;
             return status;
         }

@@ -12,7 +12,7 @@ struct hf__log_range {
     uint64_t end_lsn;  /* that the next record would get: what is missing before it is damage */
 };
 
-/* Visits the records of range: see hf_log_scan. */
+/* Visits the records of range: see hf_log_scan. Errors: the same. */
 HF_MUST_CHECK hf_status hf__log_walk(const struct hf__log_range *range, hf_error *error, void *self,
                                      hf_log_visit_fn visit);
 

@@ -203,15 +203,31 @@ static hf_status verify_log(struct verify *verify, const struct hf_store_id *id)
     return hf__log_walk(&range, verify->error, verify, verify_visit);
 }
 
-static hf_status verify_run(struct verify *verify, struct hf__store *store)
+static hf_status verify_tables(struct verify *verify, const struct hf_store_id *id)
 {
-    hf_status status = verify_log(verify, &store->identity.id);
+    hf_status status = verify_log(verify, id);
     if (status == HF_OK) {
         status = hf_table_count(verify->tables, HF_TABLE_INSTANCES, &verify->summary->instances,
                                 verify->error);
     }
     if (status == HF_OK && verify->is_folding) status = tables_compare(verify);
     if (status == HF_OK) status = laws_check(verify);
+    return status;
+}
+
+/* A table that cannot be read ends the proof; that it cannot is what verify was asked for. */
+static hf_status verify_run(struct verify *verify, const struct hf_store_id *id)
+{
+    hf_error *error = verify->error;
+    hf_error damage = { 0 };
+    verify->error = &damage;
+    hf_status status = verify_tables(verify, id);
+    if (status == HF_CORRUPT) {
+        finding_tell(verify,
+                     &(struct hf_verify_finding){ .lsn = damage.lsn, .message = damage.message });
+        return HF_OK;
+    }
+    if (status != HF_OK && error) *error = damage;
     return status;
 }
 
@@ -235,7 +251,7 @@ hf_status hf_store_verify(struct hf_backend *backend, struct hf_verify_summary *
     if (status == HF_OK) {
         verify.tables = &reader.tables;
         status = hf__scratch_open(&scratch, store->options.map_size_max, &scratch_arena, error);
-        if (status == HF_OK) status = verify_run(&verify, store);
+        if (status == HF_OK) status = verify_run(&verify, &store->identity.id);
         hf__scratch_close(&scratch);
         hf__reader_end(&reader);
     }

@@ -13,9 +13,10 @@ struct subcommand {
     const char *name, *second; /* "log", "dump"; second NULL: one word */
     int words_min, words_max;
     const char *usage;
-    int (*run)(const struct tool_arguments *arguments);
+    tool_run_fn run;
     const char *help; /* more, behind the usage; NULL: nothing */
     bool is_hidden;
+    bool is_guarded; /* it reads the store that its first word names */
 };
 
 static const char demo_help[] =
@@ -42,25 +43,26 @@ static const struct subcommand subcommands[] = {
     { "demo", NULL, 0, 1,
       "demo [FILE]           three durable conversations on two workers, one of which is killed\n"
       "  holdfast demo --kill-every TIME [--conversations N] [--lines FILE]   the same as a soak",
-      tool_demo, demo_help, false },
+      tool_demo, demo_help, false, false },
     { "bench", NULL, 0, 1,
       "bench [chain|fan|hello] [--json] [--count N] [--concurrency N]   beside what LMDB alone can "
       "do",
-      tool_bench, NULL, false },
+      tool_bench, NULL, false, false },
     { "instances", NULL, 1, 1, "instances DIR         all instances, and what became of them",
-      tool_instances, NULL, false },
+      tool_instances, NULL, false, true },
     { "history", NULL, 2, 2, "history DIR INSTANCE  the events of its present execution",
-      tool_history, NULL, false },
+      tool_history, NULL, false, true },
     { "sessions", NULL, 1, 1,
       "sessions DIR          open sessions: who holds them, what waits, how long they are quiet",
-      tool_sessions, NULL, false },
+      tool_sessions, NULL, false, true },
     { "workers", NULL, 1, 1, "workers DIR           registered workers and their leases",
-      tool_workers, NULL, false },
-    { "log", "dump", 1, 1, "log dump DIR          every record", tool_log_dump, NULL, false },
+      tool_workers, NULL, false, true },
+    { "log", "dump", 1, 1, "log dump DIR          every record", tool_log_dump, NULL, false, true },
     { "log", "verify", 1, 1,
       "log verify DIR        proves each record, and that the indexes are their fold",
-      tool_log_verify, NULL, false },
-    { "demo-worker", NULL, 3, 3, "demo-worker DIR ID SESSIONS", tool_demo_worker, NULL, true },
+      tool_log_verify, NULL, false, true },
+    { "demo-worker", NULL, 3, 3, "demo-worker DIR ID SESSIONS", tool_demo_worker, NULL, true,
+      false },
 };
 
 static int usage(FILE *to)
@@ -73,6 +75,24 @@ static int usage(FILE *to)
           "line.\n",
           to);
     return to == stdout ? 0 : 2;
+}
+
+static int version(void)
+{
+    printf("holdfast %d.%d.%d\n", HF_VERSION_MAJOR, HF_VERSION_MINOR, HF_VERSION_PATCH);
+    return 0;
+}
+
+/* Names the word that is no command: the second one, when the first is half of some. */
+static void unknown_tell(int argc, char **argv)
+{
+    bool is_half = false;
+    for (size_t i = 0; i < HF_COUNT_OF(subcommands); i++) {
+        is_half = is_half || strcmp(subcommands[i].name, argv[1]) == 0;
+    }
+    const char *second = is_half && argc > 2 ? argv[2] : "";
+    fprintf(stderr, "holdfast: there is no command \"%s%s%s\"\n\n", argv[1], *second ? " " : "",
+            second);
 }
 
 static int subcommand_usage(const struct subcommand *self, FILE *to)
@@ -218,12 +238,13 @@ static int subcommand_run(const struct subcommand *self, char **argv)
     if (!take_arguments(self, argv, &arguments, words) || !arguments_agree(self, &arguments)) {
         return subcommand_usage(self, stderr);
     }
-    return self->run(&arguments);
+    return self->is_guarded ? tool_guard(self->run, &arguments) : self->run(&arguments);
 }
 
-int main(int argc, char **argv)
+static int command_run(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "--help") == 0) return usage(stdout);
+    if (argc > 1 && strcmp(argv[1], "--version") == 0) return version();
     for (size_t i = 0; argc > 1 && i < HF_COUNT_OF(subcommands); i++) {
         const struct subcommand *candidate = &subcommands[i];
         bool matches = strcmp(candidate->name, argv[1]) == 0 &&
@@ -231,5 +252,11 @@ int main(int argc, char **argv)
                         (argc > 2 && strcmp(candidate->second, argv[2]) == 0));
         if (matches) return subcommand_run(candidate, argv + (candidate->second ? 3 : 2));
     }
+    if (argc > 1) unknown_tell(argc, argv);
     return usage(stderr);
+}
+
+int main(int argc, char **argv)
+{
+    return tool_finish(command_run(argc, argv));
 }

@@ -7,6 +7,7 @@
 
 struct dump {
     struct tool_store store;
+    struct tool_trace *trace;
     bool json;
     bool damaged;
 };
@@ -71,12 +72,13 @@ static hf_status dump_visit(void *self, const struct hf_log_visit *visit)
         tool_fail(&error);
         dump->damaged = true;
     }
+    tool_trace_lsn(dump->trace, visit->record.lsn);
     return HF_OK; /* what follows a damage is worth seeing */
 }
 
 int tool_log_dump(const struct tool_arguments *arguments)
 {
-    struct dump dump = { .json = arguments->json };
+    struct dump dump = { .trace = arguments->trace, .json = arguments->json };
     hf_error error = { 0 };
     int failed = tool_open(&dump.store, arguments->words[0]);
     if (!failed && hf_log_scan(dump.store.backend, 0, &error, &dump, dump_visit)) {

@@ -1,6 +1,8 @@
 /* What the subcommands share: opening for reading, errors, lines, times. */
+#include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "engine/base/status.h"
@@ -44,6 +46,18 @@ void tool_close(struct tool_store *store)
     if (store->backend) store->backend->ops->close(store->backend);
     hf_json_release(&store->json);
     hf_arena_release(&store->arena);
+}
+
+int tool_finish(int status)
+{
+    bool has_failed = ferror(stdout) != 0;
+    errno = 0;
+    if (fflush(stdout) == 0 && !has_failed) return status;
+    if (errno != EPIPE) {
+        fprintf(stderr, "holdfast: the output could not be written: %s\n",
+                errno ? strerror(errno) : "some of it is missing");
+    }
+    return status ? status : 1;
 }
 
 void tool_print_line(struct hf_json *json)

@@ -6,19 +6,34 @@
 #include "engine/store.h"
 #include "runtime/world.h"
 
+struct tool_trace;
+
 /* A subcommand's arguments, behind its name: options have been taken out. */
 struct tool_arguments {
     const char *const *words; /* what is no option */
     int words_count;
-    bool json;              /* --json */
-    uint64_t count;         /* --count N, of bench; 0: default */
-    uint64_t concurrency;   /* --concurrency N, of bench; 0: default */
-    uint64_t kill_every_ms; /* --kill-every TIME, of demo; 0: the demo, else the soak */
-    uint64_t conversations; /* --conversations N, of the soak; 0: default */
-    const char *lines;      /* --lines FILE, of demo; NULL: default */
+    bool json;                /* --json */
+    uint64_t count;           /* --count N, of bench; 0: default */
+    uint64_t concurrency;     /* --concurrency N, of bench; 0: default */
+    uint64_t kill_every_ms;   /* --kill-every TIME, of demo; 0: the demo, else the soak */
+    uint64_t conversations;   /* --conversations N, of the soak; 0: default */
+    const char *lines;        /* --lines FILE, of demo; NULL: default */
+    struct tool_trace *trace; /* of a guarded run: where it stands; else NULL */
 };
 
-/* The subcommands: each returns the exit status: 0 well, 1 a difference or an error. */
+/* A subcommand; returns the exit status: 0 well, 1 a difference or an error. */
+typedef int (*tool_run_fn)(const struct tool_arguments *arguments);
+
+/* Runs a subcommand that reads the store in words[0] in a child process, so that damaged pages,
+ * which LMDB cannot survive, are told as what they are. Returns its exit status; 1 after saying
+ * what it died of. In the child it returns too, once. The caller has no threads, and nothing of a
+ * store is open. */
+int tool_guard(tool_run_fn run, const struct tool_arguments *arguments);
+
+/* Notes that the record at lsn was read. trace may be NULL. */
+void tool_trace_lsn(struct tool_trace *trace, uint64_t lsn);
+
+/* The subcommands. */
 
 /* `log dump`: prints every record. */
 int tool_log_dump(const struct tool_arguments *arguments);
@@ -60,6 +75,10 @@ void tool_close(struct tool_store *store);
 
 /* Prints "holdfast: <message>" on standard error, with the LSN where there is one; returns 1. */
 int tool_fail(const hf_error *error);
+
+/* What main returns for a subcommand's status: that, when all output could be written; else 1 after
+ * saying why, but for a reader that went away. */
+int tool_finish(int status);
 
 /* Prints what json holds as one line on standard output, and empties it. */
 void tool_print_line(struct hf_json *json);

@@ -151,6 +151,9 @@ struct hf_store_renew {
     size_t out_voids_count;
 };
 
+/* At most so many turns or items are handed out by one fetch, whatever is asked. */
+enum { HF_FETCH_MAX = 1000 };
+
 /* A turn handed out: it belongs to the registration until its lease has passed and someone else
  * takes it. */
 struct hf_turn_grant {

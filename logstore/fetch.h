@@ -11,9 +11,6 @@
 #include "indexes/rows.h"
 #include "logstore/store_internal.h"
 
-/* At most so many items or turns are handed out at once, whatever is asked. */
-enum { HF__FETCH_MAX = 1000 };
-
 /* An item that can be delivered, and the rows behind it as they stand before. */
 struct hf__pick {
     struct hf_row_item item;

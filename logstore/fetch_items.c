@@ -666,8 +666,8 @@ hf_status hf__fetch_items_pick(struct hf__step *step, const struct hf_store_fetc
     struct fetch fetch = { .step = step,
                            .asked = asked,
                            .worker_id = self->worker_id,
-                           .items_max = asked->items_max < HF__FETCH_MAX ? asked->items_max
-                                                                         : HF__FETCH_MAX,
+                           .items_max = asked->items_max < HF_FETCH_MAX ? asked->items_max
+                                                                        : HF_FETCH_MAX,
                            .owned_count = self->sessions_count };
     hf_status status = fetch.items_max > 0 ? fetch_run(&fetch) : HF_OK;
     if (status == HF_OK) *out_picks = fetch.picks;

@@ -87,7 +87,7 @@ hf_status hf__fetch_turns_pick(struct hf__step *step, const struct hf_store_fetc
 {
     struct version *versions;
     size_t count = 0;
-    size_t count_max = asked->turns_max < HF__FETCH_MAX ? asked->turns_max : HF__FETCH_MAX;
+    size_t count_max = asked->turns_max < HF_FETCH_MAX ? asked->turns_max : HF_FETCH_MAX;
     struct hf_row_instance *rows = hf_arena_array(step->arena, count_max, sizeof *rows);
     if (!rows) return no_memory(step);
     hf_status status = versions_open(step, asked, &versions);
@@ -124,7 +124,7 @@ static hf_status turn_release(struct hf__step *step, uint64_t number)
 
 static hf_status held_free(struct hf__step *step, bool *found)
 {
-    for (size_t freed_count = 0; freed_count < HF__FETCH_MAX; freed_count++) {
+    for (size_t freed_count = 0; freed_count < HF_FETCH_MAX; freed_count++) {
         struct hf_number_pair place = { 0 };
         hf_status status = hf_turns_held_next(step->tables, &place, step->error);
         if (status == HF_NOT_FOUND) return HF_OK;
@@ -140,7 +140,7 @@ static hf_status held_free(struct hf__step *step, bool *found)
 static hf_status owner_free(struct hf__step *step, uint64_t owner, bool *found)
 {
     struct hf_number_pair place = { .first = owner };
-    for (size_t freed_count = 0; freed_count < HF__FETCH_MAX; freed_count++) {
+    for (size_t freed_count = 0; freed_count < HF_FETCH_MAX; freed_count++) {
         hf_status status = hf_turn_locks_owned_next(step->tables, &place, step->error);
         if (status == HF_NOT_FOUND) return HF_OK;
         if (status != HF_OK) return status;

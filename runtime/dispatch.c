@@ -72,6 +72,8 @@ static bool fetch_prepare(hf_runtime *runtime, struct hf__fetch *fetch)
     if (!hf__upkeep_may_fetch(runtime)) return false; /* each tick asks again */
     fetch->asked_count = is_turns ? hf__turns_room(runtime) : hf__activities_room(runtime);
     if (fetch->asked_count == 0) return false;
+    /* Of more the store would give a part, which looked as if there were no more. */
+    if (fetch->asked_count > HF_FETCH_MAX) fetch->asked_count = HF_FETCH_MAX;
     if (is_turns) prepare_turns(runtime, fetch);
     if (!is_turns) prepare_items(runtime, fetch);
     return true;

@@ -313,6 +313,20 @@ static void test_turns_of_many_instances_on_threads(void **state)
     assert_int_equal(atomic_load(&fixture->counts.left), INSTANCES_COUNT);
 }
 
+/* With more room than one fetch may fill it asks for what a fetch may give: then a full answer
+ * shows that there may be more. */
+static void test_fetch_asks_for_no_more_than_it_can_get(void **state)
+{
+    enum { THREADS = HF_FETCH_MAX / HF__TURNS_PER_THREAD + 1 };
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    hf_runtime *runtime = puppet_worker(puppet, HF_WITH(hf_runtime_options,
+                                                        .orchestration_threads = THREADS,
+                                                        .activity_threads = UINT32_MAX));
+    puppet_ring(puppet, HF_EFFECT_TURNS_DUE);
+    assert_int_equal(puppet_wait(puppet, HF_STORE_FETCH_TURNS, 1).items_count, HF_FETCH_MAX);
+    hf_runtime_free(runtime);
+}
+
 /* ---- back-off ------------------------------------------------------------------------------- */
 
 /* Each piece of work has a count of its own, which doubles from 1 s up to 60 s. */
@@ -360,6 +374,7 @@ int main(void)
         TURN_TEST(test_check_replay_catches_fickle_code),
         TURN_TEST(test_without_check_fickle_code_is_committed),
         TURN_TEST(test_turns_of_many_instances_on_threads),
+        TURN_TEST(test_fetch_asks_for_no_more_than_it_can_get),
         cmocka_unit_test(test_backoff_doubles_for_each_work),
         cmocka_unit_test(test_backoff_forgets_within_its_bounds),
     };

@@ -119,6 +119,7 @@ void hf_registry_free(hf_registry *registry)
 void hf_register_orchestration(hf_registry *registry, const char *name, hf_orchestration_fn run,
                                const hf_orchestration_settings *settings)
 {
+    if (!registry) return;
     struct entries entries = orchestrations_of(registry);
     size_t index;
     if (!registry_admit(registry, &entries, name, "orchestration name", &index)) return;
@@ -145,6 +146,7 @@ void hf_register_orchestration(hf_registry *registry, const char *name, hf_orche
 void hf_register_activity(hf_registry *registry, const char *name, hf_activity_fn run,
                           const hf_activity_settings *settings)
 {
+    if (!registry) return;
     struct entries entries = activities_of(registry);
     size_t index;
     if (!registry_admit(registry, &entries, name, "activity name", &index)) return;

@@ -102,10 +102,16 @@ static hf_status talk_to(hf_store *store, const hf_instance **out_done, hf_error
     static const char *const lines[] = { "the quick brown fox", "jumps over", "the lazy dog",
                                          "bye" };
     hf_status status = hf_start(store, "talk-1", "conversation", hf_text(NULL), error);
+    if (status == HF_EXISTS) status = HF_OK; /* an earlier run began it, and said some lines */
     for (size_t i = 0; i < sizeof lines / sizeof *lines && !status; i++) {
-        status = hf_enqueue(store, "talk-1", "lines", hf_text(lines[i]), error);
+        char key[32];
+        snprintf(key, sizeof key, "talk-1 line %zu", i); /* a line that is said again counts once */
+        status = hf_submit(store,
+                           HF_WITH(hf_command, .kind = HF_COMMAND_ENQUEUE, .instance = "talk-1",
+                                   .name = "lines", .data = hf_text(lines[i]),
+                                   .idempotency_key = key),
+                           error);
     }
-    if (status == HF_EXISTS) status = HF_OK; /* an earlier run has said its lines */
     return status ? status : hf_wait(store, "talk-1", 10000, out_done, error);
 }
 

@@ -377,7 +377,8 @@ HF_API hf_registry *hf_registry_new(void);
 /* After its runtimes are freed. NULL is fine. */
 HF_API void hf_registry_free(hf_registry *registry);
 /* Names the function that runs instances of orchestration `name`. settings may be NULL. Mistakes
- * (bad name, twice the same, no memory) are remembered and reported by hf_runtime_new. */
+ * (bad name, twice the same, no memory) are remembered and reported by hf_runtime_new; registry
+ * NULL, since hf_registry_new found no memory, has no effect and is reported there too. */
 HF_API void hf_register_orchestration(hf_registry *registry, const char *name,
                                       hf_orchestration_fn run,
                                       const hf_orchestration_settings *settings);
@@ -432,7 +433,7 @@ HF_API HF_MUST_CHECK hf_status hf_runtime_start(hf_runtime *runtime, hf_error *e
  * library. A second call, or one before hf_runtime_start, does nothing. Any thread. */
 HF_API void hf_runtime_stop(hf_runtime *runtime, uint64_t grace_ms, void (*on_stopped)(void *user),
                             void *user);
-/* The same with a grace of 10 s, from a signal handler: async-signal-safe. */
+/* The same with a grace of 10 s, from a signal handler: async-signal-safe. NULL is fine. */
 HF_API void hf_runtime_stop_signal(hf_runtime *runtime);
 /* Waits until the runtime has stopped; somebody must call stop. Errors: HF_INVALID when it was
  * never started. */
@@ -452,9 +453,10 @@ HF_API void hf_runtime_metrics(hf_runtime *runtime,
  *   leaks nothing.
  *
  * Not returning. ANY call with hf_orchestration * may not return: the instance was evicted (it will
- *   be replayed), or it failed for good (misuse, limit, nondeterminism, no memory). Deferred
- *   clean-ups run then, too. Hence commands return values, not statuses; hold no lock and own no
- *   malloc across them without hf_defer.
+ *   be replayed), it failed for good (misuse, a limit), or nothing of this turn can be committed
+ * (no memory, code that no longer does what history says): that is logged, and the turn is tried
+ *   again later. Deferred clean-ups run then, too. Hence commands return values, not statuses; hold
+ *   no lock and own no malloc across them without hf_defer.
  *
  * Cancellation. Each pending await returns HF_CANCELLED once; work scheduled after that runs
  *   normally, so the code can compensate. The instance ends as cancelled whatever it returns.
@@ -571,7 +573,9 @@ typedef enum hf_session_recovery {
     HF_SESSION_MOVE,   /* they run on the new owner, cold: they look at first_in_claim */
     HF_SESSION_FAIL,   /* those scheduled before the new claim end with HF_SESSION_LOST */
     HF_SESSION_REBUILD /* an activity of the session's own runs first, once a claim, and fills its
-                          memory; when it fails they end with HF_SESSION_LOST */
+                          memory; its activity_id is 0. When it fails, those that wait for it end
+                          with HF_SESSION_LOST, and it runs again before the next one that is
+                          scheduled */
 } hf_session_recovery;
 
 /* Opens a session with a generated id, never repeated in the instance. A command of the turn: no

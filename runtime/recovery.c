@@ -8,7 +8,9 @@
  * hold all slots either, more than half of them are not given to it.
  *
  * Laws:
- *   1. One rebuild runs in a claim at a time, and none after one that returned a status.
+ *   1. One rebuild runs in a claim at a time, and none after one that returned HF_OK. One that
+ *      failed is repeated for what is scheduled after the claim: nothing runs on a memory that was
+ *      not rebuilt.
  *   2. What waits is held: presented, voided and handed back like what is queued.
  *   3. Whoever stops a rebuild takes care of what waits for it. */
 #include "runtime/recovery.h"
@@ -179,9 +181,12 @@ bool hf__recovery_takes(struct hf_activity *activity, const struct hf_item_grant
     if (!claim) return false;
     switch (claim->recovery) {
     case HF__RECOVERY_FAILS:
-    case HF__RECOVERY_FAILED:
         if (grant->is_older_than_claim) fail_lost(activity);
         return grant->is_older_than_claim;
+    case HF__RECOVERY_FAILED:
+        if (grant->is_older_than_claim) fail_lost(activity);
+        if (!grant->is_older_than_claim) rebuild_or_go_back(activity);
+        return true;
     case HF__RECOVERY_DUE: rebuild_or_go_back(activity); return true;
     case HF__RECOVERY_RUNNING: wait_or_go_back(activity); return true;
     case HF__RECOVERY_NONE:

@@ -339,7 +339,7 @@ void hf_runtime_stop_signal(hf_runtime *runtime)
 {
     const uint64_t once = 1;
     int before = errno;
-    if (getpid() == runtime->process) {
+    if (runtime && getpid() == runtime->process) {
         /* A full counter means that it was asked for already. */
         ssize_t written = write(runtime->stop_signal, &once, sizeof once);
         (void)written;

@@ -118,6 +118,15 @@ static void test_mistakes_of_activities_are_told(void **state)
     }
 }
 
+/* A registry that could not be made takes registrations without effect. */
+static void test_no_registry_is_no_crash(void **state)
+{
+    (void)state;
+    hf_register_orchestration(NULL, "a", run, NULL);
+    hf_register_activity(NULL, "a", act, NULL);
+    hf_registry_free(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +134,7 @@ int main(void)
         cmocka_unit_test(test_other_names_are_not_found),
         cmocka_unit_test(test_first_mistake_is_told),
         cmocka_unit_test(test_mistakes_of_activities_are_told),
+        cmocka_unit_test(test_no_registry_is_no_crash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

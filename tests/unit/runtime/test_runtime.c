@@ -210,6 +210,7 @@ static void test_stop_signal_before_the_start_is_heeded(void **state)
     hf_error error = { 0 };
     hf_runtime *runtime = NULL;
     assert_ok(hf_runtime_new(puppet->store, puppet->registry, NULL, &runtime, &error), &error);
+    hf_runtime_stop_signal(NULL);
     hf_runtime_stop_signal(runtime);
     hf_runtime_stop_signal(runtime);
     assert_ok(hf_runtime_start(runtime, &error), &error);

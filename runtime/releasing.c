@@ -203,6 +203,8 @@ static void release_settle(hf_runtime *runtime, const struct hf_store_command *c
     const char *refusal = is_final ? refusal_of(command, index) : NULL;
     bool has_work = is_kept_by_work(refusal);
     if (!is_final || has_work) {
+        /* Its first delivery was on its way when it was named as not known: it is, by now. */
+        if (!claim->is_releasing) return;
         hf__claims_release_failed(&runtime->claims, claim, has_work);
     } else if (refusal) {
         hf__sessions_void(runtime, claim, command->status == HF_OK ? refusal : "registration_dead");

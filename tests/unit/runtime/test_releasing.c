@@ -364,6 +364,42 @@ static void test_only_the_first_delivery_makes_a_claim_known(void **state)
     hf_runtime_free(runtime);
 }
 
+/* A session that is let go as one that could not be learned, while its first delivery is on its way
+ * here, stays: the store refuses, for work runs in it. */
+static void test_session_is_learned_while_it_is_let_go(void **state)
+{
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    struct hf_session_row rows[] = {
+        { .instance = 1, .incarnation = 1, .owner = PUPPET_REGISTRATION, .epoch = PUPPET_EPOCH },
+    };
+    const struct hf_item_grant grant = { .token = { .item = { 1, 1, 2 }, .delivery_lsn = 7 },
+                                         .attempt = 1,
+                                         .instance_id = hf_text("thing"),
+                                         .session_id = hf_text("desk"),
+                                         .incarnation = 1,
+                                         .epoch = PUPPET_EPOCH,
+                                         .first_in_claim = true };
+    hf_runtime *runtime = worker(puppet, 0);
+    puppet_refuse_release(puppet, "running");
+    puppet_hold(puppet, true);
+    pthread_mutex_lock(&puppet->mutex);
+    puppet->rows = rows;
+    puppet->rows_count = HF_COUNT_OF(rows);
+    pthread_mutex_unlock(&puppet->mutex);
+    uv_mutex_lock(&runtime->mutex);
+    runtime->claims.is_incomplete = true;
+    uv_mutex_unlock(&runtime->mutex);
+    assert_true(hf_test_wait(PUPPET_LIMIT_MS, runtime, is_releasing));
+    uv_mutex_lock(&runtime->mutex);
+    hf__activities_granted(runtime, &grant);
+    uv_mutex_unlock(&runtime->mutex);
+    puppet_hold(puppet, false);
+    puppet_wait(puppet, HF_STORE_RELEASE_SESSIONS, 1);
+    assert_true(hf_test_wait(PUPPET_LIMIT_MS, runtime, is_complete));
+    assert_true(puppet_metric(runtime, "sessions_owned") == 1);
+    hf_runtime_free(runtime);
+}
+
 /* Without an idle time, the default, a session with nothing running is kept for ever, and each
  * renewal is one command that presents all. */
 static void test_session_is_kept_without_an_idle_time(void **state)
@@ -400,6 +436,7 @@ int main(void)
         RELEASING_TEST(test_release_of_a_dead_worker),
         RELEASING_TEST(test_unknown_session_is_let_go),
         RELEASING_TEST(test_only_the_first_delivery_makes_a_claim_known),
+        RELEASING_TEST(test_session_is_learned_while_it_is_let_go),
         RELEASING_TEST(test_session_is_kept_without_an_idle_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,21 +7,26 @@
 
 /* ---- what runs ------------------------------------------------------------------------------ */
 
-/* The first execution opens a session with a generated id and carries it on; the second opens
- * another. The output is both ids, and what an activity on each saw. */
+/* The first execution opens two sessions with generated ids, closes one and carries the other on;
+ * the second opens another. The output is the three ids, and what an activity saw on the latter
+ * two.
+ */
 static hf_status carries(hf_orchestration *o, hf_slice carried)
 {
     hf_slice lines = HF_EMPTY;
     hf_session session = hf_session_open(o);
     if (hf_slice_is_empty(carried)) {
-        HF_TRY(stage_tell(o, session, &lines));
-        return hf_continue_as_new(o, hf_text(hf_session_id(o, session)));
+        hf_session kept = hf_session_open(o);
+        HF_TRY(stage_tell(o, kept, &lines));
+        hf_session_close(o, session);
+        return hf_continue_as_new(
+            o, hf_format(o, "%s %s", hf_session_id(o, session), hf_session_id(o, kept)));
     }
-    const char *former = hf_format(o, HF_FMT, HF_ARG(carried)).data;
-    HF_TRY(stage_tell(o, hf_session_named(o, former), &lines));
+    const char *kept = strchr(hf_format(o, HF_FMT, HF_ARG(carried)).data, ' ') + 1;
+    HF_TRY(stage_tell(o, hf_session_named(o, kept), &lines));
     HF_TRY(stage_tell(o, session, &lines));
-    return hf_complete(
-        o, hf_format(o, "%s\n%s\n" HF_FMT, former, hf_session_id(o, session), HF_ARG(lines)));
+    return hf_complete(o, hf_format(o, HF_FMT " %s\n" HF_FMT, HF_ARG(carried),
+                                    hf_session_id(o, session), HF_ARG(lines)));
 }
 
 /* How the three futures of a session end that is closed while one activity runs, one is queued and
@@ -90,21 +95,23 @@ static const struct part parts[] = {
 
 /* ---- cases ---------------------------------------------------------------------------------- */
 
-/* After continue-as-new, with the former session carried on, a generated id is another one; both
- * sessions work. */
+/* After continue-as-new a generated id is none of those that the instance had before, be it closed
+ * or carried on; the carried session and the new one both work. */
 static void case_19_1_generated_ids_are_never_repeated(void **state)
 {
     struct crew *crew = *state;
     struct told told[2];
-    char output[HOUSE_TEXT_SIZE], former[64], next[64];
+    char output[HOUSE_TEXT_SIZE], closed[64], kept[64], next[64];
     int end = 0;
     crew_hire(crew, "a", 2, 0);
     house_start(&crew->house, "i", "carries", "");
     house_output(&crew->house, "i", output, sizeof output);
-    assert_int_equal(sscanf(output, "%63s %63s\n%n", former, next, &end), 2);
-    assert_string_not_equal(former, next);
+    assert_int_equal(sscanf(output, "%63s %63s %63s\n%n", closed, kept, next, &end), 3);
+    assert_string_not_equal(closed, kept);
+    assert_string_not_equal(next, closed);
+    assert_string_not_equal(next, kept);
     assert_int_equal(told_read_all(output + end, told, 2), 2);
-    assert_string_equal(told[0].session, former);
+    assert_string_equal(told[0].session, kept);
     assert_string_equal(told[1].session, next);
     assert_int_equal(told[0].met, 1); /* it is the session of the former execution */
     assert_int_equal(told[1].met, 0);

@@ -1,11 +1,8 @@
-/* Stopping: sessions and work go over to others at once, nothing is counted, nothing is left. */
+/* Stopping: what ends in time is completed, and nothing is left. */
 /* ctest-timeout: 300 */
-#include "tests/support/child.h"
+#include "tests/support/house.h"
 
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,31 +10,6 @@ static hf_runtime *worker(struct house *house, const char *id)
 {
     return house_worker(house, HF_WITH(hf_runtime_options, .worker_id = id, .activity_threads = 2,
                                        .item_lock_ms = 600000, .session_lock_ms = 600000));
-}
-
-/* A grace of 0: an activity that heeds nothing is handed back uncounted while it runs on,
- * and its result is dropped. */
-static void test_stuck_activity_is_given_up_uncounted(void **state)
-{
-    struct house house;
-    hf_error error = { 0 };
-    (void)state;
-    house_open(&house, NULL);
-    hf_runtime *a = worker(&house, "a");
-    house_start(&house, "desk", "hold_free", "stuck");
-    stage_wait(&house.stage, "held desk a 1", 1);
-    hf_runtime_stop(a, 0, NULL, NULL);
-    assert_ok(hf_runtime_join(a, &error), &error); /* returns although the function does not */
-    assert_true(house_metric(a, "activities_abandoned") == 1);
-
-    hf_runtime *b = worker(&house, "b");
-    stage_wait(&house.stage, "held desk b 1", 1);
-    stage_open(&house.stage, NULL);
-    house_expect(&house, "desk", "let go");
-    hf_runtime_free(a);
-    assert_true(house_metric(b, "activities_completed") == 1);
-    hf_runtime_free(b);
-    house_close(&house);
 }
 
 /* An activity that ends within the grace is completed, and its session released with it. */
@@ -124,15 +96,12 @@ static void test_forked_child_does_not_touch_the_runtime(void **state)
     house_close(&house);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stuck_activity_is_given_up_uncounted),
         cmocka_unit_test(test_activity_that_ends_in_the_grace_is_completed),
         cmocka_unit_test(test_free_of_a_working_runtime_stops_it),
         cmocka_unit_test(test_forked_child_does_not_touch_the_runtime),
     };
-    int status = child_main(argc, argv, NULL);
-    if (status >= 0) return status;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,21 +120,35 @@ static bool file_is_locked(int file)
     return found.l_type != F_UNLCK;
 }
 
+/* Whether another process holds the name; one of this process must not be asked for. */
+static bool name_is_held(int folder, hf_slice name)
+{
+    char path[HF__LIFE_NAME_SIZE];
+    hf_text_copy(path, sizeof path, name);
+    int file = openat(folder, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0) return errno != ENOENT;
+    bool is_locked = file_is_locked(file);
+    close(file);
+    return is_locked;
+}
+
 bool hf__lives_is_alive(struct hf__lives *self, hf_slice name)
 {
     if (!hf__folder_is_name(name, HF__LIFE_NAME_SIZE)) return false;
     uv_mutex_lock(&self->mutex);
     bool is_own = lives_has_own(self, name);
     uv_mutex_unlock(&self->mutex);
-    if (is_own) return true;
+    return is_own || name_is_held(self->folder, name);
+}
 
-    char path[HF__LIFE_NAME_SIZE];
-    hf_text_copy(path, sizeof path, name);
-    int file = openat(self->folder, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (file < 0) return errno != ENOENT;
-    bool is_locked = file_is_locked(file);
-    close(file);
-    return is_locked;
+bool hf_life_is_held(int directory, hf_slice name)
+{
+    if (!hf__folder_is_name(name, HF__LIFE_NAME_SIZE)) return false;
+    int folder = openat(directory, "life", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0) return errno != ENOENT;
+    bool is_held = name_is_held(folder, name);
+    close(folder);
+    return is_held;
 }
 
 void hf__lives_remove(struct hf__lives *self, hf_slice name)

@@ -41,6 +41,9 @@ void hf__life_close(struct hf__lives *self, struct hf__life *life);
  * is dead; when the file cannot be examined (no descriptors left) it counts as alive. Any thread;
  * as hf_seams.is_alive. */
 bool hf__lives_is_alive(struct hf__lives *self, hf_slice name);
+/* The same for a process that has no life in this store, and makes nothing in its directory: for
+ * inspection. No life folder: dead. */
+bool hf_life_is_held(int directory, hf_slice name);
 /* Removes the file of somebody else's ended registration. Own open names are left alone. Any
  * thread. */
 void hf__lives_remove(struct hf__lives *self, hf_slice name);

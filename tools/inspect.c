@@ -2,7 +2,9 @@
  * workers. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "engine/base/status.h"
 #include "engine/event.h"
 #include "engine/execution.h"
 #include "tools/tool.h"
@@ -192,6 +194,61 @@ int tool_history(const struct tool_arguments *arguments)
     return failed;
 }
 
+/* ---- who is there --------------------------------------------------------------------------- */
+
+/* All registrations, by rising number; in the store's arena. */
+struct crew {
+    struct hf_registration_row *rows;
+    const char **states; /* of each: "live", "ended", or "dead": nobody has declared it yet */
+    size_t count;
+};
+
+/* A worker that was killed is registered until another one looks; its life file tells at once. */
+static const char *registration_state(const struct tool_store *store,
+                                      const struct hf_registration_row *row)
+{
+    if (row->ended) return "ended";
+    return store->seams.is_alive(store->seams.self, row->life) ? "live" : "dead";
+}
+
+/* 0, or 1 after saying why not. */
+static int crew_read(struct tool_store *store, struct hf_arena *arena, struct crew *crew)
+{
+    hf_error error = { 0 };
+    *crew = (struct crew){ 0 };
+    hf_status status = store->backend->ops->registrations(store->backend, arena, &crew->rows,
+                                                          &crew->count, &error);
+    if (status) return tool_fail(&error);
+    crew->states = hf_arena_array(arena, crew->count, sizeof *crew->states);
+    if (!crew->states) {
+        hf_error_set(&error, HF_NO_MEMORY, "no memory for %zu registrations", crew->count);
+        return tool_fail(&error);
+    }
+    for (size_t i = 0; i < crew->count; i++) {
+        crew->states[i] = registration_state(store, &crew->rows[i]);
+        /* A lease of the dead keeps nothing from the living. */
+        if (strcmp(crew->states[i], "dead") != 0) continue;
+        crew->rows[i].items_left_ms = crew->rows[i].sessions_left_ms = 0;
+    }
+    return 0;
+}
+
+/* The state of a session's owner; "" for nobody. */
+static const char *crew_state(const struct crew *crew, uint64_t registration)
+{
+    size_t low = 0, high = crew->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (crew->rows[middle].registration == registration) return crew->states[middle];
+        if (crew->rows[middle].registration < registration) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return registration ? "ended" : "";
+}
+
 /* ---- sessions ------------------------------------------------------------------------------- */
 
 /* How long it has been without an activity; 0: it has some. */
@@ -203,7 +260,8 @@ static uint64_t quiet_ms(const struct tool_store *store, const struct hf_session
     return is_quiet ? now_unix_ms - row->quiet_unix_ms : 0;
 }
 
-static void session_json(struct tool_store *store, const struct hf_session_row *row)
+static void session_json(struct tool_store *store, const struct hf_session_row *row,
+                         const char *state)
 {
     struct hf_json *json = &store->json;
     hf_json_begin(json, '{');
@@ -212,42 +270,61 @@ static void session_json(struct tool_store *store, const struct hf_session_row *
     json_number(json, "incarnation", row->incarnation);
     json_text(json, "tag", row->tag);
     json_text(json, "owner", row->worker_id);
-    json_number(json, "registration", row->owner);
+    json_text(json, "owner_state", hf_text(state));
+    json_number(json, "registration_lsn", row->owner);
     json_number(json, "epoch", row->epoch);
     json_number(json, "lease_left_ms", row->lease_left_ms);
-    json_number(json, "queued", row->queued_count);
-    json_number(json, "running", row->running_count);
+    json_number(json, "queued_count", row->queued_count);
+    json_number(json, "running_count", row->running_count);
     json_number(json, "opened_unix_ms", row->opened_unix_ms);
-    json_number(json, "quiet_ms", quiet_ms(store, row));
+    json_number(json, "quiet_unix_ms", row->quiet_unix_ms);
     hf_json_end(json, '}');
     tool_print_line(json);
 }
 
-static void session_text(const struct tool_store *store, const struct hf_session_row *row)
+static void session_text(const struct tool_store *store, const struct hf_session_row *row,
+                         const char *state)
 {
     tool_print_column(row->instance_id, 20);
     tool_print_column(row->session_id, 12);
     printf("#%-3" PRIu64 " ", row->incarnation);
     tool_print_column(row->tag.size ? row->tag : hf_text("-"), 8);
-    tool_print_column(row->owner ? row->worker_id : hf_text("(unclaimed)"), 16);
-    printf("epoch %-8" PRIu64 " lease %4" PRIu64 ".%03u s  queued %" PRIu64 "  running %" PRIu64,
-           row->epoch, row->lease_left_ms / 1000, (unsigned)(row->lease_left_ms % 1000),
-           row->queued_count, row->running_count);
+    tool_print_name(row->owner ? row->worker_id : hf_text("(unclaimed)"), 16);
+    printf("%-5s epoch %-8" PRIu64 " lease ", state, row->epoch);
+    tool_print_seconds(row->lease_left_ms);
+    printf("  queued %" PRIu64 "  running %" PRIu64, row->queued_count, row->running_count);
     uint64_t quiet = quiet_ms(store, row);
     if (quiet > 0) {
-        printf("  quiet for %" PRIu64 ".%u s", quiet / 1000, (unsigned)(quiet % 1000 / 100));
+        fputs("  quiet for ", stdout);
+        tool_print_seconds(quiet);
     }
     putchar('\n');
+}
+
+static void session_show(struct tool_store *store, struct hf_session_row *row,
+                         const struct crew *crew, bool json)
+{
+    const char *state = crew_state(crew, row->owner);
+    if (strcmp(state, "dead") == 0) row->lease_left_ms = 0; /* as in crew_read */
+    if (json) {
+        session_json(store, row, state);
+    } else {
+        session_text(store, row, state);
+    }
 }
 
 int tool_sessions(const struct tool_arguments *arguments)
 {
     enum { PAGE_ROWS = 1000 };
     struct tool_store store;
+    struct crew crew;
+    struct hf_arena crew_arena;
     struct hf_sessions_query query = { .looked_max = PAGE_ROWS, .out_more = true };
     bool is_any = false;
     hf_error error = { 0 };
+    hf_arena_init(&crew_arena, hf_heap_default());
     int failed = tool_open(&store, arguments->words[0]);
+    if (!failed) failed = crew_read(&store, &crew_arena, &crew);
     while (!failed && query.out_more) {
         struct hf_session_row *rows = NULL;
         size_t count = 0;
@@ -256,66 +333,61 @@ int tool_sessions(const struct tool_arguments *arguments)
                                                         &count, &error);
         if (status) failed = tool_fail(&error);
         for (size_t i = 0; i < count && !failed; i++) {
-            if (arguments->json) {
-                session_json(&store, &rows[i]);
-            } else {
-                session_text(&store, &rows[i]);
-            }
+            session_show(&store, &rows[i], &crew, arguments->json);
         }
         is_any = is_any || count > 0;
     }
     if (!failed && !is_any && !arguments->json) printf("no session is open\n");
     tool_close(&store);
+    hf_arena_release(&crew_arena);
     return failed;
 }
 
 /* ---- workers -------------------------------------------------------------------------------- */
 
-static void worker_json(struct tool_store *store, const struct hf_registration_row *row)
+static void worker_json(struct tool_store *store, const struct hf_registration_row *row,
+                        const char *state)
 {
     struct hf_json *json = &store->json;
     hf_json_begin(json, '{');
     json_text(json, "worker", row->worker_id);
-    json_number(json, "registration", row->registration);
+    json_text(json, "state", hf_text(state));
+    json_number(json, "registration_lsn", row->registration);
     json_number(json, "pid", row->pid);
-    hf_json_key(json, "ended");
-    hf_json_boolean(json, row->ended);
-    json_number(json, "sessions", row->sessions_count);
-    json_number(json, "items", row->items_count);
-    json_number(json, "items_left_ms", row->items_left_ms);
-    json_number(json, "sessions_left_ms", row->sessions_left_ms);
+    json_number(json, "sessions_count", row->sessions_count);
+    json_number(json, "items_count", row->items_count);
+    json_number(json, "lease_left_ms", row->sessions_left_ms);
+    json_number(json, "items_lease_left_ms", row->items_left_ms);
     hf_json_end(json, '}');
     tool_print_line(json);
 }
 
-static void worker_text(const struct hf_registration_row *row)
+static void worker_text(const struct hf_registration_row *row, const char *state)
 {
-    tool_print_column(row->worker_id, 32);
-    printf("registration %-8" PRIu64 " pid %-8" PRIu64 " %s  sessions %" PRIu64 "  items %" PRIu64
-           "  lease %" PRIu64 " ms (items %" PRIu64 " ms)\n",
-           row->registration, row->pid, row->ended ? "ended" : "live ", row->sessions_count,
-           row->items_count, row->sessions_left_ms, row->items_left_ms);
+    tool_print_name(row->worker_id, 16);
+    printf("%-5s registration %-8" PRIu64 " pid %-8" PRIu64 " sessions %" PRIu64 "  items %" PRIu64
+           "  lease ",
+           state, row->registration, row->pid, row->sessions_count, row->items_count);
+    tool_print_seconds(row->sessions_left_ms);
+    fputs(" (items ", stdout);
+    tool_print_seconds(row->items_left_ms);
+    fputs(")\n", stdout);
 }
 
 int tool_workers(const struct tool_arguments *arguments)
 {
     struct tool_store store;
-    struct hf_registration_row *rows = NULL;
-    size_t count = 0;
-    hf_error error = { 0 };
+    struct crew crew = { 0 };
     int failed = tool_open(&store, arguments->words[0]);
-    if (!failed &&
-        store.backend->ops->registrations(store.backend, &store.arena, &rows, &count, &error)) {
-        failed = tool_fail(&error);
-    }
-    for (size_t i = 0; i < count && !failed; i++) {
+    if (!failed) failed = crew_read(&store, &store.arena, &crew);
+    for (size_t i = 0; i < crew.count && !failed; i++) {
         if (arguments->json) {
-            worker_json(&store, &rows[i]);
+            worker_json(&store, &crew.rows[i], crew.states[i]);
         } else {
-            worker_text(&rows[i]);
+            worker_text(&crew.rows[i], crew.states[i]);
         }
     }
-    if (!failed && count == 0 && !arguments->json) printf("no worker is registered\n");
+    if (!failed && crew.count == 0 && !arguments->json) printf("no worker is registered\n");
     tool_close(&store);
     return failed;
 }

@@ -1,11 +1,13 @@
 /* What the subcommands share: opening for reading, errors, lines, times. */
 #include <errno.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "engine/base/status.h"
+#include "runtime/life.h"
 #include "tools/tool.h"
 
 int tool_fail(const hf_error *error)
@@ -16,18 +18,19 @@ int tool_fail(const hf_error *error)
     return 1;
 }
 
-/* Reading asks about nobody's life. */
+/* While the store is being opened nobody is asked for. */
 static bool is_alive(void *self, hf_slice life)
 {
-    (void)self;
-    (void)life;
-    return true;
+    const struct tool_store *store = self;
+    if (!store->backend) return true;
+    return hf_life_is_held(store->backend->ops->directory(store->backend), life);
 }
 
 int tool_open(struct tool_store *store, const char *directory)
 {
     hf_error error = { 0 };
-    *store = (struct tool_store){ .seams = { .allocator = hf_heap_default(),
+    *store = (struct tool_store){ .seams = { .self = store,
+                                             .allocator = hf_heap_default(),
                                              .clock = hf_world_clock(),
                                              .random = hf_world_random,
                                              .is_alive = is_alive } };
@@ -80,11 +83,27 @@ void tool_print_cut(hf_slice text, size_t columns)
     if (cut) fputs("...", stdout);
 }
 
+static void fill_up(size_t size, size_t columns)
+{
+    for (size_t i = size; i < columns; i++) putchar(' ');
+    putchar(' ');
+}
+
 void tool_print_column(hf_slice text, size_t columns)
 {
     tool_print_cut(text, columns);
-    for (size_t i = text.size; i < columns; i++) putchar(' ');
-    putchar(' ');
+    fill_up(text.size, columns);
+}
+
+void tool_print_name(hf_slice text, size_t columns)
+{
+    tool_print_cut(text, text.size);
+    fill_up(text.size, columns);
+}
+
+void tool_print_seconds(uint64_t ms)
+{
+    printf("%" PRIu64 ".%u s", ms / 1000, (unsigned)(ms % 1000 / 100));
 }
 
 char *tool_time(uint64_t unix_ms, char *text, size_t size)

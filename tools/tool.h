@@ -89,6 +89,12 @@ void tool_print_cut(hf_slice text, size_t columns);
 /* The same, filled up with blanks to columns. */
 void tool_print_column(hf_slice text, size_t columns);
 
+/* Prints text whole, filled up with blanks to columns. */
+void tool_print_name(hf_slice text, size_t columns);
+
+/* Prints a duration: "12.3 s". */
+void tool_print_seconds(uint64_t ms);
+
 /* "2026-11-23 09:00:00.123", in UTC, into text (at least 24 bytes). Returns text. */
 char *tool_time(uint64_t unix_ms, char *text, size_t size);
 

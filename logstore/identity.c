@@ -178,7 +178,7 @@ hf_status hf__identity_check_fold(struct hf_tables *tables, hf_error *error)
     if (version == HF_FOLD_VERSION) return HF_OK;
     return hf_error_set(error, HF_FORMAT_NEWER,
                         "the store's indexes are of fold version %llu, this program makes %d: "
-                        "rebuild them",
+                        "run holdfast rebuild on it",
                         (unsigned long long)version, HF_FOLD_VERSION);
 }
 

@@ -75,7 +75,10 @@ hf_status hf_store_rebuild(const char *directory, const struct hf_seams *seams, 
 {
     struct hf__write write;
     struct hf__store *store = NULL;
-    struct hf_backend_options options = { .must_exist = true, .seams = seams };
+    /* No zeros are written ahead: a damaged file is left as it is. */
+    struct hf_backend_options options = { .must_exist = true,
+                                          .preallocate_size = 1,
+                                          .seams = seams };
     hf_status status = hf__store_open(directory, &options, true, &store, error);
     if (status != HF_OK) return status;
     status = hf__write_begin(store, 0, &write, error);

@@ -11,6 +11,7 @@
  * those. */
 #include "runtime/life.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -112,22 +113,24 @@ void hf__life_close(struct hf__lives *self, struct hf__life *life)
     life->file = -1;
 }
 
-/* Asks the kernel whether another process holds the lock of an open life file. */
-static bool file_is_locked(int file)
+/* Asks the kernel whether another process holds the lock of an open life file, and which. */
+static bool file_is_locked(int file, uint64_t *out_pid)
 {
     struct flock found = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     if (fcntl(file, F_GETLK, &found) != 0) return true;
+    if (found.l_pid > 0) *out_pid = (uint64_t)found.l_pid;
     return found.l_type != F_UNLCK;
 }
 
-/* Whether another process holds the name; one of this process must not be asked for. */
-static bool name_is_held(int folder, hf_slice name)
+/* Whether another process holds the name; one of this process must not be asked for. out_pid is set
+ * when it can be told which. */
+static bool name_is_held(int folder, hf_slice name, uint64_t *out_pid)
 {
     char path[HF__LIFE_NAME_SIZE];
     hf_text_copy(path, sizeof path, name);
     int file = openat(folder, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file < 0) return errno != ENOENT;
-    bool is_locked = file_is_locked(file);
+    bool is_locked = file_is_locked(file, out_pid);
     close(file);
     return is_locked;
 }
@@ -138,7 +141,8 @@ bool hf__lives_is_alive(struct hf__lives *self, hf_slice name)
     uv_mutex_lock(&self->mutex);
     bool is_own = lives_has_own(self, name);
     uv_mutex_unlock(&self->mutex);
-    return is_own || name_is_held(self->folder, name);
+    uint64_t pid;
+    return is_own || name_is_held(self->folder, name, &pid);
 }
 
 bool hf_life_is_held(int directory, hf_slice name)
@@ -146,8 +150,29 @@ bool hf_life_is_held(int directory, hf_slice name)
     if (!hf__folder_is_name(name, HF__LIFE_NAME_SIZE)) return false;
     int folder = openat(directory, "life", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (folder < 0) return errno != ENOENT;
-    bool is_held = name_is_held(folder, name);
+    uint64_t pid;
+    bool is_held = name_is_held(folder, name, &pid);
     close(folder);
+    return is_held;
+}
+
+bool hf_life_any_held(int directory, uint64_t *out_pid)
+{
+    uint64_t pid = 0;
+    bool is_held = false;
+    int folder = openat(directory, "life", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *listing = folder >= 0 ? fdopendir(folder) : NULL;
+    if (!listing) {
+        is_held = errno != ENOENT;
+        if (folder >= 0) close(folder);
+    }
+    for (struct dirent *entry; listing && !is_held && (entry = readdir(listing));) {
+        hf_slice name = hf_text(entry->d_name);
+        if (!hf__folder_is_name(name, HF__LIFE_NAME_SIZE)) continue;
+        is_held = name_is_held(folder, name, &pid);
+    }
+    if (listing) closedir(listing); /* and folder */
+    if (is_held) *out_pid = pid;
     return is_held;
 }
 

@@ -44,6 +44,10 @@ bool hf__lives_is_alive(struct hf__lives *self, hf_slice name);
 /* The same for a process that has no life in this store, and makes nothing in its directory: for
  * inspection. No life folder: dead. */
 bool hf_life_is_held(int directory, hf_slice name);
+/* Whether any process holds a life in this store, one that is registered or about to be; *out_pid
+ * is the first that was found, 0: it cannot be told. For inspection, as hf_life_is_held; false
+ * leaves out_pid. */
+bool hf_life_any_held(int directory, uint64_t *out_pid);
 /* Removes the file of somebody else's ended registration. Own open names are left alone. Any
  * thread. */
 void hf__lives_remove(struct hf__lives *self, hf_slice name);

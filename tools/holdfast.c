@@ -61,6 +61,10 @@ static const struct subcommand subcommands[] = {
     { "log", "verify", 1, 1,
       "log verify DIR        proves each record, and that the indexes are their fold",
       tool_log_verify, NULL, false, true },
+    { "rebuild", NULL, 1, 1,
+      "rebuild DIR           makes all indexes anew from the log, then verifies; no worker may "
+      "live",
+      tool_rebuild, NULL, false, true },
     { "demo-worker", NULL, 3, 3, "demo-worker DIR ID SESSIONS", tool_demo_worker, NULL, true,
       false },
 };
@@ -71,8 +75,8 @@ static int usage(FILE *to)
     for (size_t i = 0; i < HF_COUNT_OF(subcommands); i++) {
         if (!subcommands[i].is_hidden) fprintf(to, "  holdfast %s\n", subcommands[i].usage);
     }
-    fputs("\nInspection opens the store read-only and changes nothing. --json prints one object a "
-          "line.\n",
+    fputs("\nInspection opens the store read-only and changes nothing; rebuild does. --json prints "
+          "one object a line.\n",
           to);
     return to == stdout ? 0 : 2;
 }

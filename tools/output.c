@@ -26,7 +26,7 @@ static bool is_alive(void *self, hf_slice life)
     return hf_life_is_held(store->backend->ops->directory(store->backend), life);
 }
 
-int tool_open(struct tool_store *store, const char *directory)
+int tool_prepare(struct tool_store *store)
 {
     hf_error error = { 0 };
     *store = (struct tool_store){ .seams = { .self = store,
@@ -38,6 +38,13 @@ int tool_open(struct tool_store *store, const char *directory)
     hf_json_init(&store->json, hf_heap_default());
     if (hf_world_boot_id(store->boot_id, &error)) return tool_fail(&error);
     store->seams.boot_id = hf_text(store->boot_id);
+    return 0;
+}
+
+int tool_open(struct tool_store *store, const char *directory)
+{
+    hf_error error = { 0 };
+    if (tool_prepare(store)) return 1;
     struct hf_backend_options options = { .must_exist = true,
                                           .read_only = true,
                                           .seams = &store->seams };

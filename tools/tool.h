@@ -39,6 +39,8 @@ void tool_trace_lsn(struct tool_trace *trace, uint64_t lsn);
 int tool_log_dump(const struct tool_arguments *arguments);
 /* `log verify`: proves the records, and that the indexes are their fold. */
 int tool_log_verify(const struct tool_arguments *arguments);
+/* `rebuild`: makes all indexes anew from the log, and verifies; refused while workers live. */
+int tool_rebuild(const struct tool_arguments *arguments);
 /* `instances`: prints all instances. */
 int tool_instances(const struct tool_arguments *arguments);
 /* `history`: prints the events of an instance's present execution. */
@@ -65,6 +67,10 @@ struct tool_store {
     struct hf_seams seams;
     char boot_id[HF_BOOT_ID_SIZE];
 };
+
+/* Makes all but the open store: for what opens it another way. Returns 0, or 1 after saying on
+ * standard error why not. Then tool_close, whatever it returned. */
+int tool_prepare(struct tool_store *store);
 
 /* Opens the store in directory for reading: it changes nothing, not even a copy's generation.
  * Returns 0, or 1 after saying on standard error why not. Then tool_close, whatever it returned. */

@@ -175,6 +175,40 @@ static void test_full_output_is_an_error(void **state)
     command_must(&fixture->command, 1, "the output could not be written");
 }
 
+/* Rows of another fold version, as another version of holdfast left them: nothing reads them, the
+ * refusal says what to do, and that does it. */
+static void test_rebuild_makes_foreign_rows_anew(void **state)
+{
+    static const char key[] = "fold_version";
+    struct fixture *fixture = *state;
+    size_t count = 0;
+    for (size_t i = 0; i + sizeof key + 8 < fixture->size; i++) {
+        if (memcmp(fixture->bytes + i, key, sizeof key - 1) != 0) continue;
+        size_t value = i + sizeof key - 1;
+        byte_write(fixture, value + 1, (unsigned char)(fixture->bytes[value + 1] ^ 1));
+        count++;
+    }
+    assert_true(count > 0);
+    run(fixture, "instances", "");
+    command_must(&fixture->command, 1, "run holdfast rebuild");
+    run(fixture, "rebuild", "");
+    command_must(&fixture->command, 0, "all indexes were made anew from the log");
+    command_must(&fixture->command, 0, "2 instances: ok");
+    run(fixture, "instances", "");
+    command_must(&fixture->command, 0, "completed");
+}
+
+/* A file that was cut off is no ground to build on, and rebuild says so. */
+static void test_rebuild_refuses_a_cut_off_file(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(truncate(fixture->data_path, 2 * PAGE_SIZE), 0);
+    run(fixture, "rebuild", "");
+    command_must(&fixture->command, 1, "damaged");
+    command_must_not(&fixture->command, "made anew");
+    command_must_not(&fixture->command, "broken invariant");
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -182,6 +216,8 @@ int main(void)
         CASE(test_flipped_bits_never_end_a_command_by_a_signal),
         CASE(test_cut_off_file_is_told_as_damage),
         CASE(test_full_output_is_an_error),
+        CASE(test_rebuild_makes_foreign_rows_anew),
+        CASE(test_rebuild_refuses_a_cut_off_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,16 @@ static void look(struct command *command, const struct house *house, const char 
     command_must(command, 0, WORKER_ID); /* whole: so the lists can be joined */
 }
 
+/* Under a worker that lives nothing is made anew, and it is named. */
+static void rebuild_must_be_refused(struct command *command, const struct house *house, pid_t pid)
+{
+    char line[512], who[64];
+    snprintf(line, sizeof line, "rebuild '%s'", house->directory.path);
+    snprintf(who, sizeof who, "process %lld is a worker of this store", (long long)pid);
+    command_run(command, line);
+    command_must(command, 1, who);
+}
+
 /* A worker is live while its process is, and dead at once when that was killed: it holds no lease
  * then, whatever its row says. The next worker declares it, and is live. */
 static void test_killed_worker_is_shown_as_dead(void **state)
@@ -38,6 +48,7 @@ static void test_killed_worker_is_shown_as_dead(void **state)
     look(&command, &house, "sessions --json");
     command_must(&command, 0, "\"owner_state\":\"live\"");
     command_must_not(&command, "\"lease_left_ms\":0,");
+    rebuild_must_be_refused(&command, &house, worker.pid);
 
     child_end(&worker, SIGKILL);
     look(&command, &house, "workers");

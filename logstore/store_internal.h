@@ -118,6 +118,7 @@ struct hf__store {
     pthread_mutex_t commit_mutex; /* one write transaction of this handle at a time */
     uint64_t handle_id;           /* random: its row in `writers` */
     uint64_t groups_count;        /* the counter in that row */
+    uint64_t preallocate_after;   /* groups_count from which it is tried again; 0: it went well */
 
     pthread_mutex_t counters_mutex;
     struct hf_store_counters counters;

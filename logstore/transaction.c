@@ -11,7 +11,7 @@
  * commit each time. So a whole step of zeros is written instead, through LMDB's own descriptor, by
  * the one who has its write lock: nobody else writes behind the end then, LMDB never looks at the
  * size of the file, and a page is read only once it was written. A failure is no error: LMDB will
- * meet a full disk itself, and then it counts.
+ * meet a full disk itself, and then it counts; so the step that failed leaves the room to it.
  *
  * The reserve. When less than a part of the map is left, no new work is taken (is_tight), so that
  * what ends work still finds room. Free pages inside the file are counted only near the end. */
@@ -19,6 +19,7 @@
 #include <lmdb.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "engine/base/assert.h"
@@ -32,6 +33,7 @@ enum {
     IDLE_READERS_MAX = 64,
     RESIZES_MAX = 8,              /* tries while other processes raise the map */
     READER_CHECK_GROUPS = 256,    /* commits between two looks for dead readers */
+    PREALLOCATE_REST_GROUPS = 64, /* commits between two tries, once one has failed */
     GROUP_SIZE_MAX = 2048 * 4096, /* what a group may add to the file */
     ZEROS_SIZE = 64 * 1024,
     RESERVE_PART = 4,
@@ -166,17 +168,38 @@ void hf__reader_end(struct hf__reader *reader)
 
 /* ---- growing ------------------------------------------------------------------------------- */
 
-/* Writes zeros from `size` to `end` of the data file. */
+/* Whether the file system has room for twice so much: the rest is LMDB's and others'. */
+static int room_check(int descriptor, uint64_t size)
+{
+    struct statvfs found;
+    if (fstatvfs(descriptor, &found) != 0) return errno;
+    return found.f_bavail / 2 >= size / found.f_frsize ? 0 : ENOSPC;
+}
+
+/* Writes zeros from `size` to `end` of the data file; what fails halfway is given back. Nobody else
+ * changes the size meanwhile, so that nothing is cut off but these zeros. */
 static int zeros_write(int descriptor, uint64_t size, uint64_t end)
 {
     static const char zeros[ZEROS_SIZE];
-    while (size < end) {
-        size_t piece = end - size < ZEROS_SIZE ? (size_t)(end - size) : ZEROS_SIZE;
-        ssize_t written = pwrite(descriptor, zeros, piece, (off_t)size);
-        if (written <= 0) return written < 0 ? errno : ENOSPC;
-        size += (uint64_t)written;
+    uint64_t place = size;
+    while (place < end) {
+        size_t piece = end - place < ZEROS_SIZE ? (size_t)(end - place) : ZEROS_SIZE;
+        ssize_t written = pwrite(descriptor, zeros, piece, (off_t)place);
+        if (written <= 0) {
+            int code = written < 0 ? errno : ENOSPC;
+            return ftruncate(descriptor, (off_t)size) == 0 ? code : errno;
+        }
+        place += (uint64_t)written;
     }
     return 0;
+}
+
+/* A step that failed is told once, and not tried again for a while: each try costs its writing. */
+static void preallocate_rest(struct hf__store *store, int code)
+{
+    bool is_news = store->preallocate_after == 0;
+    store->preallocate_after = code ? store->groups_count + PREALLOCATE_REST_GROUPS : 0;
+    if (code && is_news) hf__store_log(store, HF_LOG_WARN, "store.preallocate", mdb_strerror(code));
 }
 
 /* Lets the data file grow by whole steps while a group might write behind its end. */
@@ -186,7 +209,8 @@ static void preallocate(struct hf__write *write, const MDB_envinfo *info, uint64
     uint64_t step = store->options.preallocate_size;
     int descriptor = -1;
     struct stat found;
-    if (step <= 1 || mdb_env_get_fd(store->env, &descriptor) != 0) return;
+    if (step <= 1 || store->groups_count < store->preallocate_after) return;
+    if (mdb_env_get_fd(store->env, &descriptor) != 0) return;
     if (fstat(descriptor, &found) != 0) return;
     uint64_t size = (uint64_t)found.st_size;
     uint64_t wanted = ((uint64_t)info->me_last_pgno + 1) * page_size +
@@ -195,8 +219,9 @@ static void preallocate(struct hf__write *write, const MDB_envinfo *info, uint64
     uint64_t end = (wanted + step - 1) / step * step;
     if (end > info->me_mapsize) end = info->me_mapsize;
     int code = store_fault(store, HF_FAULT_PREALLOCATE);
+    if (code == 0) code = room_check(descriptor, end - size);
     if (code == 0) code = zeros_write(descriptor, size, end);
-    if (code != 0) hf__store_log(store, HF_LOG_WARN, "store.preallocate", mdb_strerror(code));
+    preallocate_rest(store, code);
 }
 
 /* Pages that LMDB can use again, as its free list tells. LMDB shows that list to readers alone;

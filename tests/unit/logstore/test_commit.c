@@ -2,8 +2,10 @@
 #include "tests/unit/logstore/store_fixture.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* ---- a group of starts and messages -------------------------------------------------------- */
@@ -471,6 +473,54 @@ static void test_failing_preallocation_costs_no_command(void **state)
     store_must_verify(self);
 }
 
+static void count_preallocations(void *context, const hf_log_line *line)
+{
+    int *count = context;
+    if (strcmp(line->event, "store.preallocate") == 0) ++*count;
+}
+
+/* The largest size that files may get: the disk's end, for this process. */
+static void size_limit_set(rlim_t size)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = size < limit.rlim_max ? size : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* A step that ends halfway gives back what it took, is told once however many commits follow, and
+ * is tried again: when there is room it goes well, and a later failure is news. */
+static void test_failed_preallocation_gives_back_and_is_told_once(void **state)
+{
+    enum { COMMITS_COUNT = 200, STEP = 8 << 20 };
+    struct store_part *self = *state;
+    int told_count = 0;
+    self->seams.on_log = count_preallocations;
+    self->seams.on_log_context = &told_count;
+    store_must_start(self, "a");
+    store_close(self);
+    off_t before = data_size(self);
+    self->options.preallocate_size = STEP;
+    void (*former)(int) = signal(SIGXFSZ, SIG_IGN);
+    size_limit_set((rlim_t)before + STEP / 2);
+    store_must_open(self);
+    for (int i = 0; i < COMMITS_COUNT; i++) {
+        struct hf_store_command message = command_message(self, "a", 100);
+        store_must_commit(self, &message);
+    }
+    assert_int_equal(told_count, 1);
+    assert_true(data_size(self) < before + STEP / 4); /* what LMDB has written itself */
+    size_limit_set(RLIM_INFINITY);
+    for (int i = 0; i < COMMITS_COUNT; i++) {
+        struct hf_store_command message = command_message(self, "a", 100);
+        store_must_commit(self, &message);
+    }
+    signal(SIGXFSZ, former);
+    assert_int_equal((uint64_t)data_size(self) % STEP, 0);
+    assert_int_equal(told_count, 1);
+    store_must_verify(self);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, store_setup, store_teardown)
@@ -494,6 +544,7 @@ int main(void)
         CASE(test_full_map_keeps_a_reserve_for_what_ends_work),
         CASE(test_data_file_grows_by_whole_steps),
         CASE(test_failing_preallocation_costs_no_command),
+        CASE(test_failed_preallocation_gives_back_and_is_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

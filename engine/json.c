@@ -176,8 +176,10 @@ void hf_json_layout(struct hf_json *self, const struct hf_layout *layout, const 
     hf_json_begin(self, '{');
     for (size_t i = 0; i < layout->fields_count; i++) {
         const struct hf_field *field = &layout->fields[i];
+        const char *member = (const char *)value + field->offset;
+        if (self->field && self->field(self->field_self, self, layout, field, member)) continue;
         hf_json_key(self, field->name);
-        field_put(self, field, (const char *)value + field->offset);
+        field_put(self, field, member);
     }
     hf_json_end(self, '}');
 }

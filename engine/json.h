@@ -6,12 +6,22 @@
 
 #include "engine/codec.h"
 
+struct hf_json;
+
+/* Asked for each field that hf_json_layout comes to: writes key and value in a form of its own, or
+ * nothing at all, and returns true; or returns false, and the field is written by its type. */
+typedef bool (*hf_json_field_fn)(void *field_self, struct hf_json *self,
+                                 const struct hf_layout *layout, const struct hf_field *field,
+                                 const void *member);
+
 struct hf_json {
     const hf_allocator *heap;
     char *text;
-    size_t size, capacity; /* bytes written, bytes there */
-    bool needs_comma;      /* a value stands before the next one */
-    bool failed;           /* out of memory since init or reset */
+    size_t size, capacity;  /* bytes written, bytes there */
+    bool needs_comma;       /* a value stands before the next one */
+    bool failed;            /* out of memory since init or reset */
+    hf_json_field_fn field; /* NULL: none is asked */
+    void *field_self;
 };
 
 /* Makes an empty writer; allocates nothing. Borrows heap until release. */
@@ -40,8 +50,8 @@ void hf_json_text(struct hf_json *self, hf_slice text);
 /* A string where the bytes are UTF-8 without control characters, else {"hex": "00ff"}. Copies
  * bytes. */
 void hf_json_bytes(struct hf_json *self, hf_slice bytes);
-/* value as one object: every field under its name, empty ones too; lists as arrays of objects.
- * Copies. */
+/* value as one object: every field under its name, empty ones too, unless self->field writes it;
+ * lists as arrays of objects. Copies. */
 void hf_json_layout(struct hf_json *self, const struct hf_layout *layout, const void *value);
 
 #endif

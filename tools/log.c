@@ -1,7 +1,10 @@
 /* `log dump` and `log verify`: the log itself. */
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "engine/event.h"
 #include "logstore/inspect.h"
 #include "tools/tool.h"
 
@@ -12,10 +15,57 @@ struct dump {
     bool damaged;
 };
 
+/* Of an event only what it holds, and its kind by name. */
+static bool event_field(struct hf_json *json, const struct hf_field *field, const void *member)
+{
+    if (field->offset == offsetof(struct hf_event, kind)) {
+        hf_json_key(json, field->name);
+        hf_json_text(json, hf_text(hf_event_kind_name(*(const uint64_t *)member)));
+        return true;
+    }
+    switch (field->type) {
+    case HF_FIELD_NUMBER: return *(const uint64_t *)member == 0;
+    case HF_FIELD_TEXT:
+    case HF_FIELD_BYTES: return ((const hf_slice *)member)->size == 0;
+    case HF_FIELD_LIST: return ((const struct hf_list *)member)->count == 0;
+    }
+    return false;
+}
+
 static const char *kind_name(uint64_t kind)
 {
     const struct hf_layout *layout = hf_record_layout((enum hf_record_kind)kind);
     return layout ? layout->name : "unknown";
+}
+
+static bool is_event_body(const struct hf_field *field)
+{
+    static const char end[] = "body";
+    size_t size = strlen(field->name);
+    return field->type == HF_FIELD_BYTES && size >= sizeof end - 1 &&
+           strcmp(field->name + size - (sizeof end - 1), end) == 0;
+}
+
+/* Numbers of a reason by their name, and event bodies as what they say. */
+static bool dump_field(void *self, struct hf_json *json, const struct hf_layout *layout,
+                       const struct hf_field *field, const void *member)
+{
+    struct dump *dump = self;
+    struct hf_event event;
+    if (layout == hf_event_layout()) return event_field(json, field, member);
+    bool is_reason = strcmp(field->name, "reason") == 0 &&
+                     layout != hf_record_layout(HF_RECORD_GENERATION_RAISED);
+    if (is_reason) {
+        hf_json_key(json, field->name);
+        hf_json_text(json, hf_text(hf_reason_name(*(const uint64_t *)member)));
+        return true;
+    }
+    if (!is_event_body(field)) return false;
+    const hf_slice *body = member;
+    if (hf_event_decode(*body, &dump->store.arena, &event, NULL) != HF_OK) return false;
+    hf_json_key(json, field->name);
+    hf_json_layout(json, hf_event_layout(), &event);
+    return true;
 }
 
 /* The body as one JSON object; of a kind that this version does not know, nothing. */
@@ -81,6 +131,8 @@ int tool_log_dump(const struct tool_arguments *arguments)
     struct dump dump = { .trace = arguments->trace, .json = arguments->json };
     hf_error error = { 0 };
     int failed = tool_open(&dump.store, arguments->words[0]);
+    dump.store.json.field = dump_field;
+    dump.store.json.field_self = &dump;
     if (!failed && hf_log_scan(dump.store.backend, 0, &error, &dump, dump_visit)) {
         failed = tool_fail(&error);
     }

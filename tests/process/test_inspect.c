@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "tests/support/hf_test.h"
+#include "tests/process/command.h"
 
 enum { LIMIT_MS = 60000, OUTPUT_SIZE = 8192, LEAK_MS = 300 };
 
@@ -160,6 +160,35 @@ static void test_quiet_session_is_shown(void **state)
     assert_says(output, "no session is open");
 }
 
+/* The dump names reasons and kinds, and tells what messages and events say. */
+static void test_dump_says_what_records_mean(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct command command;
+    char line[512];
+    hf_error error = { 0 };
+    assert_ok(hf_start(fixture->store, "one", "waits", hf_text("words"), &error), &error);
+    assert_true(hf_test_wait(LIMIT_MS, fixture, is_quiet));
+    snprintf(line, sizeof line, "log dump '%s'", fixture->directory.path);
+    command_run(&command, line);
+    command_must(&command, 0, "\"reason\":\"first\"");
+    command_must(&command, 0, "{\"kind\":\"started\",\"name\":\"waits\",\"payload\":\"words\"");
+    command_must(&command, 0, "\"kind\":\"activity_completed\"");
+}
+
+/* A word that is no command is named; the version is told. */
+static void test_words_and_version(void **state)
+{
+    static struct command command;
+    (void)state;
+    command_run(&command, "bogus");
+    command_must(&command, 2, "there is no command \"bogus\"");
+    command_run(&command, "log bogus");
+    command_must(&command, 2, "there is no command \"log bogus\"");
+    command_run(&command, "--version");
+    command_must(&command, 0, "holdfast 0.");
+}
+
 static bool is_told(void *context)
 {
     struct fixture *fixture = context;
@@ -187,6 +216,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_quiet_session_is_shown, setup, teardown),
         cmocka_unit_test_setup_teardown(test_forgotten_session_is_reported, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_dump_says_what_records_mean, setup, teardown),
+        cmocka_unit_test(test_words_and_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

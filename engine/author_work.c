@@ -76,16 +76,29 @@ hf_future hf_schedule_with(hf_orchestration *o, const hf_activity_options *optio
     return schedule(self, &own);
 }
 
+static hf_future timer(struct hf_execution *self, struct hf_event *created)
+{
+    uint64_t id = hf__command_issue(self, created);
+    struct hf__future *future = hf__future_new(self, HF__FUTURE_TIMER, id, created->name);
+    hf__execution_leave(self);
+    return (hf_future){ future->id };
+}
+
 hf_future hf_timer(hf_orchestration *o, uint64_t delay_ms)
 {
     struct hf_execution *self = hf__execution_enter(o);
     uint64_t now = self->turn->now_unix_ms;
     uint64_t due = delay_ms > UINT64_MAX - now ? UINT64_MAX : now + delay_ms;
-    struct hf_event event = { .kind = HF_EVENT_TIMER_CREATED, .due_unix_ms = due };
-    uint64_t id = hf__command_issue(self, &event);
-    struct hf__future *future = hf__future_new(self, HF__FUTURE_TIMER, id, event.name);
-    hf__execution_leave(self);
-    return (hf_future){ future->id };
+    struct hf_event created = { .kind = HF_EVENT_TIMER_CREATED, .due_unix_ms = due };
+    return timer(self, &created);
+}
+
+hf_future hf_timer_at(hf_orchestration *o, uint64_t unix_ms)
+{
+    struct hf_event created = { .kind = HF_EVENT_TIMER_CREATED,
+                                .due_unix_ms = unix_ms,
+                                .due_is_given = true };
+    return timer(hf__execution_enter(o), &created);
 }
 
 /* Makes a future that waits for what comes under a name. */

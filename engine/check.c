@@ -1,8 +1,11 @@
 /* The checking mode: runs a turn a second time, from nothing but history, and compares what was
  * decided. The comparison follows the layout of the record, so no field is left out. */
 #include <stdio.h>
+#include <string.h>
 
 #include "engine/execution_internal.h"
+
+/* ---- comparing ------------------------------------------------------------------------------ */
 
 struct difference {
     char where[128]; /* "events[3].body"; empty: none */
@@ -96,16 +99,44 @@ static hf_status compare(const struct hf_turn_committed *live,
     return HF_OK;
 }
 
+/* ---- the second run ------------------------------------------------------------------------- */
+
+/* What the first run drew. */
+struct drawn {
+    const struct hf_list *events; /* of its decision */
+    size_t next;                  /* event to look at */
+    struct hf_arena *scratch;
+};
+
+/* Gives the bits that the first run was given at this place; it drew none: zeros, which shows. */
+static void draw_again(void *self, void *bytes, size_t size)
+{
+    struct drawn *drawn = self;
+    const struct hf_turn_event *events = drawn->events->items;
+    memset(bytes, 0, size);
+    while (drawn->next < drawn->events->count) {
+        struct hf_event event;
+        hf_slice body = events[drawn->next++].body;
+        if (hf_event_decode(body, drawn->scratch, &event, NULL) != HF_OK) continue;
+        if (event.kind != HF_EVENT_RANDOM_DRAWN) continue;
+        if (event.payload.size == size) memcpy(bytes, event.payload.data, size);
+        return;
+    }
+}
+
 hf_status hf_execution_check(const struct hf_execution_options *options,
                              const struct hf_turn_view *view, uint64_t now_unix_ms,
                              const struct hf_turn_committed *turn, hf_error *error)
 {
     struct hf_execution_options silent = *options;
-    silent.log = NULL;
     struct hf_execution *execution = NULL;
     struct hf_turn_committed replayed = { 0 };
     struct hf_arena arena;
     hf_arena_init(&arena, options->heap);
+    struct drawn drawn = { .events = &turn->events, .scratch = &arena };
+    silent.log = NULL;
+    silent.random = draw_again;
+    silent.random_self = &drawn;
     hf_status status = hf_execution_new(&silent, view, turn->execution, &execution, error);
     if (status == HF_OK) {
         status = hf_execution_turn(execution, view, now_unix_ms, &arena, &replayed, error);

@@ -40,18 +40,21 @@ static const struct hf_field event_fields[] = {
     FIELD(12, HF_FIELD_TEXT, false, tag),
     FIELD(13, HF_FIELD_NUMBER, false, recovery),
     FIELD(14, HF_FIELD_NUMBER, false, parent_execution),
+    FIELD(15, HF_FIELD_NUMBER, false, now_unix_ms),
+    FIELD(16, HF_FIELD_NUMBER, false, due_is_given),
 };
 
 static const struct hf_layout event_layout = { "event", sizeof(struct hf_event), event_fields,
                                                HF_COUNT_OF(event_fields) };
 
-/* What an event of a kind must hold. A due time is none of it: a clock may stand at 0. */
+/* What an event of a kind must hold. A time is none of it: a clock may stand at 0. */
 enum need {
     NEEDS_SOURCE = 1 << 0,
     NEEDS_NAME = 1 << 1,
     NEEDS_TEXT = 1 << 2,
     NEEDS_INCARNATION = 1 << 3,
-    NEEDS_STATUS = 1 << 4
+    NEEDS_STATUS = 1 << 4,
+    NEEDS_PAYLOAD = 1 << 5
 };
 
 enum role { ROLE_MARK, ROLE_COMMAND, ROLE_MESSAGE };
@@ -90,6 +93,8 @@ static const struct kind *kind_of(uint64_t number)
         [HF_EVENT_CHILD_SCHEDULED] = { "child_scheduled", ROLE_COMMAND, NEEDS_NAME | NEEDS_TEXT },
         [HF_EVENT_CHILD_COMPLETED] = { "child_completed", ROLE_MESSAGE, NEEDS_SOURCE },
         [HF_EVENT_CHILD_FAILED] = { "child_failed", ROLE_MESSAGE, NEEDS_SOURCE | NEEDS_STATUS },
+        [HF_EVENT_TIME_READ] = { "time_read", ROLE_COMMAND, 0 },
+        [HF_EVENT_RANDOM_DRAWN] = { "random_drawn", ROLE_COMMAND, NEEDS_PAYLOAD },
     };
     if (number >= HF_COUNT_OF(kinds) || !kinds[number].name) return NULL;
     return &kinds[number];
@@ -103,6 +108,7 @@ static const char *lacking(const struct hf_event *event, unsigned needs)
     if (needs & NEEDS_TEXT && event->text.size == 0) return "text";
     if (needs & NEEDS_INCARNATION && event->incarnation == 0) return "incarnation";
     if (needs & NEEDS_STATUS && event->status == 0) return "status";
+    if (needs & NEEDS_PAYLOAD && event->payload.size == 0) return "payload";
     return NULL;
 }
 

@@ -20,7 +20,7 @@ enum hf_event_kind {
     HF_EVENT_ACTIVITY_COMPLETED = 11, /* message: source, payload = output */
     HF_EVENT_ACTIVITY_FAILED = 12,    /* message: source, status, code, text, payload = data */
     HF_EVENT_FUTURE_CANCELLED = 13,   /* command: source */
-    HF_EVENT_TIMER_CREATED = 14,      /* command: due_unix_ms */
+    HF_EVENT_TIMER_CREATED = 14,      /* command: due_unix_ms, due_is_given */
     HF_EVENT_TIMER_FIRED = 15,        /* message: source */
     HF_EVENT_MAILBOX_WAITED = 16,     /* command: name */
     HF_EVENT_MAILBOX_MESSAGE = 17,    /* message: name, payload */
@@ -33,7 +33,9 @@ enum hf_event_kind {
     HF_EVENT_EVENT_RAISED = 23,       /* message: name, payload */
     HF_EVENT_CHILD_SCHEDULED = 24,    /* command: name, payload = input, text = child's id */
     HF_EVENT_CHILD_COMPLETED = 25,    /* message: source, payload = output */
-    HF_EVENT_CHILD_FAILED = 26        /* message: source, status, code, text, payload = data */
+    HF_EVENT_CHILD_FAILED = 26,       /* message: source, status, code, text, payload = data */
+    HF_EVENT_TIME_READ = 27,          /* command: now_unix_ms */
+    HF_EVENT_RANDOM_DRAWN = 28        /* command: payload = the bits */
 };
 
 /* A session that continue-as-new carries on. */
@@ -60,6 +62,8 @@ struct hf_event {
     hf_slice tag;
     uint64_t recovery;         /* hf_session_recovery */
     uint64_t parent_execution; /* of the parent, in which source is the event */
+    uint64_t now_unix_ms;      /* the time that the code was told */
+    uint64_t due_is_given;     /* 1: the due time is the code's; 0: a delay from the turn's clock */
 };
 
 /* The bytes of event. data NULL when out of memory. Copies. */

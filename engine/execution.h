@@ -1,6 +1,7 @@
 /* An execution in memory: one orchestration function on its fiber, with its futures, sessions,
  * scopes and history position. This is the brain: (history, messages, time) -> decision. Pure: no
- * files, clocks, threads or random numbers.
+ * files, clocks, threads or random numbers of its own: the time of a turn is given, random bits
+ * come from the options, and what the code was told of either stands in history.
  *
  * An execution is made, given turns one after the other, and freed (which evicts it: its code never
  * notices but for deferred clean-ups). Its first turn replays history; while it is kept, each
@@ -27,6 +28,9 @@ struct hf_execution_options {
     bool sessions_supported;
     uint64_t sessions_max; /* open at a time in one instance */
     uint64_t payload_size_max;
+    /* Fills bytes with random ones, on the small stack of the code. */
+    void (*random)(void *self, void *bytes, size_t size);
+    void *random_self;
     /* hf_log of orchestrations, on their small stack; not called while replaying. May be NULL. */
     void (*log)(void *self, const hf_log_line *line);
     void *log_self;
@@ -46,9 +50,9 @@ HF_MUST_CHECK hf_status hf_execution_new(const struct hf_execution_options *opti
  * takes view->messages, until the code waits or ends. *out_turn is the decision, ready to be
  * committed: its lists and bodies are in arena. Every message of the view is consumed; a completion
  * or timer that answers nothing pending in this execution becomes no event (id 0). now_unix_ms: the
- * wall clock of this turn, from which new timers are counted. Errors, and then nothing may be
- * committed and the execution only be freed: HF_NONDETERMINISM (expected, found and the event's
- * id), HF_CORRUPT, HF_NO_MEMORY. */
+ * wall clock of this turn, which the code is told and from which new timers are counted. Errors,
+ * and then nothing may be committed and the execution only be freed: HF_NONDETERMINISM (expected,
+ * found and the event's id), HF_CORRUPT, HF_NO_MEMORY. */
 HF_MUST_CHECK hf_status hf_execution_turn(struct hf_execution *execution,
                                           const struct hf_turn_view *view, uint64_t now_unix_ms,
                                           struct hf_arena *arena,

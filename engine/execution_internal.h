@@ -164,6 +164,8 @@ struct hf_execution {
     /* Position. */
     uint64_t next_event_id;
     uint64_t delivered_event_id; /* of the latest message that was delivered */
+    uint64_t now_unix_ms;        /* what the code was told last ... */
+    uint64_t now_event_id;       /* ... when this one had been delivered; 0: never */
     bool has_replayed;           /* a first turn was run */
     struct hf__turn *turn;       /* NULL between turns */
     hf_status broken;            /* HF_OK, or why nothing may be committed */
@@ -231,8 +233,9 @@ HF_MUST_CHECK hf_status hf__replay_read(struct hf__turn *turn, const hf_allocato
 bool hf__replay_is_committed(const struct hf__turn *turn);
 /* Whether the event can only be the last one of an execution. */
 bool hf__event_is_last(uint64_t kind);
-/* Issues a command of the code: matches it with history (and adopts a timer's due time), or records
- * it. Returns its event id. Does not return when it does not fit history. Borrows event. */
+/* Issues a command of the code: matches it with history (and adopts what the world said: see
+ * replay.c), or records it. Returns its event id. Does not return when it does not fit history.
+ * Borrows event. */
 uint64_t hf__command_issue(struct hf_execution *self, struct hf_event *event);
 /* The event id of the command that the code issues next. */
 uint64_t hf__command_next_id(const struct hf_execution *self);

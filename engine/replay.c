@@ -11,8 +11,8 @@
  * event, sources that name an earlier command of the right kind, at most one completion for each.
  * What breaks it is HF_CORRUPT.
  *  2. Each command must be the next one of the segment whose messages are being delivered, alike in
- * every recorded field; only a timer's due time is adopted, since the clock has gone on. What
- * breaks it is HF_NONDETERMINISM.
+ * every recorded field. Only what the world said is adopted: a time that was read, random bits, and
+ * the due time of a delay, since the clock has gone on. What breaks it is HF_NONDETERMINISM.
  *  3. When the messages of a segment are delivered, no command of it is left over.
  *  4. The end of history ends a segment, unless no turn was committed yet: then the code may issue
  * commands anew. */
@@ -99,6 +99,28 @@ static void nondeterminism_issued(struct hf_execution *self, size_t index,
 
 /* ---- matching ------------------------------------------------------------------------------- */
 
+/* Whether the due times are alike, as far as they are the code's. */
+static bool due_is_equal(const struct hf_event *a, const struct hf_event *b)
+{
+    if (a->due_is_given != b->due_is_given) return false;
+    return !a->due_is_given || a->due_unix_ms == b->due_unix_ms;
+}
+
+/* Whether the payloads are alike: random bits in their number. */
+static bool payload_is_equal(const struct hf_event *a, const struct hf_event *b)
+{
+    if (a->kind == HF_EVENT_RANDOM_DRAWN) return a->payload.size == b->payload.size;
+    return hf_slice_equal(a->payload, b->payload);
+}
+
+/* Gives a command that history has what the world said when it was recorded. */
+static void adopt(struct hf_event *event, const struct hf_event *recorded)
+{
+    event->due_unix_ms = recorded->due_unix_ms;
+    event->now_unix_ms = recorded->now_unix_ms;
+    if (event->kind == HF_EVENT_RANDOM_DRAWN) event->payload = recorded->payload;
+}
+
 /* The name of the first recorded field that differs, or NULL. */
 static const char *event_difference(const struct hf_event *a, const struct hf_event *b)
 {
@@ -111,7 +133,8 @@ static const char *event_difference(const struct hf_event *a, const struct hf_ev
     if (!hf_slice_equal(a->tag, b->tag)) return "tag";
     if (a->recovery != b->recovery) return "recovery";
     if (a->source != b->source) return "source";
-    if (!hf_slice_equal(a->payload, b->payload)) return "input";
+    if (!payload_is_equal(a, b)) return a->kind == HF_EVENT_RANDOM_DRAWN ? "size" : "input";
+    if (!due_is_equal(a, b)) return "due time";
     if (a->status != b->status || !hf_slice_equal(a->code, b->code)) return "status";
     return NULL;
 }
@@ -144,7 +167,7 @@ uint64_t hf__command_issue(struct hf_execution *self, struct hf_event *event)
         nondeterminism_issued(self, turn->command, event, difference);
         hf__execution_leave(self);
     }
-    event->due_unix_ms = step->event.due_unix_ms;
+    adopt(event, &step->event);
     turn->command++;
     return step->event_id;
 }

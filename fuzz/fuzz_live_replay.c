@@ -44,6 +44,10 @@ enum operation {
     SCHEDULE_WITH,
     OPEN_WITH,
     CHILD,
+    TIMER_AT,
+    NOW,
+    RANDOM,
+    UUID,
     OPERATIONS_COUNT
 };
 
@@ -129,6 +133,7 @@ static void step_make(struct machine *m, enum operation operation, uint8_t argum
     case TIMER: made = hf_timer(m->o, argument); break;
     case TAKE: made = hf_mailbox_take(m->o, queue); break;
     case WAIT: made = hf_event_wait(m->o, queue); break;
+    case TIMER_AT: made = hf_timer_at(m->o, argument * 16u); break;
     case CHILD: made = start_child(m, argument); break;
     default: HF_UNREACHABLE("it makes no future");
     }
@@ -230,9 +235,13 @@ static void step(struct machine *m, enum operation operation, uint8_t argument, 
     case SCHEDULE_ON:
     case SCHEDULE_WITH:
     case TIMER:
+    case TIMER_AT:
     case TAKE:
     case CHILD:
     case WAIT: step_make(m, operation, argument); return;
+    case NOW: see(m, (uint32_t)hf_now_unix_ms(m->o)); return;
+    case RANDOM: see(m, (uint32_t)hf_random(m->o)); return;
+    case UUID: see(m, (uint8_t)hf_uuid(m->o)[0]); return;
     case AWAIT:
     case AWAIT_WITHIN: step_await(m, operation, argument); return;
     case JOIN:

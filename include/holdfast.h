@@ -465,7 +465,8 @@ HF_API void hf_runtime_metrics(hf_runtime *runtime,
  *   behave; they are lost at eviction, like every effect outside this API. The stack has 64 KiB by
  *   default, and a guard.
  *
- * Forbidden inside: clocks, random numbers, I/O, locks, other threads, blocking, longjmp out, fork.
+ * Forbidden inside: clocks (hf_now_unix_ms is one that replays), random numbers (hf_random), I/O,
+ *   locks, other threads, blocking, longjmp out, fork.
  */
 
 /* Values: copy freely; {0} is none. A stale one fails the instance, it is never a wild pointer. */
@@ -499,9 +500,12 @@ typedef struct hf_activity_options {
 } hf_activity_options;
 /* Schedules with options; the two calls above are short for it. */
 HF_API hf_future hf_schedule_with(hf_orchestration *o, const hf_activity_options *options);
-/* A durable timer: its due time is fixed now, by the wall clock of the turn. A delay beyond all
- * time never ends. */
+/* A durable timer: its due time is fixed now, by the wall clock of the turn. A delay of 0 ends with
+ * the next turn; one beyond all time never ends. */
 HF_API hf_future hf_timer(hf_orchestration *o, uint64_t delay_ms);
+/* The same for a point in time; a past one: as a delay of 0. It must be the same at replay, so
+ * count it from hf_now_unix_ms, an input or a message, never from a clock. */
+HF_API hf_future hf_timer_at(hf_orchestration *o, uint64_t unix_ms);
 /* The next message of mailbox queue: first in, first out; messages that came earlier count. */
 HF_API hf_future hf_mailbox_take(hf_orchestration *o, const char *queue);
 
@@ -602,6 +606,19 @@ HF_API hf_session hf_session_named(hf_orchestration *o, const char *id);
 HF_API void hf_session_close(hf_orchestration *o, hf_session session);
 /* Valid until: the execution ends. */
 HF_API const char *hf_session_id(hf_orchestration *o, hf_session session);
+
+/* What code may not ask the world for, since it must be the same at replay: the answer is recorded
+ * in history, in the same turn and without a round trip. */
+
+/* The wall clock of the turn, which never goes back within an execution. It stands still while the
+ * code runs, until the next message (an outcome, a timer, ...) is delivered; reading it again until
+ * then records nothing. */
+HF_API uint64_t hf_now_unix_ms(hf_orchestration *o);
+/* 64 random bits, from the system's source. Recorded: not for secrets. */
+HF_API uint64_t hf_random(hf_orchestration *o);
+/* A random UUID as text: version 4 of RFC 9562, "f81d4fae-7dec-4bad-a765-00a0c91e6bf6". Valid
+ * until: the scope ends. */
+HF_API const char *hf_uuid(hf_orchestration *o);
 
 /* Shows status to clients: hf_instance.custom_status. */
 HF_API void hf_status_set(hf_orchestration *o, hf_slice status);

@@ -230,7 +230,9 @@ static struct hf_event event_full(uint64_t kind, struct hf_carried_session *sess
                               .generated_ids_count = 1,
                               .tag = hf_text("g"),
                               .recovery = 1,
-                              .parent_execution = 1 };
+                              .parent_execution = 1,
+                              .now_unix_ms = 1,
+                              .due_is_given = 1 };
 }
 
 /* Whether an event of the kind is refused without the field. */

@@ -38,6 +38,15 @@ static void *grown(void *array, size_t count, size_t *capacity, size_t element_s
     return array;
 }
 
+/* Random bytes that the next run of the same script draws again. */
+static void script_random(void *context, void *bytes, size_t size)
+{
+    struct hf_script *self = context;
+    self->drawn++;
+    unsigned char *to = bytes;
+    for (size_t i = 0; i < size; i++) to[i] = (unsigned char)(self->drawn + i);
+}
+
 /* ---- life ----------------------------------------------------------------------------------- */
 
 static void add_event(struct hf_script *self, uint64_t event_id, hf_slice body)
@@ -67,7 +76,9 @@ void hf_script_init(struct hf_script *self, hf_orchestration_fn run, const void 
                                                    .registry = self->registry,
                                                    .sessions_supported = true,
                                                    .sessions_max = 10,
-                                                   .payload_size_max = 1024 * 1024 };
+                                                   .payload_size_max = 1024 * 1024,
+                                                   .random = script_random,
+                                                   .random_self = self };
     add_event(self, 1, hf_body_started(hf_text("t"), hf_text("in"), &self->memory));
 }
 

@@ -41,6 +41,7 @@ struct hf_script {
     bool always_evict;         /* after each turn */
     bool no_check;             /* leave the second run out */
     uint64_t now_unix_ms;
+    uint64_t drawn; /* the latest random number: they count up */
 
     uint64_t execution; /* present one */
     uint64_t next_lsn;

@@ -176,6 +176,20 @@ static hf_status children(hf_orchestration *o, hf_slice input)
     return hf_complete(o, output);
 }
 
+static hf_status values(hf_orchestration *o, hf_slice input)
+{
+    hf_scope scope = hf_scope_open(o);
+    uint64_t began = hf_now_unix_ms(o), number = hf_random(o);
+    HF_TRY(hf_await(o, hf_timer_at(o, began + number % 64), NULL));
+    const char *id = hf_uuid(o);
+    HF_TRY(hf_call(o, id, input, NULL));
+    uint64_t lasted = hf_now_unix_ms(o) - began + hf_now_unix_ms(o) - began;
+    hf_slice output = hf_format(o, "%s %llu", id, (unsigned long long)lasted);
+    output = hf_keep(o, scope, output);
+    hf_scope_close(o, scope);
+    return hf_complete(o, output);
+}
+
 static hf_status misuse(hf_orchestration *o, hf_slice input)
 {
     defer_block(o);
@@ -212,6 +226,7 @@ const struct scenario *scenarios_all(size_t *out_count)
         { "events", events, "ve=1 . vother=2 vlost=3 . t10 . ve=4 ." },
         { "options", options, ". c3=A c4=B . . s2=gone c3=B ." },
         { "children", children, ". c2=out . l3 . t9 . . k3 c2=last . C2=late T9 ." },
+        { "values", values, ". +50 t4 . +70 c7=ok ." },
         { "misuse", misuse, ". t3 ." },
         { "failure", failure, ". f2=bad ." },
         { "failure of its own", failure, ". c2=good ." },

@@ -409,6 +409,7 @@ void hf_execution_free(struct hf_execution *execution)
     hf_heap_free(heap, self->handles, self->handles_capacity * sizeof *self->handles);
     hf_heap_free(heap, self->open_sessions,
                  self->open_sessions_capacity * sizeof *self->open_sessions);
+    hf_heap_free(heap, self->patches, self->patches_capacity * sizeof *self->patches);
     hf_arena_release(&self->error_memory);
     hf_arena_release(&self->intent_memory);
     hf_arena_release(&self->memory);
@@ -427,5 +428,6 @@ size_t hf_execution_memory_size(const struct hf_execution *execution)
     size += self->scopes_capacity * sizeof *self->scopes;
     size += self->handles_capacity * sizeof *self->handles;
     size += self->open_sessions_capacity * sizeof *self->open_sessions;
+    size += self->patches_capacity * sizeof *self->patches;
     return size;
 }

@@ -94,6 +94,12 @@ struct hf__parent {
     uint64_t execution, event_id; /* that the outcome answers; 0: nobody's child */
 };
 
+/* What hf_patched has answered. */
+struct hf__patch {
+    hf_slice id;
+    bool answer;
+};
+
 struct hf__deferred {
     void (*clean_up)(void *argument);
     void *argument;
@@ -190,6 +196,9 @@ struct hf_execution {
     size_t open_sessions_count, open_sessions_capacity;
     uint64_t incarnations_count;
     uint64_t generated_ids_count;
+
+    struct hf__patch *patches; /* by first asking */
+    size_t patches_count, patches_capacity;
 };
 
 /* ---- execution.c ---------------------------------------------------------------------------- */
@@ -237,6 +246,8 @@ bool hf__event_is_last(uint64_t kind);
  * replay.c), or records it. Returns its event id. Does not return when it does not fit history.
  * Borrows event. */
 uint64_t hf__command_issue(struct hf_execution *self, struct hf_event *event);
+/* Whether history has this command where the code is now; false beyond history. */
+bool hf__command_is_next(const struct hf_execution *self, const struct hf_event *event);
 /* The event id of the command that the code issues next. */
 uint64_t hf__command_next_id(const struct hf_execution *self);
 /* Whether limits are judged for what the code does now: nothing of history is left to match. */

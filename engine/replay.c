@@ -76,9 +76,13 @@ static void nondeterminism(struct hf_execution *self, size_t index, const char *
     hf_error error;
     if (index < turn->history_count) {
         const struct hf__step *step = &turn->steps[index];
+        const char *advice = step->event.kind == HF_EVENT_PATCHED
+                                 ? ", where hf_patched or hf_patch_retired must stay until no "
+                                   "history has it"
+                                 : "";
         hf__event_describe(&step->event, has, sizeof has);
-        hf_error_set(&error, HF_NONDETERMINISM, "history has %s at event %llu / %s", has,
-                     (unsigned long long)step->event_id, code_did);
+        hf_error_set(&error, HF_NONDETERMINISM, "history has %s at event %llu%s / %s", has,
+                     (unsigned long long)step->event_id, advice, code_did);
     } else {
         hf_error_set(&error, HF_NONDETERMINISM,
                      "history ends at event %zu, and no message is left / %s", turn->history_count,
@@ -137,6 +141,13 @@ static const char *event_difference(const struct hf_event *a, const struct hf_ev
     if (!due_is_equal(a, b)) return "due time";
     if (a->status != b->status || !hf_slice_equal(a->code, b->code)) return "status";
     return NULL;
+}
+
+bool hf__command_is_next(const struct hf_execution *self, const struct hf_event *event)
+{
+    const struct hf__turn *turn = self->turn;
+    if (turn->is_live || turn->command == turn->commands_end) return false;
+    return !event_difference(&turn->steps[turn->command].event, event);
 }
 
 uint64_t hf__command_next_id(const struct hf_execution *self)

@@ -48,6 +48,8 @@ enum operation {
     NOW,
     RANDOM,
     UUID,
+    PATCHED,
+    PATCH_RETIRED,
     OPERATIONS_COUNT
 };
 
@@ -242,6 +244,8 @@ static void step(struct machine *m, enum operation operation, uint8_t argument, 
     case NOW: see(m, (uint32_t)hf_now_unix_ms(m->o)); return;
     case RANDOM: see(m, (uint32_t)hf_random(m->o)); return;
     case UUID: see(m, (uint8_t)hf_uuid(m->o)[0]); return;
+    case PATCHED: see(m, hf_patched(m->o, tags[2 + argument % 2])); return;
+    case PATCH_RETIRED: hf_patch_retired(m->o, tags[2 + argument % 2]); return;
     case AWAIT:
     case AWAIT_WITHIN: step_await(m, operation, argument); return;
     case JOIN:

@@ -620,6 +620,27 @@ HF_API uint64_t hf_random(hf_orchestration *o);
  * until: the scope ends. */
 HF_API const char *hf_uuid(hf_orchestration *o);
 
+/* Makes a change of the code safe for instances that are under way. Where the new way leaves the
+ * old one:
+ *
+ *     if (hf_patched(o, "ask-before-paying")) HF_TRY(ask(o));
+ *
+ * change_id has one answer in an execution, given where the code asks first:
+ *   beyond history   true, and recorded in history: true at every replay
+ *   at replay        true when it was recorded there; else false, since the code that made this
+ *                    history went the old way there
+ * So who had not come to that place goes the new way, even when old code began it; who had passed
+ * it keeps to the old one until the execution ends, wherever the same id is asked again.
+ * continue-as-new begins an execution, which asks anew.
+ *
+ * What was recorded must be asked for at every replay; else HF_NONDETERMINISM. When all executions
+ * that answer false have ended, delete the old way and put hf_patch_retired in the place of the
+ * call; when those that recorded it have ended too, delete that. */
+HF_API bool hf_patched(hf_orchestration *o, const char *change_id);
+/* Stands where hf_patched stood, after the old way was deleted: accepts what was recorded, records
+ * nothing. */
+HF_API void hf_patch_retired(hf_orchestration *o, const char *change_id);
+
 /* Shows status to clients: hf_instance.custom_status. */
 HF_API void hf_status_set(hf_orchestration *o, hf_slice status);
 /* Valid until: the execution ends. */

@@ -190,6 +190,17 @@ static hf_status values(hf_orchestration *o, hf_slice input)
     return hf_complete(o, output);
 }
 
+static hf_status patches(hf_orchestration *o, hf_slice input)
+{
+    for (int i = 0; i < 2; i++) {
+        hf_patch_retired(o, "oldest");
+        bool is_new = hf_patched(o, "new"), is_newer = hf_patched(o, "newer");
+        if (!is_new || !is_newer) return HF_INVALID;
+        HF_TRY(hf_dequeue(o, "q", NULL));
+    }
+    return hf_complete(o, input);
+}
+
 static hf_status misuse(hf_orchestration *o, hf_slice input)
 {
     defer_block(o);
@@ -227,6 +238,7 @@ const struct scenario *scenarios_all(size_t *out_count)
         { "options", options, ". c3=A c4=B . . s2=gone c3=B ." },
         { "children", children, ". c2=out . l3 . t9 . . k3 c2=last . C2=late T9 ." },
         { "values", values, ". +50 t4 . +70 c7=ok ." },
+        { "patches", patches, ". mq=1 . mq=2 ." },
         { "misuse", misuse, ". t3 ." },
         { "failure", failure, ". f2=bad ." },
         { "failure of its own", failure, ". c2=good ." },

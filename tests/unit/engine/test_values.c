@@ -205,18 +205,29 @@ static void test_timer_at_is_due_when_it_was_told(void **state)
     }
 }
 
-/* A time that differs at replay was taken from a clock: it is told. A delay is no such time. */
+/* A time that differs at replay was taken from a clock: it is told. A delay is no such time, also
+ * when it comes to the same. */
 static void test_timer_at_is_matched_with_history(void **state)
 {
     (void)state;
-    for (int becomes_delay = 0; becomes_delay < 2; becomes_delay++) {
-        struct probe probe = { .times = { 7000 } };
+    enum { AT, DELAY };
+    static const struct {
+        int kind;
+        uint64_t time;
+    } cases[][2] = {
+        { { AT, 7000 }, { AT, 7001 } },
+        { { AT, 7000 }, { DELAY, 6000 } },
+        { { DELAY, 6000 }, { AT, 7000 } },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct probe probe = { .kind = cases[i][0].kind, .times = { cases[i][0].time } };
         struct hf_script script;
         hf_script_init(&script, wait_until, &probe);
-        play(&script, ". c2=x . e mq=wake");
-        probe.kind = becomes_delay;
-        probe.times[0] += !becomes_delay;
-        play_fails(&script, ".", HF_NONDETERMINISM, "timer_created: another due time");
+        play(&script, ". c2=x .");
+        assert_int_equal(script.works[0].due_unix_ms, 7000);
+        probe.kind = cases[i][1].kind;
+        probe.times[0] = cases[i][1].time;
+        play_fails(&script, "e mq=wake .", HF_NONDETERMINISM, "timer_created: another due time");
         hf_script_release(&script);
     }
 }

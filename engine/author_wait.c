@@ -32,10 +32,19 @@ static void future_describe(const struct hf__future *future, char *text, size_t 
     }
 }
 
+/* Writes which try it was; nothing for what is tried once. */
+static void timeout_describe(const struct hf__future *future, char *text, size_t text_size)
+{
+    const struct hf__tries *tries = future->tries;
+    bool has_several = tries && tries->max > 1;
+    if (has_several) snprintf(text, text_size, ", at try %u of %u", tries->count, tries->max);
+    if (!has_several) text[0] = '\0';
+}
+
 static void error_fill(struct hf_execution *self, const struct hf__future *future, hf_status status)
 {
     hf_error *error = &self->latest_error;
-    char what[HF_ID_SIZE_MAX + 64];
+    char what[HF_ID_SIZE_MAX + 64], tries[sizeof ", at try 4294967295 of 4294967295"];
     future_describe(future, what, sizeof what);
     switch (status) {
     case HF_FAILED:
@@ -49,7 +58,8 @@ static void error_fill(struct hf_execution *self, const struct hf__future *futur
         hf_error_code(error, "session_lost");
         return;
     case HF_TIMEOUT:
-        hf_error_set(error, status, "%s had no outcome in time", what);
+        timeout_describe(future, tries, sizeof tries);
+        hf_error_set(error, status, "%s had no outcome in time%s", what, tries);
         hf_error_code(error, "timeout");
         return;
     case HF_SESSION_CLOSED:

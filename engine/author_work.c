@@ -28,6 +28,16 @@ static const struct hf__session_handle *session_of(struct hf_execution *self,
     return open;
 }
 
+static void check_tries(struct hf_execution *self, const hf_activity_options *options)
+{
+    uint32_t percent = options->backoff_percent;
+    if (percent == 0 || percent >= 100) return;
+    hf__execution_fail(self, HF_INVALID, "bad_backoff",
+                       "backoff_percent is %u: each pause would be shorter than the one before; "
+                       "100 keeps it",
+                       percent);
+}
+
 static hf_future schedule(struct hf_execution *self, const hf_activity_options *options)
 {
     struct hf_event event = { .kind = HF_EVENT_ACTIVITY_SCHEDULED,
@@ -38,6 +48,7 @@ static hf_future schedule(struct hf_execution *self, const hf_activity_options *
     hf__execution_check_id(self, options->name, "activity name", "bad_name");
     hf__execution_check_payload(self, options->input, "input");
     if (options->tag) hf__execution_check_id(self, options->tag, "tag", "bad_tag");
+    check_tries(self, options);
     if (options->session.id != 0) {
         const struct hf__session_handle *open = session_of(self, options);
         session = open->id;
@@ -50,6 +61,8 @@ static hf_future schedule(struct hf_execution *self, const hf_activity_options *
     hf__execution_leave(self);
     future->session = session;
     future->incarnation = event.incarnation;
+    if (hf__tries_are_asked(options)) hf__tries_begin(self, future, options, &event);
+    hf__execution_leave(self);
     return (hf_future){ future->id };
 }
 
@@ -87,9 +100,8 @@ static hf_future timer(struct hf_execution *self, struct hf_event *created)
 hf_future hf_timer(hf_orchestration *o, uint64_t delay_ms)
 {
     struct hf_execution *self = hf__execution_enter(o);
-    uint64_t now = self->turn->now_unix_ms;
-    uint64_t due = delay_ms > UINT64_MAX - now ? UINT64_MAX : now + delay_ms;
-    struct hf_event created = { .kind = HF_EVENT_TIMER_CREATED, .due_unix_ms = due };
+    struct hf_event created = { .kind = HF_EVENT_TIMER_CREATED,
+                                .due_unix_ms = hf__due_unix_ms(self, delay_ms) };
     return timer(self, &created);
 }
 

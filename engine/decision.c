@@ -148,12 +148,13 @@ static bool completion_is_wanted(struct hf_execution *self, const struct hf_stor
                                  const struct hf_event *event)
 {
     if (message->execution != self->number) return false;
-    struct hf__future *future = hf__future_find(self, event->source);
-    if (!future || !future->is_pending || future->is_answered) return false;
-    if (future->kind != completed_kind(event->kind)) {
+    enum hf__future_kind kind;
+    bool *is_answered = hf__future_expect(self, event->source, &kind);
+    if (!is_answered || *is_answered) return false;
+    if (kind != completed_kind(event->kind)) {
         return damaged_message(self, message, event, "answers a command of another kind");
     }
-    future->is_answered = true;
+    *is_answered = true;
     return true;
 }
 

@@ -16,11 +16,12 @@ enum hf_event_kind {
     HF_EVENT_CONTINUED = 5,           /* the last event of the execution */
     HF_EVENT_TERMINATED = 6,          /* text = reason; the last event */
     HF_EVENT_ACTIVITY_SCHEDULED = 10, /* command: name, payload = input, incarnation or 0, text =
-                                         session id, tag */
+                                         session id, tag, source = the first try or 0 */
     HF_EVENT_ACTIVITY_COMPLETED = 11, /* message: source, payload = output */
     HF_EVENT_ACTIVITY_FAILED = 12,    /* message: source, status, code, text, payload = data */
     HF_EVENT_FUTURE_CANCELLED = 13,   /* command: source */
-    HF_EVENT_TIMER_CREATED = 14,      /* command: due_unix_ms, due_is_given */
+    HF_EVENT_TIMER_CREATED = 14,      /* command: due_unix_ms, due_is_given; of an activity's tries:
+                                         source = the first one, text = what for */
     HF_EVENT_TIMER_FIRED = 15,        /* message: source */
     HF_EVENT_MAILBOX_WAITED = 16,     /* command: name */
     HF_EVENT_MAILBOX_MESSAGE = 17,    /* message: name, payload */
@@ -49,7 +50,7 @@ struct hf_carried_session {
 /* One event of any kind; fields that a kind does not have are empty. */
 struct hf_event {
     uint64_t kind;
-    uint64_t source; /* event id of the command that it answers */
+    uint64_t source; /* event id of the command that it answers, or belongs to */
     hf_slice name;
     hf_slice payload;
     hf_slice text;

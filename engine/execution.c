@@ -108,6 +108,12 @@ void hf__execution_check_payload(struct hf_execution *self, hf_slice payload, co
                        what, payload.size, (unsigned long long)limit);
 }
 
+uint64_t hf__due_unix_ms(const struct hf_execution *self, uint64_t delay_ms)
+{
+    uint64_t now = self->turn->now_unix_ms;
+    return delay_ms > UINT64_MAX - now ? UINT64_MAX : now + delay_ms;
+}
+
 /* ---- running the code ----------------------------------------------------------------------- */
 
 static void code_main(struct hf_fiber *fiber, void *argument)
@@ -403,6 +409,7 @@ void hf_execution_free(struct hf_execution *execution)
     hf__scopes_release(self);
     hf_heap_free(heap, self->deferred, self->deferred_capacity * sizeof *self->deferred);
     hf_heap_free(heap, self->futures, self->futures_capacity * sizeof *self->futures);
+    hf_heap_free(heap, self->owned, self->owned_capacity * sizeof *self->owned);
     hf__lines_release(self, &self->mailboxes);
     hf__lines_release(self, &self->raised);
     hf_heap_free(heap, self->scopes, self->scopes_capacity * sizeof *self->scopes);
@@ -424,6 +431,7 @@ size_t hf_execution_memory_size(const struct hf_execution *execution)
     for (size_t i = 0; i < self->scopes_count; i++) size += self->scopes[i].arena.total_size;
     size += self->deferred_capacity * sizeof *self->deferred;
     size += self->futures_capacity * sizeof *self->futures;
+    size += self->owned_capacity * sizeof *self->owned;
     size += (self->mailboxes.capacity + self->raised.capacity) * sizeof *self->raised.items;
     size += self->scopes_capacity * sizeof *self->scopes;
     size += self->handles_capacity * sizeof *self->handles;

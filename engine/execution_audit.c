@@ -8,7 +8,9 @@
  * rising id. A mailbox has takes or messages, never both; an event has no messages. All messages
  * are in the list of all, which rises by event id.
  *  4. The code watches pending futures only, and wants at least one of them while it is there.
- *  5. Open sessions rise by incarnation, and none is beyond the count of those given out. A handle
+ *  5. A pending future with tries has a try or a pause, and a limit of a try only with one; a done
+ * one has nothing. The table of owned works holds exactly those that are no first try.
+ *  6. Open sessions rise by incarnation, and none is beyond the count of those given out. A handle
  * without an incarnation has no tag. */
 #include "engine/execution_internal.h"
 
@@ -41,6 +43,36 @@ static void audit_futures(const struct hf_execution *self)
         pending = future->next_pending;
     }
     hf_assert(!pending);
+}
+
+/* Returns how many of its works are owned. */
+static size_t audit_works(const struct hf_execution *self, const struct hf__future *future)
+{
+    const struct hf__work *works = future->tries->works;
+    size_t owned = 0;
+    hf_assert(future->kind == HF__FUTURE_ACTIVITY && future->tries->count <= future->tries->max);
+    bool has_try = works[HF__WORK_TRY].id > 0, has_pause = works[HF__WORK_PAUSE].id > 0;
+    hf_assert(future->is_pending == (has_try != has_pause));
+    if (!has_try) hf_assert(works[HF__WORK_TRY_LIMIT].id == 0);
+    if (!future->is_pending) hf_assert(!has_try && works[HF__WORK_TOTAL_LIMIT].id == 0);
+    for (size_t i = 0; i < HF__WORKS_COUNT; i++) {
+        if (works[i].id == 0 || works[i].id == future->id) continue;
+        hf_assert(hf__tries_find(self, works[i].id) == future);
+        owned++;
+    }
+    return owned;
+}
+
+static void audit_tries(const struct hf_execution *self)
+{
+    size_t owned = 0;
+    for (size_t i = 0; i < self->futures_count; i++) {
+        if (self->futures[i]->tries) owned += audit_works(self, self->futures[i]);
+    }
+    hf_assert(owned == self->owned_count - self->owned_empty_count);
+    for (size_t i = 1; i < self->owned_count; i++) {
+        hf_assert(self->owned[i].id > self->owned[i - 1].id);
+    }
 }
 
 static void audit_scopes(const struct hf_execution *self)
@@ -111,6 +143,7 @@ void hf__execution_audit(const struct hf_execution *self)
 {
     hf_assert(!self->is_running && self->has_ended == !self->fiber);
     audit_futures(self);
+    audit_tries(self);
     audit_waiting(self);
     audit_scopes(self);
     audit_mailboxes(self);

@@ -8,7 +8,7 @@
  *   futures.c     what code can await      lines.c     what waits under a name
  *   mailbox.c     messages and takes       raised.c    events and waits
  *   sessions.c    which are open           scopes.c    memory of the code
- *   children.c    what is said between a parent and its children
+ *   tries.c       activities tried again   children.c  what a parent and its children say
  *   author_*.c    the public calls: thin
  *
  * Trouble has three forms. Misuse and limits fail the instance: hf__execution_fail(), and the
@@ -34,6 +34,36 @@ enum hf__future_kind {
     HF__FUTURE_CHILD
 };
 
+/* What is behind a future whose activity is tried again, or has limits of its time. */
+enum hf__work_kind {
+    HF__WORK_TRY,
+    HF__WORK_PAUSE,
+    HF__WORK_TRY_LIMIT,
+    HF__WORK_TOTAL_LIMIT,
+    HF__WORKS_COUNT
+};
+
+struct hf__work {
+    uint64_t id;      /* event id of the command that made it; 0: there is none now */
+    bool is_answered; /* as of a future */
+};
+
+/* Lives as long as its future. */
+struct hf__tries {
+    uint32_t count, max; /* scheduled so far; in all */
+    uint64_t pause_ms;   /* the next one; 0: none */
+    uint64_t pause_max_ms, percent;
+    uint64_t try_timeout_ms; /* 0: none */
+    struct hf_event again;   /* the command of a further try */
+    struct hf__work works[HF__WORKS_COUNT];
+};
+
+/* Whose work it is; but for first tries, which have the id of their future. */
+struct hf__owned {
+    uint64_t id;
+    struct hf__future *future; /* NULL: the work is done */
+};
+
 /* Lives in the arena of its scope. */
 struct hf__future {
     uint64_t id; /* event id of the command that made it; the public hf_future.id */
@@ -48,6 +78,7 @@ struct hf__future {
     const char *session;  /* id, NULL: ordinary */
     hf_slice result;      /* output; data of a failure */
     hf_slice code, text;  /* of a failure */
+    struct hf__tries *tries; /* of an activity; NULL: it is tried once, without limits */
     struct hf__future *previous_pending, *next_pending; /* by rising id */
     struct hf__line *line;                              /* of a pending take or wait */
     struct hf__future *previous_in_line, *next_in_line; /* by rising id */
@@ -181,6 +212,8 @@ struct hf_execution {
     struct hf__future **futures;
     size_t futures_count, futures_capacity;
     struct hf__future *pending_first, *pending_last;
+    struct hf__owned *owned; /* by rising id */
+    size_t owned_count, owned_capacity, owned_empty_count;
 
     struct hf__lines mailboxes, raised;
     struct hf__buffered *buffered_first, *buffered_last;
@@ -226,6 +259,9 @@ void hf__execution_copy_options(struct hf_execution *self, void *to, size_t to_s
 /* Fails the instance when payload is no slice, or, beyond history, over the limit. */
 void hf__execution_check_payload(struct hf_execution *self, hf_slice payload, const char *what);
 
+/* The wall time so long after the turn's; the end of time when it is beyond that. */
+uint64_t hf__due_unix_ms(const struct hf_execution *self, uint64_t delay_ms);
+
 /* ---- execution_audit.c ---------------------------------------------------------------------- */
 
 /* Walks the whole execution between two turns, and asserts what must hold of it. Not for a broken
@@ -246,6 +282,8 @@ bool hf__event_is_last(uint64_t kind);
  * replay.c), or records it. Returns its event id. Does not return when it does not fit history.
  * Borrows event. */
 uint64_t hf__command_issue(struct hf_execution *self, struct hf_event *event);
+/* The same off the fiber: returns 0 when it does not fit history, and the execution is broken. */
+uint64_t hf__command_match(struct hf_execution *self, struct hf_event *event);
 /* Whether history has this command where the code is now; false beyond history. */
 bool hf__command_is_next(const struct hf_execution *self, const struct hf_event *event);
 /* The event id of the command that the code issues next. */
@@ -311,9 +349,17 @@ void hf__future_watch(struct hf_execution *self, struct hf__future *future);
 void hf__future_finish(struct hf_execution *self, struct hf__future *future, hf_status status);
 /* Ends a pending future with HF_OK and a copy of what came for it. */
 void hf__future_receive(struct hf_execution *self, struct hf__future *future, hf_slice payload);
-/* Ends the pending future that the message answers, when there is one: copies the outcome into its
- * scope. */
+/* Where it is noted that an awaited completion of that source is among this turn's messages;
+ * *out_kind is what it must be a completion of. NULL: nobody awaits one. Valid until: a future
+ * ends.
+ */
+bool *hf__future_expect(struct hf_execution *self, uint64_t source, enum hf__future_kind *out_kind);
+/* Lets the pending future go on that the message answers, when there is one: it ends, or is tried
+ * again. */
 void hf__future_deliver(struct hf_execution *self, const struct hf_event *event);
+/* Ends a pending future with the outcome that the message brings; copies it into its scope. */
+void hf__future_end(struct hf_execution *self, struct hf__future *future,
+                    const struct hf_event *event);
 /* Cancels a pending future by a command of the code. On the fiber. */
 void hf__future_cancel(struct hf_execution *self, struct hf__future *future);
 /* Cancels all pending futures without an event: history tells it otherwise. tells_children: unless
@@ -323,6 +369,24 @@ void hf__futures_cancel_all(struct hf_execution *self, bool tells_children);
 void hf__futures_close_session(struct hf_execution *self, uint64_t incarnation);
 /* Forgets the futures from index `begin` on; cancels the pending ones by commands. On the fiber. */
 void hf__futures_cut(struct hf_execution *self, size_t begin);
+
+/* ---- tries.c -------------------------------------------------------------------------------- */
+
+/* Whether the options ask for more than one try without limits. */
+bool hf__tries_are_asked(const hf_activity_options *options);
+/* Makes the tries of a future whose first try was just scheduled by that command. Out of memory the
+ * execution is broken. */
+void hf__tries_begin(struct hf_execution *self, struct hf__future *future,
+                     const hf_activity_options *options, const struct hf_event *scheduled);
+/* The future behind which that work is, which is no first try; NULL: none. */
+struct hf__future *hf__tries_find(const struct hf_execution *self, uint64_t id);
+/* As hf__future_expect, of a pending future with tries. */
+bool *hf__tries_expect(struct hf__future *future, uint64_t source, enum hf__future_kind *out_kind);
+/* Takes the outcome of one of its works: it ends, or the next work begins. */
+void hf__tries_deliver(struct hf_execution *self, struct hf__future *future,
+                       const struct hf_event *event);
+/* Calls off what is still behind a future that ends. */
+void hf__tries_end(struct hf_execution *self, struct hf__future *future);
 
 /* ---- lines.c -------------------------------------------------------------------------------- */
 

@@ -107,6 +107,7 @@ void hf__future_finish(struct hf_execution *self, struct hf__future *future, hf_
     pending_remove(self, future);
     if (future->line) hf__line_leave(future);
     if (future->is_watched) unwatch(self, future);
+    if (future->tries) hf__tries_end(self, future);
     future->is_pending = false;
     future->status = status;
 }
@@ -128,10 +129,9 @@ static hf_status status_of(const struct hf_event *outcome)
     }
 }
 
-void hf__future_deliver(struct hf_execution *self, const struct hf_event *event)
+void hf__future_end(struct hf_execution *self, struct hf__future *future,
+                    const struct hf_event *event)
 {
-    struct hf__future *future = hf__future_find(self, event->source);
-    if (!future || !future->is_pending) return; /* it ended before: legal, and no second outcome */
     struct hf_arena *arena = &self->scopes[future->scope].arena;
     future->result = hf_arena_copy(arena, event->payload);
     future->code = hf_arena_copy(arena, event->code);
@@ -140,10 +140,39 @@ void hf__future_deliver(struct hf_execution *self, const struct hf_event *event)
     hf__future_finish(self, future, status_of(event));
 }
 
+/* The pending future that a completion of that source is for, or NULL. */
+static struct hf__future *future_behind(const struct hf_execution *self, uint64_t source)
+{
+    struct hf__future *future = hf__future_find(self, source);
+    if (!future) future = hf__tries_find(self, source);
+    return future && future->is_pending ? future : NULL;
+}
+
+bool *hf__future_expect(struct hf_execution *self, uint64_t source, enum hf__future_kind *out_kind)
+{
+    struct hf__future *future = future_behind(self, source);
+    if (!future) return NULL;
+    if (future->tries) return hf__tries_expect(future, source, out_kind);
+    *out_kind = future->kind;
+    return &future->is_answered;
+}
+
+void hf__future_deliver(struct hf_execution *self, const struct hf_event *event)
+{
+    struct hf__future *future = future_behind(self, event->source);
+    if (!future) return; /* it ended before: legal, and no second outcome */
+    if (future->tries) {
+        hf__tries_deliver(self, future, event);
+    } else {
+        hf__future_end(self, future, event);
+    }
+}
+
 /* Names what a store does for a future that is given up. Nothing stands behind one that waits in
- * line. */
+ * line; tries name theirs themselves. */
 static void name_work(struct hf_execution *self, const struct hf__future *future)
 {
+    if (future->tries) return;
     switch (future->kind) {
     case HF__FUTURE_ACTIVITY:
     case HF__FUTURE_TIMER: hf__decision_cancel(self, future->id); break;

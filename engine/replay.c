@@ -166,7 +166,7 @@ bool hf__command_is_judged(const struct hf_execution *self)
            hf__event_is_last(turn->steps[index].event.kind);
 }
 
-uint64_t hf__command_issue(struct hf_execution *self, struct hf_event *event)
+uint64_t hf__command_match(struct hf_execution *self, struct hf_event *event)
 {
     struct hf__turn *turn = self->turn;
     hf_assert(hf_event_is_command(event->kind));
@@ -176,11 +176,18 @@ uint64_t hf__command_issue(struct hf_execution *self, struct hf_event *event)
     const char *difference = is_surplus ? NULL : event_difference(&step->event, event);
     if (is_surplus || difference) {
         nondeterminism_issued(self, turn->command, event, difference);
-        hf__execution_leave(self);
+        return 0;
     }
     adopt(event, &step->event);
     turn->command++;
     return step->event_id;
+}
+
+uint64_t hf__command_issue(struct hf_execution *self, struct hf_event *event)
+{
+    uint64_t event_id = hf__command_match(self, event);
+    if (event_id == 0) hf__execution_leave(self);
+    return event_id;
 }
 
 uint64_t hf__outcome_issue(struct hf_execution *self, const struct hf_event *event)
@@ -257,6 +264,32 @@ static uint64_t source_kind(const struct proof *proof, size_t index)
     return source > 0 && source <= index ? proof->steps[source - 1].event.kind : 0;
 }
 
+/* Whether the step is of the engine's own, for an activity of the code: its source. */
+static bool is_work(const struct hf_event *event)
+{
+    bool may_be = event->kind == HF_EVENT_ACTIVITY_SCHEDULED ||
+                  event->kind == HF_EVENT_TIMER_CREATED;
+    return may_be && event->source > 0;
+}
+
+static void prove_work(struct proof *proof, size_t index)
+{
+    const struct hf_event *event = &proof->steps[index].event;
+    if (source_kind(proof, index) != HF_EVENT_ACTIVITY_SCHEDULED ||
+        is_work(&proof->steps[event->source - 1].event)) {
+        proof->wrong = "names no activity that it could be for";
+    }
+}
+
+static void prove_cancel(struct proof *proof, size_t index)
+{
+    const struct hf_event *event = &proof->steps[index].event;
+    if (!is_cancellable(source_kind(proof, index)) ||
+        is_work(&proof->steps[event->source - 1].event)) {
+        proof->wrong = "names no command that it could cancel";
+    }
+}
+
 static void prove_completion(struct proof *proof, size_t index)
 {
     const struct hf_event *event = &proof->steps[index].event;
@@ -281,9 +314,10 @@ static void prove_step(struct proof *proof, size_t index)
         proof->wrong = "stands behind the last event";
     } else if (completed_kind(event->kind) != 0) {
         prove_completion(proof, index);
-    } else if (event->kind == HF_EVENT_FUTURE_CANCELLED &&
-               !is_cancellable(source_kind(proof, index))) {
-        proof->wrong = "names no command that it could cancel";
+    } else if (event->kind == HF_EVENT_FUTURE_CANCELLED) {
+        prove_cancel(proof, index);
+    } else if (is_work(event)) {
+        prove_work(proof, index);
     }
 }
 

@@ -50,6 +50,7 @@ enum operation {
     UUID,
     PATCHED,
     PATCH_RETIRED,
+    SCHEDULE_TRIES,
     OPERATIONS_COUNT
 };
 
@@ -109,6 +110,21 @@ static hf_future schedule_with(struct machine *m, uint8_t argument)
     return hf_schedule_with(m->o, &options);
 }
 
+static hf_future schedule_tries(struct machine *m, uint8_t argument)
+{
+    hf_activity_options options = HF_INIT(hf_activity_options);
+    options.name = "tried";
+    options.input = hf_bytes(&m->sum, argument % 5);
+    options.session = argument % 4 == 3 ? m->sessions[argument % SESSIONS_COUNT]
+                                        : (hf_session){ 0 };
+    options.tries_max = 1 + argument % 7;
+    options.backoff_first_ms = argument % 3 ? argument : UINT64_MAX;
+    options.backoff_percent = 100u + argument;
+    options.try_timeout_ms = argument & 16 ? argument : 0;
+    options.total_timeout_ms = argument & 32 ? argument * 4u : 0;
+    return hf_schedule_with(m->o, &options);
+}
+
 static hf_future start_child(struct machine *m, uint8_t argument)
 {
     const char id[] = { 'c', (char)('0' + argument % 3), '\0' };
@@ -132,6 +148,7 @@ static void step_make(struct machine *m, enum operation operation, uint8_t argum
         if (session.id != 0) made = hf_schedule_on(m->o, session, queue, bytes);
         break;
     case SCHEDULE_WITH: made = schedule_with(m, argument); break;
+    case SCHEDULE_TRIES: made = schedule_tries(m, argument); break;
     case TIMER: made = hf_timer(m->o, argument); break;
     case TAKE: made = hf_mailbox_take(m->o, queue); break;
     case WAIT: made = hf_event_wait(m->o, queue); break;
@@ -236,6 +253,7 @@ static void step(struct machine *m, enum operation operation, uint8_t argument, 
     case SCHEDULE:
     case SCHEDULE_ON:
     case SCHEDULE_WITH:
+    case SCHEDULE_TRIES:
     case TIMER:
     case TIMER_AT:
     case TAKE:

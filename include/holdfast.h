@@ -489,7 +489,18 @@ HF_API hf_future hf_schedule(hf_orchestration *o, const char *activity, hf_slice
  * A session that is not open fails the instance. */
 HF_API hf_future hf_schedule_on(hf_orchestration *o, hf_session session, const char *activity,
                                 hf_slice input);
-/* What to schedule. */
+/* What to schedule.
+ *
+ * Tries. An activity that fails is scheduled again, as an item of its own, until tries_max were
+ * made. To the code it is one future: it ends with the outcome of the last try. Only failures of
+ * the activity are tried again: not HF_SESSION_LOST (what the session had in memory is gone, so its
+ * opener decides), not the code "poison" (it was handed out too often already), not HF_TIMEOUT (the
+ * try may be running still), and nothing once the future was cancelled or its session closed. Each
+ * try, pause and limit stands in history; the policy does not, so new code may have another one, if
+ * it fits what was done.
+ *
+ * Time. A limit counts from scheduling on, so waiting for a worker counts; when it passes, the
+ * future ends with HF_TIMEOUT and the try that runs is called off. */
 typedef struct hf_activity_options {
     size_t size;
     const char *name;
@@ -497,6 +508,14 @@ typedef struct hf_activity_options {
     hf_session session; /* an open one; {0}: none */
     const char *tag;    /* only workers that serve it take the activity; NULL: none. On a session:
                            its own, or NULL, which means its own; another fails the instance */
+    uint32_t tries_max; /* default 1: none but the first */
+    uint32_t backoff_percent;  /* of each pause to the one before; default 200: doubles; 100: fixed;
+                                  less fails the instance */
+    uint64_t backoff_first_ms; /* the first pause; default 100; UINT64_MAX: no pauses */
+    uint64_t backoff_max_ms;   /* no pause is longer; default 30,000, or the first if that is longer
+                                */
+    uint64_t try_timeout_ms;   /* of each try; 0: none */
+    uint64_t total_timeout_ms; /* of all tries and pauses together; 0: none */
 } hf_activity_options;
 /* Schedules with options; the two calls above are short for it. */
 HF_API hf_future hf_schedule_with(hf_orchestration *o, const hf_activity_options *options);
@@ -531,7 +550,7 @@ HF_API hf_future hf_child(hf_orchestration *o, const hf_child_options *options);
 
 /* Waits for future. out_result may be NULL. Valid until: the scope in which the future was made
  * ends. Awaiting a finished future again gives the same outcome at once. Returns HF_OK, HF_FAILED,
- * HF_CANCELLED, HF_SESSION_CLOSED or HF_SESSION_LOST. */
+ * HF_CANCELLED, HF_SESSION_CLOSED, HF_SESSION_LOST, or HF_TIMEOUT of hf_activity_options. */
 HF_API HF_MUST_CHECK hf_status hf_await(hf_orchestration *o, hf_future future,
                                         hf_slice *out_result);
 /* As hf_await; HF_TIMEOUT after timeout_ms, and then the future is cancelled. */
@@ -702,7 +721,8 @@ typedef struct hf_activity_info {
     bool first_in_claim;         /* the first activity of the session here since it was claimed */
     uint64_t execution, activity_id;
     uint32_t attempt;            /* delivery of this item that counts, from 1 */
-    const char *idempotency_key; /* the same for every delivery of this item */
+    const char *idempotency_key; /* the same for every delivery of this item; another for each try
+                                  */
     const char *tag;             /* NULL: none */
     uint32_t deaths;             /* of the deliveries before this one: how often the process that
                                     ran it died */

@@ -201,6 +201,26 @@ static hf_status patches(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
+static hf_status tries(hf_orchestration *o, hf_slice input)
+{
+    hf_session x = hf_session_open_id(o, "x");
+    const hf_activity_options *often = HF_WITH(hf_activity_options, .name = "often", .input = input,
+                                               .session = x, .tries_max = 3, .try_timeout_ms = 50,
+                                               .total_timeout_ms = 500);
+    const hf_activity_options *at_once = HF_WITH(hf_activity_options, .name = "at once",
+                                                 .input = input, .tag = "gpu", .tries_max = 3,
+                                                 .backoff_first_ms = UINT64_MAX);
+    hf_future both[] = { hf_schedule_with(o, often), hf_schedule_with(o, at_once) };
+    hf_slice output = HF_EMPTY;
+    if (hf_join(o, both, 2) != HF_OK) output = hf_text(hf_orchestration_error(o)->message);
+    hf_future late = hf_schedule_with(o, often), left = hf_schedule_with(o, often);
+    if (hf_await(o, late, NULL) != HF_TIMEOUT) return HF_INVALID;
+    hf_session_close(o, x);
+    if (hf_await(o, left, NULL) != HF_SESSION_CLOSED) return HF_INVALID;
+    hf_schedule_with(o, at_once);
+    return input.size == 2 ? hf_continue_as_new(o, hf_text("next")) : hf_complete(o, output);
+}
+
 static hf_status misuse(hf_orchestration *o, hf_slice input)
 {
     defer_block(o);
@@ -221,6 +241,11 @@ static hf_status failure(hf_orchestration *o, hf_slice input)
     return status != HF_OK ? status : hf_fail(o, "code", "on %s", hf_instance_id(o));
 }
 
+/* `often` fails twice and pauses, `at once` does not pause; a limit passes in the turn that brings
+ * the outcome; one is late, and one pauses when its session is closed. */
+#define TRIES                                                                                      \
+    ". f3=bad f6=bad . t9 . f10=bad f12=worse . c16=done . t17 . c20=done T21 . f27=bad t26 . "
+
 const struct scenario *scenarios_all(size_t *out_count)
 {
     static const struct scenario all[] = {
@@ -239,6 +264,7 @@ const struct scenario *scenarios_all(size_t *out_count)
         { "children", children, ". c2=out . l3 . t9 . . k3 c2=last . C2=late T9 ." },
         { "values", values, ". +50 t4 . +70 c7=ok ." },
         { "patches", patches, ". mq=1 . mq=2 ." },
+        { "tries", tries, TRIES TRIES },
         { "misuse", misuse, ". t3 ." },
         { "failure", failure, ". f2=bad ." },
         { "failure of its own", failure, ". c2=good ." },

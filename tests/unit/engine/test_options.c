@@ -44,8 +44,10 @@ static void test_tag_of_an_ordinary_activity(void **state)
 static hf_status on_tagged_session(hf_orchestration *o, hf_slice input)
 {
     hf_session x = hf_session_open_with(o, HF_WITH(hf_session_options, .id = "x", .tag = "gpu"));
-    hf_activity_options given = { sizeof given, "a", input, x, "gpu" };
-    hf_activity_options none = { sizeof none, "b", input, x, NULL };
+    hf_activity_options given = {
+        .size = sizeof given, .name = "a", .input = input, .session = x, .tag = "gpu"
+    };
+    hf_activity_options none = { .size = sizeof none, .name = "b", .input = input, .session = x };
     hf_future all[] = { hf_schedule_with(o, &given), hf_schedule_with(o, &none),
                         hf_schedule_on(o, hf_session_named(o, "x"), "c", input) };
     HF_TRY(hf_join(o, all, 3));
@@ -78,13 +80,19 @@ static void test_activities_have_the_tag_of_their_session(void **state)
 static hf_status other_tag(hf_orchestration *o, hf_slice input)
 {
     hf_session x = hf_session_open_with(o, HF_WITH(hf_session_options, .id = "x", .tag = "gpu"));
-    hf_activity_options options = { sizeof options, "a", input, x, "cpu" };
+    hf_activity_options options = {
+        .size = sizeof options, .name = "a", .input = input, .session = x, .tag = "cpu"
+    };
     return hf_call_with(o, &options, NULL);
 }
 
 static hf_status tag_on_untagged(hf_orchestration *o, hf_slice input)
 {
-    hf_activity_options options = { sizeof options, "a", input, hf_session_open_id(o, "x"), "cpu" };
+    hf_activity_options options = { .size = sizeof options,
+                                    .name = "a",
+                                    .input = input,
+                                    .session = hf_session_open_id(o, "x"),
+                                    .tag = "cpu" };
     return hf_call_with(o, &options, NULL);
 }
 
@@ -117,7 +125,7 @@ static hf_status newer_option(hf_orchestration *o, hf_slice input)
     struct {
         hf_activity_options known;
         uint64_t unknown;
-    } options = { { sizeof options, "a", input, { 0 }, NULL }, 1 };
+    } options = { { .size = sizeof options, .name = "a", .input = input }, 1 };
     return hf_call_with(o, &options.known, NULL);
 }
 
@@ -288,7 +296,11 @@ static hf_status carry_tags(hf_orchestration *o, hf_slice input)
     }
     HF_TRY(hf_call_on(o, hf_session_named(o, "x"), "a", input, NULL));
     if (hf_slice_equal(input, hf_text("second"))) return hf_continue_as_new(o, hf_text("third"));
-    hf_activity_options options = { sizeof options, "b", input, hf_session_named(o, "x"), "cpu" };
+    hf_activity_options options = { .size = sizeof options,
+                                    .name = "b",
+                                    .input = input,
+                                    .session = hf_session_named(o, "x"),
+                                    .tag = "cpu" };
     return hf_call_with(o, &options, NULL);
 }
 

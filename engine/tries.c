@@ -161,14 +161,15 @@ static void try_again(struct hf_execution *self, struct hf__future *future)
     try_begun(self, future, hf__command_match(self, &future->tries->again));
 }
 
-/* pause_ms * percent / 100, rounded up, at most pause_max_ms; no product wraps. */
+/* pause_ms * percent / 100, rounded up, plus step_ms, at most pause_max_ms; nothing wraps. */
 static uint64_t longer(const struct hf__tries *tries)
 {
-    uint64_t pause_ms = tries->pause_ms, percent = tries->percent;
-    bool wraps = pause_ms > UINT64_MAX / percent;
-    uint64_t product = wraps ? UINT64_MAX : pause_ms * percent;
-    uint64_t next_ms = wraps ? UINT64_MAX : product / 100 + (product % 100 > 0);
-    return next_ms < tries->pause_max_ms ? next_ms : tries->pause_max_ms;
+    uint64_t pause_ms = tries->pause_ms, percent = tries->percent, max_ms = tries->pause_max_ms;
+    if (pause_ms > UINT64_MAX / percent) return max_ms;
+    uint64_t product = pause_ms * percent;
+    uint64_t next_ms = product / 100 + (product % 100 > 0);
+    if (next_ms >= max_ms || tries->step_ms > max_ms - next_ms) return max_ms;
+    return next_ms + tries->step_ms;
 }
 
 static void pause_begin(struct hf_execution *self, struct hf__future *future)
@@ -223,6 +224,7 @@ static void pauses_set(struct hf__tries *tries, const hf_activity_options *optio
     enum { FIRST_MS = 100, MAX_MS = 30000, PERCENT = 200 };
     uint64_t first_ms = options->backoff_first_ms, max_ms = options->backoff_max_ms;
     tries->percent = options->backoff_percent > 0 ? options->backoff_percent : PERCENT;
+    tries->step_ms = options->backoff_step_ms;
     if (first_ms == UINT64_MAX) return; /* none */
     if (first_ms == 0) first_ms = FIRST_MS;
     if (max_ms == 0) max_ms = first_ms > MAX_MS ? first_ms : MAX_MS;

@@ -120,6 +120,7 @@ static hf_future schedule_tries(struct machine *m, uint8_t argument)
     options.tries_max = 1 + argument % 7;
     options.backoff_first_ms = argument % 3 ? argument : UINT64_MAX;
     options.backoff_percent = 100u + argument;
+    options.backoff_step_ms = argument & 8 ? argument : 0;
     options.try_timeout_ms = argument & 16 ? argument : 0;
     options.total_timeout_ms = argument & 32 ? argument * 4u : 0;
     return hf_schedule_with(m->o, &options);

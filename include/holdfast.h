@@ -512,6 +512,7 @@ typedef struct hf_activity_options {
     uint32_t backoff_percent;  /* of each pause to the one before; default 200: doubles; 100: fixed;
                                   less fails the instance */
     uint64_t backoff_first_ms; /* the first pause; default 100; UINT64_MAX: no pauses */
+    uint64_t backoff_step_ms;  /* added to each further pause: with 100 percent they grow by it */
     uint64_t backoff_max_ms;   /* no pause is longer; default 30,000, or the first if that is longer
                                 */
     uint64_t try_timeout_ms;   /* of each try; 0: none */

@@ -155,6 +155,9 @@ static void event_text(const struct hf_stored_event *stored, const struct hf_eve
     if (event->due_unix_ms) {
         printf("due %s  ", tool_time(event->due_unix_ms, time, sizeof time));
     }
+    if (event->now_unix_ms) {
+        printf("now %s  ", tool_time(event->now_unix_ms, time, sizeof time));
+    }
     event_part("", event->code);
     if (event->payload.size) tool_print_cut(event->payload, 60);
     putchar('\n');

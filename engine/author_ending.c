@@ -81,7 +81,7 @@ void hf_log(hf_orchestration *o, hf_log_level level, const char *format, ...)
 {
     enum { LINE_SIZE = 1024 };
     struct hf_execution *self = hf__execution_enter(o);
-    if (!self->options.log || !self->turn->is_live) return;
+    if (!hf__execution_is_heard(self)) return;
     char message[LINE_SIZE];
     va_list arguments;
     va_start(arguments, format);
@@ -91,6 +91,5 @@ void hf_log(hf_orchestration *o, hf_log_level level, const char *format, ...)
     line.level = level;
     line.event = "orchestration.log";
     line.message = message;
-    line.instance = self->instance_id;
-    self->options.log(self->options.log_self, &line);
+    hf__execution_log(self, &line);
 }

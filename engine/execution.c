@@ -108,6 +108,18 @@ void hf__execution_check_payload(struct hf_execution *self, hf_slice payload, co
                        what, payload.size, (unsigned long long)limit);
 }
 
+bool hf__execution_is_heard(const struct hf_execution *self)
+{
+    return self->options.log && self->turn->is_live;
+}
+
+void hf__execution_log(const struct hf_execution *self, hf_log_line *line)
+{
+    hf_assert(hf__execution_is_heard(self));
+    line->instance = self->instance_id;
+    self->options.log(self->options.log_self, line);
+}
+
 uint64_t hf__due_unix_ms(const struct hf_execution *self, uint64_t delay_ms)
 {
     uint64_t now = self->turn->now_unix_ms;

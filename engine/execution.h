@@ -31,7 +31,8 @@ struct hf_execution_options {
     /* Fills bytes with random ones, on the small stack of the code. */
     void (*random)(void *self, void *bytes, size_t size);
     void *random_self;
-    /* hf_log of orchestrations, on their small stack; not called while replaying. May be NULL. */
+    /* hf_log of orchestrations, on their small stack, and activity.retry; not called while
+     * replaying. May be NULL. */
     void (*log)(void *self, const hf_log_line *line);
     void *log_self;
 };

@@ -259,6 +259,10 @@ void hf__execution_copy_options(struct hf_execution *self, void *to, size_t to_s
 /* Fails the instance when payload is no slice, or, beyond history, over the limit. */
 void hf__execution_check_payload(struct hf_execution *self, hf_slice payload, const char *what);
 
+/* Whether a line of the log would reach anybody: at replay it was written before. */
+bool hf__execution_is_heard(const struct hf_execution *self);
+/* Writes a line of this instance, which somebody hears. */
+void hf__execution_log(const struct hf_execution *self, hf_log_line *line);
 /* The wall time so long after the turn's; the end of time when it is beyond that. */
 uint64_t hf__due_unix_ms(const struct hf_execution *self, uint64_t delay_ms);
 

@@ -17,6 +17,8 @@
  *
  * The policy is code, not history: it may be changed under an instance, as long as what history
  * shows is what the new one would have done. */
+#include <stdio.h>
+
 #include "engine/execution_internal.h"
 
 /* ---- whose work it is ----------------------------------------------------------------------- */
@@ -172,6 +174,27 @@ static uint64_t longer(const struct hf__tries *tries)
     return next_ms + tries->step_ms;
 }
 
+static void retry_tell(struct hf_execution *self, const struct hf__future *future,
+                       const struct hf_event *failed)
+{
+    enum { MESSAGE_SIZE = 512 };
+    char message[MESSAGE_SIZE], activity[HF_ID_SIZE_MAX + 1];
+    const struct hf__tries *tries = future->tries;
+    if (!hf__execution_is_heard(self)) return;
+    snprintf(message, sizeof message,
+             "try %u of %u failed, the next in %llu ms: " HF_FMT ", " HF_FMT, tries->count,
+             tries->max, (unsigned long long)tries->pause_ms, HF_ARG(failed->code),
+             HF_ARG(failed->text));
+    hf_text_copy(activity, sizeof activity, future->name);
+    hf_log_line line = HF_INIT(hf_log_line);
+    line.level = HF_LOG_WARN;
+    line.event = "activity.retry";
+    line.message = message;
+    line.activity = activity;
+    line.session = future->session;
+    hf__execution_log(self, &line);
+}
+
 static void pause_begin(struct hf_execution *self, struct hf__future *future)
 {
     uint64_t pause_ms = future->tries->pause_ms;
@@ -201,6 +224,7 @@ void hf__tries_deliver(struct hf_execution *self, struct hf__future *future,
     switch (kind) {
     case HF__WORK_TRY:
         if (is_tried_again(future->tries, event)) {
+            retry_tell(self, future, event);
             pause_begin(self, future);
         } else {
             hf__future_end(self, future, event);

@@ -497,7 +497,8 @@ HF_API hf_future hf_schedule_on(hf_orchestration *o, hf_session session, const c
  * opener decides), not the code "poison" (it was handed out too often already), not HF_TIMEOUT (the
  * try may be running still), and nothing once the future was cancelled or its session closed. Each
  * try, pause and limit stands in history; the policy does not, so new code may have another one, if
- * it fits what was done.
+ * it fits what was done. The log says activity.retry. A pause is no work: a session that is
+ * released when it is idle may be released in it.
  *
  * Time. A limit counts from scheduling on, so waiting for a worker counts; when it passes, the
  * future ends with HF_TIMEOUT and the try that runs is called off. */

@@ -81,6 +81,35 @@ static void test_failed_activity_is_scheduled_again_after_a_pause(void **state)
     }
 }
 
+static void note_line(void *self, const hf_log_line *line)
+{
+    char *text = self;
+    size_t used = strlen(text);
+    snprintf(text + used, 512 - used, "%s %s %s %s: %s\n", line->event, line->instance,
+             line->activity, line->session ? line->session : "-", line->message);
+}
+
+/* The log says of each failure that is answered by a further try, once: no replay says it again. */
+static void test_retries_are_logged_once(void **state)
+{
+    (void)state;
+    struct probe probe;
+    struct hf_script script;
+    char lines[512] = "";
+    probe_init(&probe, (hf_activity_options){ .tries_max = 3 });
+    hf_script_init(&script, call, &probe);
+    script.options.log = note_line;
+    script.options.log_self = lines;
+    script.always_evict = true;
+    play(&script, ". f2=bad . t4 . f6=worse . t8 . f10=worst .");
+    assert_string_equal(lines,
+                        "activity.retry i-1 a -: try 1 of 3 failed, the next in 100 ms: bad, "
+                        "it failed\n"
+                        "activity.retry i-1 a -: try 2 of 3 failed, the next in 200 ms: "
+                        "worse, it failed\n");
+    hf_script_release(&script);
+}
+
 /* The last try's failure is the outcome, whole. */
 static void test_last_failure_is_the_outcome(void **state)
 {
@@ -627,6 +656,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_failed_activity_is_scheduled_again_after_a_pause),
+        cmocka_unit_test(test_retries_are_logged_once),
         cmocka_unit_test(test_last_failure_is_the_outcome),
         cmocka_unit_test(test_no_pause_tries_at_once),
         cmocka_unit_test(test_tries_cost_no_memory),

@@ -62,14 +62,6 @@ void hf__effects_leave(struct hf__effects *self, struct hf__listener *listener)
     uv_mutex_unlock(&self->mutex);
 }
 
-bool hf__effects_has_listeners(struct hf__effects *self)
-{
-    uv_mutex_lock(&self->mutex);
-    bool has = self->listeners != NULL;
-    uv_mutex_unlock(&self->mutex);
-    return has;
-}
-
 void hf__effects_want(struct hf__effects *self, uint32_t effects, struct hf__committer_group *group)
 {
     hf_assert(group);

@@ -45,8 +45,6 @@ void hf__effects_listen(struct hf__effects *self, struct hf__listener *listener)
 /* Removes it; when this returns, none of its calls runs or will. A lock that its calls take must
  * not be held. Not from a call of a listener. */
 void hf__effects_leave(struct hf__effects *self, struct hf__listener *listener);
-/* Whether anybody listens. */
-bool hf__effects_has_listeners(struct hf__effects *self);
 
 /* Asks every listener what it wants to join. Committer thread, inside a transaction. */
 void hf__effects_want(struct hf__effects *self, uint32_t effects,

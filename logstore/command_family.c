@@ -28,8 +28,7 @@ static hf_status child_get(struct hf__step *step, uint64_t number, struct hf_row
     hf_status status = hf_instance_get(step->tables, number, out_row, step->error);
     if (status != HF_NOT_FOUND) return status;
     return hf_error_corrupt(step->error, 0,
-                            "children names instance %llu, which has no row: verify the store and "
-                            "rebuild its indexes",
+                            "children names instance %llu, which has no row: " HF__REBUILD_ADVICE,
                             (unsigned long long)number);
 }
 

@@ -76,7 +76,8 @@ static hf_status grant_prepare(struct hf__step *step, const struct hf__pick *pic
     };
     hf_status status = hf_tag_name(step->tables, pick->item.tag, &out_grant->tag, step->error);
     if (status == HF_NOT_FOUND) {
-        return hf_error_corrupt(step->error, 0, "the tag of an item has no name: rebuild");
+        return hf_error_corrupt(step->error, 0,
+                                "the tag of an item has no name: " HF__REBUILD_ADVICE);
     }
     if (status != HF_OK) return status;
     out_grant->tag = hf_arena_copy(out, out_grant->tag);

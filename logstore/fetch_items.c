@@ -253,13 +253,13 @@ static hf_status source_step(struct fetch *self, struct source *source,
     }
     if (status != HF_OK) return status;
     status = hf_item_get(tables, &id, &source->head.item, error);
-    if (status != HF_OK) {
-        return hf_error_corrupt(error, 0,
-                                "an index names item %llu/%llu/%llu, which has no row: "
-                                "verify the store and rebuild its indexes",
-                                (unsigned long long)id.instance, (unsigned long long)id.execution,
-                                (unsigned long long)id.event_id);
+    if (status == HF_NOT_FOUND) {
+        return hf_error_corrupt(
+            error, 0, "an index names item %llu/%llu/%llu, which has no row: " HF__REBUILD_ADVICE,
+            (unsigned long long)id.instance, (unsigned long long)id.execution,
+            (unsigned long long)id.event_id);
     }
+    if (status != HF_OK) return status;
     *out_session = (struct hf_session_id){ id.instance, source->head.item.incarnation };
     return HF_OK;
 }
@@ -586,11 +586,10 @@ static hf_status session_take(struct fetch *self, const struct hf_row_session *s
     if (status != HF_OK) return status;
     struct source *oldest = session_oldest(self, first);
     if (!oldest) {
-        return hf_error_corrupt(self->step->error, 0,
-                                "session %llu/%llu is listed with work and has none: verify the "
-                                "store and rebuild its indexes",
-                                (unsigned long long)session->id.instance,
-                                (unsigned long long)session->id.incarnation);
+        return hf_error_corrupt(
+            self->step->error, 0,
+            "session %llu/%llu is listed with work and has none: " HF__REBUILD_ADVICE,
+            (unsigned long long)session->id.instance, (unsigned long long)session->id.incarnation);
     }
     status = item_judge(self, &oldest->head.item, !must_claim, &verdict);
     if (status != HF_OK) return status;

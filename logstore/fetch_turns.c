@@ -97,10 +97,10 @@ hf_status hf__fetch_turns_pick(struct hf__step *step, const struct hf_store_fetc
         uint64_t number = version->head.instance;
         status = hf_instance_get(step->tables, number, &rows[count], step->error);
         if (status == HF_NOT_FOUND) {
-            return hf_error_corrupt(step->error, 0,
-                                    "turns_due names instance %llu, which has no row: verify the "
-                                    "store and rebuild its indexes",
-                                    (unsigned long long)number);
+            return hf_error_corrupt(
+                step->error, 0,
+                "turns_due names instance %llu, which has no row: " HF__REBUILD_ADVICE,
+                (unsigned long long)number);
         }
         if (status != HF_OK) break;
         count++;

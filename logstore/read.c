@@ -134,7 +134,7 @@ static hf_status events_walk(struct hf_tables *tables, const struct hf_item_id *
     for (; status == HF_OK; status = hf_table_cursor_next(&cursor, &found, error)) {
         struct hf_item_id id;
         if (!hf_key_read_item(found.key, &id) || !hf_ref_read(found.value, &ref)) {
-            status = hf_error_corrupt(error, 0, "a row of history is damaged: rebuild the indexes");
+            status = hf_error_corrupt(error, 0, "a row of history is damaged: " HF__REBUILD_ADVICE);
             break;
         }
         if (id.instance != from->instance || id.execution != from->execution) break;

@@ -26,6 +26,9 @@ struct hf__store;
 
 enum { HF__IDENTITY_SIZE_MAX = 256 };
 
+/* What to do about index rows that are no fold of the log: the end of a message. */
+#define HF__REBUILD_ADVICE "stop the workers, then run holdfast rebuild on the store"
+
 /* ---- one command in a transaction ---------------------------------------------------------- */
 
 /* The surroundings of one command in a write transaction, or of a question (peek, check_held) in a

@@ -43,13 +43,18 @@ run_tests() {
     ctest --preset "$preset" --no-tests=error -j "$jobs" "$@"
 }
 
+# shown TITLE TABLE NOTES: what the tests of the release build showed of a table.
+shown() {
+    sh tests/tables/table.sh "$1" "tests/tables/$2.tsv" "build/tests/report/$3"
+}
+
 step "set-up"
 sh tools/setup.sh check
 
 build release
 run_tests release
-step "session cases"
-sh tests/sessions/table.sh tests/sessions/cases.tsv build/tests/report/session_cases
+step "what the tests showed"
+shown "session cases" sessions session_cases
 step "controls: with one thing broken, the tests named for it fail"
 sh tests/controls/run.sh
 build release-clang

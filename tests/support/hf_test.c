@@ -39,20 +39,51 @@ static bool report_count(const char *name, size_t count)
     return false;
 }
 
-/* Notes the session case that a test of that name shows, if it claims to. */
-static bool report_session_case(const char *name, const char *test)
+/* Tables of promises: a test named "<prefix><id>_<claim>" shows the line of that id, in which '_'
+ * stands for '.'; the ids that were shown are noted in a file of each table. */
+static const struct table {
+    const char *prefix, *file_name;
+    int id_parts;
+} tables[] = {
+    { "case_", "session_cases", 2 }, /* case_5_12_... shows 5.12 */
+    { "row_", "features", 2 },       /* row_1a_3_... shows 1a.3 */
+    { "trap_", "traps", 1 },         /* trap_b7_... shows b7 */
+};
+
+/* Writes the id that stands at the start of `text`; false: there is none, or no claim behind it. */
+static bool table_id(const struct table *table, const char *text, char *out_id, size_t id_size)
 {
-    unsigned section, number;
-    int end = 0;
-    char line[REPORT_LINE_SIZE];
-    if (strncmp(test, "case_", 5) != 0) return true;
-    if (sscanf(test, "case_%u_%u_%n", &section, &number, &end) != 2 || end == 0) {
-        fprintf(stderr, "%s: %s names no case: case_<section>_<number>_<claim>\n", name, test);
+    const char *end = text;
+    for (int part = 0; part < table->id_parts; part++) {
+        size_t size = strspn(end, "0123456789abcdef");
+        if (size == 0 || end[size] != '_') return false;
+        end += size + 1;
+    }
+    size_t size = (size_t)(end - text) - 1;
+    if (*end == '\0' || size >= id_size) return false;
+    memcpy(out_id, text, size);
+    out_id[size] = '\0';
+    for (char *place = strchr(out_id, '_'); place; place = strchr(place, '_')) *place = '.';
+    return true;
+}
+
+/* Notes what a test of that name shows, if it claims to show something. */
+static bool report_shown(const char *name, const char *test)
+{
+    char line[REPORT_LINE_SIZE], id[16];
+    const struct table *table = NULL;
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        if (strncmp(test, tables[i].prefix, strlen(tables[i].prefix)) == 0) table = &tables[i];
+    }
+    if (!table) return true;
+    if (!table_id(table, test + strlen(table->prefix), id, sizeof id)) {
+        fprintf(stderr, "%s: %s names no line of a table: %s<id>_<claim>\n", name, test,
+                table->prefix);
         return false;
     }
-    snprintf(line, sizeof line, "%u.%u %s\n", section, number, name);
-    if (report_append("session_cases", line)) return true;
-    fprintf(stderr, "%s: cannot note case %u.%u: %s\n", name, section, number, strerror(errno));
+    snprintf(line, sizeof line, "%s %s\n", id, name);
+    if (report_append(table->file_name, line)) return true;
+    fprintf(stderr, "%s: cannot note that it shows %s: %s\n", name, id, strerror(errno));
     return false;
 }
 
@@ -72,7 +103,7 @@ int hf__test_counted(const char *name, const struct CMUnitTest *tests, size_t co
 {
     bool is_noted = report_count(name, count);
     for (size_t i = 0; i < count && failed_count == 0; i++) {
-        is_noted = report_session_case(name, tests[i].name) && is_noted;
+        is_noted = report_shown(name, tests[i].name) && is_noted;
     }
     return failed_count != 0 || count == 0 || !is_noted;
 }

@@ -27,9 +27,9 @@
 /* ---- running -------------------------------------------------------------------------------- */
 
 /* A group runs as cmocka's own macro would, and its cases are also counted for the report of the
- * whole run; when all passed, the session cases that it shows are noted there: those of its tests
- * whose names begin with "case_<section>_<number>_". Evaluates to 0 when all passed and 1
- * otherwise: the exit status of main. */
+ * whole run; when all passed, what they show of tests/tables is noted there: by tests whose names
+ * begin with "case_", "row_" or "trap_" and an id. Evaluates to 0 when all passed and 1 otherwise:
+ * the exit status of main. */
 #undef cmocka_run_group_tests
 #define cmocka_run_group_tests(tests, setup, teardown)                                             \
     hf_test_run((tests), sizeof(tests) / sizeof((tests)[0]), (setup), (teardown))
@@ -45,9 +45,9 @@
 void hf__test_filter(void);
 
 /* Adds the line "name count" to `cases` in the report that the environment names (HOLDFAST_REPORT,
- * a folder), and for each session case of a group that passed "<section>.<number> name" to
- * `session_cases`; without one it writes nothing. Returns 1 when failed_count or count says that
- * the group did not pass, or a name begins with "case_" and has no number of a case, else 0. */
+ * a folder), and for each test of a group that passed and shows a line of a table "<id> name" to
+ * the table's file there; without a report it writes nothing. Returns 1 when failed_count or count
+ * says that the group did not pass, or a name that begins so has no id, else 0. */
 int hf__test_counted(const char *name, const struct CMUnitTest *tests, size_t count,
                      int failed_count);
 

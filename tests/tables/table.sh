@@ -1,0 +1,53 @@
+#!/bin/sh
+# table.sh TITLE TABLE SHOWN: how much of a table of promises was shown, per section, and what was
+# not. TABLE has a line "<id> TAB <what must be observed>" each; a third field "decision" says that
+# nothing can be run to show it. An id is "<section>.<number>", or a letter and a number. SHOWN has
+# a line "<id> <room>/<subject>" for each test that passed and claims an id.
+# Fails when a line was not shown, or an id is claimed that is not in the table.
+set -eu
+title=$1
+table=$2
+shown=$3
+touch "$shown"
+
+awk -F '\t' -v title="$title" -v shown_file="$shown" '
+    function section_of(id) {
+        return index(id, ".") ? substr(id, 1, index(id, ".") - 1) : substr(id, 1, 1)
+    }
+    BEGIN {
+        while ((getline line < shown_file) > 0) {
+            split(line, field, " ")
+            claimed[field[1]] = field[2]
+        }
+    }
+    /^#/ || NF < 2 { next }
+    $3 == "decision" {
+        decided++
+        next
+    }
+    {
+        section = section_of($1)
+        if (!(section in total)) order[++sections] = section
+        total[section]++
+        all++
+        if ($1 in claimed) {
+            count[section]++
+            together++
+            delete claimed[$1]
+        } else {
+            missing[++gaps] = $1 "  " $2
+        }
+    }
+    END {
+        for (i = 1; i <= sections; i++)
+            printf "section %2s  %3d of %3d\n", order[i], count[order[i]], total[order[i]]
+        for (i = 1; i <= gaps; i++) print "not shown: " missing[i]
+        for (id in claimed) {
+            print "nothing to show under this id: " id ", claimed by " claimed[id]
+            strangers++
+        }
+        printf "%s: %d of %d shown", title, together, all
+        if (decided > 0) printf ", and %d decided against", decided
+        printf "\n"
+        if (gaps > 0 || strangers > 0 || all == 0) exit 1
+    }' "$table"

@@ -43,9 +43,9 @@ run_tests() {
     ctest --preset "$preset" --no-tests=error -j "$jobs" "$@"
 }
 
-# shown TITLE TABLE NOTES: what the tests of the release build showed of a table.
+# shown TABLE TITLE: what the tests of the release build showed of a table.
 shown() {
-    sh tests/tables/table.sh "$1" "tests/tables/$2.tsv" "build/tests/report/$3"
+    sh tests/tables/table.sh "$2" "tests/tables/$1.tsv" build/tests/report
 }
 
 step "set-up"
@@ -54,7 +54,7 @@ sh tools/setup.sh check
 build release
 run_tests release
 step "what the tests showed"
-shown "session cases" sessions session_cases
+shown sessions "session cases"
 step "controls: with one thing broken, the tests named for it fail"
 sh tests/controls/run.sh
 build release-clang

@@ -40,14 +40,14 @@ static bool report_count(const char *name, size_t count)
 }
 
 /* Tables of promises: a test named "<prefix><id>_<claim>" shows the line of that id, in which '_'
- * stands for '.'; the ids that were shown are noted in a file of each table. */
+ * stands for '.'; the ids that were shown are noted in a file of the table's name. */
 static const struct table {
     const char *prefix, *file_name;
     int id_parts;
 } tables[] = {
-    { "case_", "session_cases", 2 }, /* case_5_12_... shows 5.12 */
-    { "row_", "features", 2 },       /* row_1a_3_... shows 1a.3 */
-    { "trap_", "traps", 1 },         /* trap_b7_... shows b7 */
+    { "case_", "sessions", 2 }, /* case_5_12_... shows 5.12 */
+    { "row_", "features", 2 },  /* row_1a_3_... shows 1a.3 */
+    { "trap_", "traps", 1 },    /* trap_b7_... shows b7 */
 };
 
 /* Writes the id that stands at the start of `text`; false: there is none, or no claim behind it. */

@@ -1,16 +1,18 @@
 #!/bin/sh
-# table.sh TITLE TABLE SHOWN: how much of a table of promises was shown, per section, and what was
-# not. TABLE has a line "<id> TAB <what must be observed>" each; a third field "decision" says that
-# nothing can be run to show it. An id is "<section>.<number>", or a letter and a number. SHOWN has
-# a line "<id> <room>/<subject>" for each test that passed and claims an id.
+# table.sh TITLE TABLE NOTES: how much of a table of promises was shown, per section, and what was
+# not. TABLE.tsv has a line "<id> TAB <what must be observed>" each. An id is "<section>.<number>",
+# or a letter and a number. A third field says how else it is kept: "case 4.5", by that line of
+# sessions.tsv; "decision", by nothing that can be run. NOTES is the folder in which tests that
+# passed noted what they show, "<id> <room>/<subject>" a line, in a file of the table's name.
 # Fails when a line was not shown, or an id is claimed that is not in the table.
 set -eu
 title=$1
 table=$2
-shown=$3
-touch "$shown"
+shown=$3/$(basename "$table" .tsv)
+cases=$3/sessions
+touch "$shown" "$cases"
 
-awk -F '\t' -v title="$title" -v shown_file="$shown" '
+awk -F '\t' -v title="$title" -v shown_file="$shown" -v cases_file="$cases" '
     function section_of(id) {
         return index(id, ".") ? substr(id, 1, index(id, ".") - 1) : substr(id, 1, 1)
     }
@@ -18,6 +20,10 @@ awk -F '\t' -v title="$title" -v shown_file="$shown" '
         while ((getline line < shown_file) > 0) {
             split(line, field, " ")
             claimed[field[1]] = field[2]
+        }
+        while ((getline line < cases_file) > 0) {
+            split(line, field, " ")
+            in_case["case " field[1]] = 1
         }
     }
     /^#/ || NF < 2 { next }
@@ -30,7 +36,7 @@ awk -F '\t' -v title="$title" -v shown_file="$shown" '
         if (!(section in total)) order[++sections] = section
         total[section]++
         all++
-        if ($1 in claimed) {
+        if ($1 in claimed || $3 in in_case) {
             count[section]++
             together++
             delete claimed[$1]

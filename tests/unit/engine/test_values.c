@@ -30,7 +30,7 @@ static hf_status read_times(hf_orchestration *o, hf_slice input)
 
 /* Trap A6: the clock goes on between the turns, and each replay tells the code what it was told. A
  * second read before the next message is served by the event of the first. */
-static void test_time_is_what_it_was_at_replay(void **state)
+static void row_1e_1_time_is_what_it_was_at_replay(void **state)
 {
     (void)state;
     struct probe probe = { .times = { 0 } };
@@ -91,7 +91,7 @@ static hf_status draw_some(hf_orchestration *o, hf_slice input)
 
 /* Trap A6: bits are drawn once, written into history, and told again at replay; a live turn draws
  * them from the source that the execution was given. */
-static void test_random_bits_are_what_they_were_at_replay(void **state)
+static void row_1e_1_random_bits_are_what_they_were_at_replay(void **state)
 {
     (void)state;
     struct probe probe = { .numbers = { 0 } };
@@ -120,7 +120,7 @@ static void test_random_bits_are_what_they_were_at_replay(void **state)
 
 /* The text is that of RFC 9562: the version is 4, the variant is 10, all other bits are the drawn
  * ones. */
-static void test_uuid_is_of_version_4(void **state)
+static void row_1e_1_uuid_is_of_version_4(void **state)
 {
     (void)state;
     struct probe probe = { .numbers = { 0 } };
@@ -235,10 +235,10 @@ static void test_timer_at_is_matched_with_history(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_time_is_what_it_was_at_replay),
+        cmocka_unit_test(row_1e_1_time_is_what_it_was_at_replay),
         cmocka_unit_test(test_time_never_goes_back),
-        cmocka_unit_test(test_random_bits_are_what_they_were_at_replay),
-        cmocka_unit_test(test_uuid_is_of_version_4),
+        cmocka_unit_test(row_1e_1_random_bits_are_what_they_were_at_replay),
+        cmocka_unit_test(row_1e_1_uuid_is_of_version_4),
         cmocka_unit_test(test_values_are_matched_with_history),
         cmocka_unit_test(test_timer_at_is_due_when_it_was_told),
         cmocka_unit_test(test_timer_at_is_matched_with_history),

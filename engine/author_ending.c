@@ -47,15 +47,6 @@ hf_status hf_fail(hf_orchestration *o, const char *code, const char *format, ...
 
 /* ---- the instance --------------------------------------------------------------------------- */
 
-void hf_status_set(hf_orchestration *o, hf_slice status)
-{
-    struct hf_execution *self = hf__execution_enter(o);
-    hf__execution_check_payload(self, status, "custom status");
-    struct hf_event event = { .kind = HF_EVENT_STATUS_SET, .payload = status };
-    hf__command_issue(self, &event);
-    hf__execution_leave(self);
-}
-
 const char *hf_instance_id(const hf_orchestration *o)
 {
     return o->execution->instance_id;

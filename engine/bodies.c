@@ -106,6 +106,21 @@ hf_status hf_body_read_status(hf_slice body, struct hf_arena *arena, hf_slice *o
     return HF_OK;
 }
 
+hf_status hf_body_read_value(hf_slice body, struct hf_arena *arena, hf_slice *out_value,
+                             uint64_t *out_set_unix_ms, hf_error *error)
+{
+    struct hf_event event;
+    hf_status status = hf_event_decode(body, arena, &event, error);
+    if (status != HF_OK) return status;
+    if (event.kind != HF_EVENT_KV_SET) {
+        return hf_error_corrupt(error, 0, "the event %s sets no value",
+                                hf_event_kind_name(event.kind));
+    }
+    *out_value = event.payload;
+    *out_set_unix_ms = event.now_unix_ms;
+    return HF_OK;
+}
+
 hf_status hf_body_read_activity(hf_slice body, struct hf_arena *arena, hf_slice *out_name,
                                 hf_slice *out_input, hf_error *error)
 {

@@ -75,6 +75,16 @@ static void add_child(struct hf_execution *self, uint64_t event_id, const struct
     if (child) *child = hf__child_of(self, event_id, event);
 }
 
+static void add_value(struct hf_execution *self, uint64_t event_id, const struct hf_event *event)
+{
+    struct hf_turn_value *value = list_add(self, &self->turn->decision.values, sizeof *value);
+    if (!value) return;
+    *value = (struct hf_turn_value){ .event_id = event_id,
+                                     .key = hf_arena_copy(self->turn->arena, event->name),
+                                     .cleared = event->kind == HF_EVENT_KV_CLEARED };
+    if (!value->key.data) hf__execution_no_memory(self);
+}
+
 /* What a command does besides being an event. */
 static void add_effects(struct hf_execution *self, uint64_t event_id, const struct hf_event *event)
 {
@@ -85,6 +95,8 @@ static void add_effects(struct hf_execution *self, uint64_t event_id, const stru
     case HF_EVENT_SESSION_CLOSED: add_closed(self, event); break;
     case HF_EVENT_CHILD_SCHEDULED: add_child(self, event_id, event); break;
     case HF_EVENT_STATUS_SET: self->turn->decision.status_event = event_id; break;
+    case HF_EVENT_KV_SET:
+    case HF_EVENT_KV_CLEARED: add_value(self, event_id, event); break;
     default: break;
     }
 }

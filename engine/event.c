@@ -96,6 +96,8 @@ static const struct kind *kind_of(uint64_t number)
         [HF_EVENT_TIME_READ] = { "time_read", ROLE_COMMAND, 0 },
         [HF_EVENT_RANDOM_DRAWN] = { "random_drawn", ROLE_COMMAND, NEEDS_PAYLOAD },
         [HF_EVENT_PATCHED] = { "patched", ROLE_COMMAND, NEEDS_NAME },
+        [HF_EVENT_KV_SET] = { "kv_set", ROLE_COMMAND, NEEDS_NAME },
+        [HF_EVENT_KV_CLEARED] = { "kv_cleared", ROLE_COMMAND, 0 },
     };
     if (number >= HF_COUNT_OF(kinds) || !kinds[number].name) return NULL;
     return &kinds[number];

@@ -37,7 +37,9 @@ enum hf_event_kind {
     HF_EVENT_CHILD_FAILED = 26,       /* message: source, status, code, text, payload = data */
     HF_EVENT_TIME_READ = 27,          /* command: now_unix_ms */
     HF_EVENT_RANDOM_DRAWN = 28,       /* command: payload = the bits */
-    HF_EVENT_PATCHED = 29             /* command: name = change id */
+    HF_EVENT_PATCHED = 29,            /* command: name = change id */
+    HF_EVENT_KV_SET = 30,             /* command: name = key, payload = value, now_unix_ms */
+    HF_EVENT_KV_CLEARED = 31          /* command: name = key; empty: all keys */
 };
 
 /* A session that continue-as-new carries on. */

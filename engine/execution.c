@@ -384,11 +384,13 @@ hf_status hf_execution_new(const struct hf_execution_options *options,
     hf_arena_init(&self->memory, self->heap);
     hf_arena_init(&self->intent_memory, self->heap);
     hf_arena_init(&self->error_memory, self->heap);
+    hf_arena_init(&self->status_memory, self->heap);
     struct hf_arena scratch;
     struct hf_event started;
     hf_arena_init(&scratch, self->heap);
     hf_status status = started_read(view, &scratch, &started, error);
     if (status == HF_OK) status = execution_begin(self, view, &started, error);
+    if (status == HF_OK) status = hf__kv_seed(self, view, &scratch, error);
     hf_arena_release(&scratch);
     if (status != HF_OK) {
         hf_execution_free(self);
@@ -419,6 +421,7 @@ void hf_execution_free(struct hf_execution *execution)
     code_clean_up(self);
     hf__mailbox_release(self);
     hf__scopes_release(self);
+    hf__kv_release(self);
     hf_heap_free(heap, self->deferred, self->deferred_capacity * sizeof *self->deferred);
     hf_heap_free(heap, self->futures, self->futures_capacity * sizeof *self->futures);
     hf_heap_free(heap, self->owned, self->owned_capacity * sizeof *self->owned);
@@ -429,6 +432,7 @@ void hf_execution_free(struct hf_execution *execution)
     hf_heap_free(heap, self->open_sessions,
                  self->open_sessions_capacity * sizeof *self->open_sessions);
     hf_heap_free(heap, self->patches, self->patches_capacity * sizeof *self->patches);
+    hf_arena_release(&self->status_memory);
     hf_arena_release(&self->error_memory);
     hf_arena_release(&self->intent_memory);
     hf_arena_release(&self->memory);
@@ -439,7 +443,8 @@ size_t hf_execution_memory_size(const struct hf_execution *execution)
 {
     const struct hf_execution *self = execution;
     size_t size = sizeof *self + self->memory.total_size + self->intent_memory.total_size +
-                  self->error_memory.total_size + self->buffered_size;
+                  self->error_memory.total_size + self->buffered_size +
+                  self->status_memory.total_size + self->values_size;
     for (size_t i = 0; i < self->scopes_count; i++) size += self->scopes[i].arena.total_size;
     size += self->deferred_capacity * sizeof *self->deferred;
     size += self->futures_capacity * sizeof *self->futures;
@@ -449,5 +454,6 @@ size_t hf_execution_memory_size(const struct hf_execution *execution)
     size += self->handles_capacity * sizeof *self->handles;
     size += self->open_sessions_capacity * sizeof *self->open_sessions;
     size += self->patches_capacity * sizeof *self->patches;
+    size += self->values_capacity * sizeof *self->values;
     return size;
 }

@@ -28,6 +28,7 @@ struct hf_execution_options {
     bool sessions_supported;
     uint64_t sessions_max; /* open at a time in one instance */
     uint64_t payload_size_max;
+    uint64_t kv_keys_max, kv_value_size_max;
     /* Fills bytes with random ones, on the small stack of the code. */
     void (*random)(void *self, void *bytes, size_t size);
     void *random_self;
@@ -102,6 +103,11 @@ HF_MUST_CHECK hf_status hf_body_read_output(hf_slice body, struct hf_arena *aren
 /* The value of a custom status from the event that set it. Borrows body. Errors: HF_CORRUPT. */
 HF_MUST_CHECK hf_status hf_body_read_status(hf_slice body, struct hf_arena *arena,
                                             hf_slice *out_status, hf_error *error);
+/* A value and the time at which it was set, from the event that set it. Borrows body. Errors:
+ * HF_CORRUPT. */
+HF_MUST_CHECK hf_status hf_body_read_value(hf_slice body, struct hf_arena *arena,
+                                           hf_slice *out_value, uint64_t *out_set_unix_ms,
+                                           hf_error *error);
 /* Name and input of a scheduled activity, from its event. Borrows body. Errors: HF_CORRUPT. */
 HF_MUST_CHECK hf_status hf_body_read_activity(hf_slice body, struct hf_arena *arena,
                                               hf_slice *out_name, hf_slice *out_input,

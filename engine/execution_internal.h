@@ -9,6 +9,7 @@
  *   mailbox.c     messages and takes       raised.c    events and waits
  *   sessions.c    which are open           scopes.c    memory of the code
  *   tries.c       activities tried again   children.c  what a parent and its children say
+ *   kv.c          the instance's values
  *   author_*.c    the public calls: thin
  *
  * Trouble has three forms. Misuse and limits fail the instance: hf__execution_fail(), and the
@@ -131,6 +132,14 @@ struct hf__patch {
     bool answer;
 };
 
+/* A value of the instance. A block of the heap: key and payload stand behind it. */
+struct hf__value {
+    hf_slice key;
+    size_t payload_size;
+    uint64_t set_unix_ms; /* by the clock of the turn that set it */
+    char bytes[];
+};
+
 struct hf__deferred {
     void (*clean_up)(void *argument);
     void *argument;
@@ -232,6 +241,12 @@ struct hf_execution {
 
     struct hf__patch *patches; /* by first asking */
     size_t patches_count, patches_capacity;
+
+    struct hf__value **values; /* by key */
+    size_t values_count, values_capacity;
+    size_t values_size; /* bytes of the blocks */
+    hf_slice custom_status;
+    struct hf_arena status_memory; /* of it */
 };
 
 /* ---- execution.c ---------------------------------------------------------------------------- */
@@ -421,6 +436,28 @@ void hf__mailbox_release(struct hf_execution *self);
 void hf__raised_wait(struct hf_execution *self, struct hf__future *wait);
 /* Gives what was raised to the oldest wait of its name; nobody waits: it is dropped. */
 void hf__raised_deliver(struct hf_execution *self, const struct hf_event *event);
+
+/* ---- kv.c -------------------------------------------------------------------------------------
+ */
+
+/* The index of the value of that key, or where it belongs. */
+size_t hf__kv_search(const struct hf_execution *self, hf_slice key, bool *out_is_there);
+/* Its bytes. Valid until: it is set again, or removed. */
+hf_slice hf__kv_payload(const struct hf__value *value);
+/* Does what a kv_set event says; false: no memory. */
+bool hf__kv_put(struct hf_execution *self, const struct hf_event *set);
+/* Removes the value at index. */
+void hf__kv_remove(struct hf_execution *self, size_t index);
+/* Removes all. */
+void hf__kv_empty(struct hf_execution *self);
+/* The same, and frees the array. */
+void hf__kv_release(struct hf_execution *self);
+/* Begins with what the former execution left: values and custom status. Errors: HF_CORRUPT,
+ * HF_NO_MEMORY. */
+HF_MUST_CHECK hf_status hf__kv_seed(struct hf_execution *self, const struct hf_turn_view *view,
+                                    struct hf_arena *scratch, hf_error *error);
+/* Keeps a copy as the custom status; false: no memory. */
+bool hf__status_keep(struct hf_execution *self, hf_slice status);
 
 /* ---- sessions.c ----------------------------------------------------------------------------- */
 

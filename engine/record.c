@@ -224,6 +224,13 @@ static const struct hf_field turn_child_cancel_fields[] = {
 };
 LAYOUT(turn_child_cancel, hf_turn_child_cancel);
 
+static const struct hf_field turn_value_fields[] = {
+    NUMBER(hf_turn_value, 1, true, event_id),
+    TEXT(hf_turn_value, 2, false, key),
+    NUMBER(hf_turn_value, 3, false, cleared),
+};
+LAYOUT(turn_value, hf_turn_value);
+
 static const struct hf_field turn_committed_fields[] = {
     NUMBER(hf_turn_committed, 1, true, instance),
     NUMBER(hf_turn_committed, 2, true, execution),
@@ -245,6 +252,7 @@ static const struct hf_field turn_committed_fields[] = {
     LIST(hf_turn_committed, 18, false, children, turn_child),
     LIST(hf_turn_committed, 19, false, child_cancels, turn_child_cancel),
     BYTES(hf_turn_committed, 20, false, parent_body),
+    LIST(hf_turn_committed, 30, false, values, turn_value),
 };
 LAYOUT(turn_committed, hf_turn_committed);
 

@@ -204,6 +204,13 @@ struct hf_turn_carried {
     uint64_t event_id; /* of this execution; its bytes become an event of the next */
 };
 
+/* What the code did to a value of its instance. */
+struct hf_turn_value {
+    uint64_t event_id; /* of this record; when set, its body is the value's */
+    hf_slice key;      /* empty: all of them, when cleared */
+    uint64_t cleared;  /* 1: it is gone; 0: set */
+};
+
 /* A child to be started, under an id that may be taken. */
 struct hf_turn_child {
     uint64_t event_id; /* of this record: what its outcome answers */
@@ -246,7 +253,8 @@ struct hf_turn_committed {
     /* What the next three do to other instances is records of those, in the same transaction. */
     struct hf_list children;      /* hf_turn_child */
     struct hf_list child_cancels; /* hf_turn_child_cancel */
-    hf_slice parent_body; /* when the instance ended and is a child: the message to its parent */
+    hf_slice parent_body;  /* when the instance ended and is a child: the message to its parent */
+    struct hf_list values; /* hf_turn_value, in order */
 };
 
 struct hf_turn_lost {

@@ -303,13 +303,14 @@ struct hf_store_command {
 
 /* What a batch changed for others: whom to wake. */
 enum hf_effect {
-    HF_EFFECT_TURNS_DUE = 1,     /* a turn is due that was not */
-    HF_EFFECT_ITEMS_READY = 2,   /* an item can be fetched that could not */
-    HF_EFFECT_VOIDED = 4,        /* a delivery or claim of somebody is void now */
-    HF_EFFECT_ENDED = 8,         /* an instance ended */
-    HF_EFFECT_TIMERS = 16,       /* a timer was set */
-    HF_EFFECT_RECLAIM = 32,      /* rows wait for HF_STORE_RECLAIM */
-    HF_EFFECT_REGISTRATIONS = 64 /* a worker came or went */
+    HF_EFFECT_TURNS_DUE = 1,      /* a turn is due that was not */
+    HF_EFFECT_ITEMS_READY = 2,    /* an item can be fetched that could not */
+    HF_EFFECT_VOIDED = 4,         /* a delivery or claim of somebody is void now */
+    HF_EFFECT_ENDED = 8,          /* an instance ended */
+    HF_EFFECT_TIMERS = 16,        /* a timer was set */
+    HF_EFFECT_RECLAIM = 32,       /* rows wait for HF_STORE_RECLAIM */
+    HF_EFFECT_REGISTRATIONS = 64, /* a worker came or went */
+    HF_EFFECT_CHANGED = 128       /* a custom status or a value of an instance */
 };
 
 /* Commands of one write transaction. */
@@ -362,6 +363,16 @@ struct hf_turn_view {
     size_t events_count;
     struct hf_stored_message *messages; /* by arrival */
     size_t messages_count;
+    /* What the former execution left; only when events from 1 on are asked for. */
+    struct hf_stored_event *values; /* each the event that set one; no event id, no time */
+    size_t values_count;
+    hf_slice status_body; /* the event that set the custom status; empty: none */
+};
+
+/* A value of an instance. */
+struct hf_stored_value {
+    hf_slice key;
+    hf_slice body; /* the event that set it */
 };
 
 struct hf_session_row {
@@ -432,6 +443,11 @@ struct hf_backend_ops {
      * the LSN of the damaged record. All in arena. */
     hf_status (*turn_view)(struct hf_backend *backend, const struct hf_item_id *from,
                            struct hf_arena *arena, struct hf_turn_view *out_view, hf_error *error);
+    /* The values of an instance by key, or the one of `key` (empty: all); in arena. HF_NOT_FOUND:
+     * no such instance; a key without a value: no row. */
+    hf_status (*values)(struct hf_backend *backend, hf_slice id, hf_slice key,
+                        struct hf_arena *arena, struct hf_stored_value **out_rows,
+                        size_t *out_count, hf_error *error);
     /* Open sessions, in arena. */
     hf_status (*sessions)(struct hf_backend *backend, struct hf_sessions_query *query,
                           struct hf_arena *arena, struct hf_session_row **out_rows,

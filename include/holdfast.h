@@ -312,8 +312,34 @@ HF_API HF_MUST_CHECK hf_status hf_get(hf_store *store, const char *instance,
  * orchestration, an observer or on_done. */
 HF_API HF_MUST_CHECK hf_status hf_wait(hf_store *store, const char *instance, uint64_t timeout_ms,
                                        const hf_instance **out_instance, hf_error *error);
+/* Waits until the custom status is newer than that version (hf_instance.custom_status_version; 0:
+ * there is one), or the instance has ended. Otherwise as hf_wait. */
+HF_API HF_MUST_CHECK hf_status hf_wait_status(hf_store *store, const char *instance,
+                                              uint64_t newer_than_version, uint64_t timeout_ms,
+                                              const hf_instance **out_instance, hf_error *error);
 /* NULL is fine. */
 HF_API void hf_instance_free(const hf_instance *instance);
+
+/* A value that an instance has set with hf_kv_set. */
+typedef struct hf_value {
+    size_t size;
+    const char *key;
+    hf_slice value;
+    uint64_t set_unix_ms; /* the clock of the turn that set it */
+} hf_value;
+
+/* Reads what is committed of a value; also of an instance that has ended. Returns owned:
+ * hf_value_free. Errors: HF_NOT_FOUND, with code "no_instance" or "no_value", HF_INVALID,
+ * HF_CORRUPT, HF_IO, HF_NO_MEMORY. Any thread. */
+HF_API HF_MUST_CHECK hf_status hf_kv_read(hf_store *store, const char *instance, const char *key,
+                                          const hf_value **out_value, hf_error *error);
+/* Waits until the key has a value, then as hf_kv_read. An instance that has ended without one:
+ * HF_NOT_FOUND, code "no_value". timeout_ms, HF_TIMEOUT and threads as hf_wait. */
+HF_API HF_MUST_CHECK hf_status hf_kv_wait(hf_store *store, const char *instance, const char *key,
+                                          uint64_t timeout_ms, const hf_value **out_value,
+                                          hf_error *error);
+/* NULL is fine. */
+HF_API void hf_value_free(const hf_value *value);
 
 /* ---- looking at sessions --------------------------------------------------------------------- */
 
@@ -415,7 +441,9 @@ typedef struct hf_runtime_options {
      * followed by exactly one loss. On a thread of the library that renews the leases of this
      * runtime: it must not block. */
     void (*on_session)(void *user, const hf_session_info *session, bool gained);
-    void *user; /* Borrows: passed to on_session */
+    void *user;                 /* Borrows: passed to on_session */
+    uint32_t kv_keys_max;       /* values that an instance may have; default 100 */
+    uint64_t kv_value_size_max; /* of each; default 16,384; payload_size_max bounds it, too */
 } hf_runtime_options;
 
 /* A runtime that does not run yet. Returns owned: hf_runtime_free. Errors: HF_INVALID (the
@@ -662,8 +690,30 @@ HF_API bool hf_patched(hf_orchestration *o, const char *change_id);
  * nothing. */
 HF_API void hf_patch_retired(hf_orchestration *o, const char *change_id);
 
-/* Shows status to clients: hf_instance.custom_status. */
+/* Values of the instance, by key: they outlive its executions and its end, until it is deleted, and
+ * clients read them (hf_kv_read). The code sees what it wrote itself, at once; clients see what was
+ * committed. Writing is a command of the turn, reading none. Keys have 1..255 bytes. */
+
+/* Sets a value, with the time of the turn. At most kv_keys_max keys, and kv_value_size_max bytes a
+ * value (hf_runtime_options): else the instance fails. */
+HF_API void hf_kv_set(hf_orchestration *o, const char *key, hf_slice value);
+/* Whether the key has a value; *out_value (may be NULL) is a copy. Valid until: the scope ends. */
+HF_API bool hf_kv_get(hf_orchestration *o, const char *key, hf_slice *out_value);
+/* How many keys have a value. */
+HF_API size_t hf_kv_count(hf_orchestration *o);
+/* The key at index, in the order of their bytes; beyond the last one the instance fails. Valid
+ * until: the scope ends. */
+HF_API const char *hf_kv_key(hf_orchestration *o, size_t index);
+/* Removes the value of a key; NULL: all values. Nothing there: no command. */
+HF_API void hf_kv_clear(hf_orchestration *o, const char *key);
+/* Removes the values that were last set before that time; returns how many. */
+HF_API size_t hf_kv_clear_older(hf_orchestration *o, uint64_t unix_ms);
+
+/* Shows status to clients: hf_instance.custom_status. At most 256 KiB, else the instance fails;
+ * empty: none any more. It outlives executions, and the end. */
 HF_API void hf_status_set(hf_orchestration *o, hf_slice status);
+/* What was shown last, a copy. Valid until: the scope ends. */
+HF_API hf_slice hf_status_get(hf_orchestration *o);
 /* Valid until: the execution ends. */
 HF_API const char *hf_instance_id(const hf_orchestration *o);
 /* The user pointer of the registration. */

@@ -89,6 +89,11 @@ static hf_status purge_history(struct purge *purge)
     return hf__fold_delete(purge->fold, HF_TABLE_HISTORY, &key);
 }
 
+static hf_status purge_value(struct purge *purge)
+{
+    return purge->is_deleted ? hf__value_purge(purge->fold, purge->place->number) : HF_NOT_FOUND;
+}
+
 /* Nothing is left that is purged here. */
 static hf_status purge_instance_end(struct purge *purge)
 {
@@ -101,7 +106,7 @@ static hf_status purge_instance_end(struct purge *purge)
 }
 
 /* Sessions first, since they can be claimed; then items, for they can be fetched; then timers,
- * messages and, of a deleted one, history. */
+ * messages and, of a deleted one, history and values. */
 static hf_status purge_instance_step(struct purge *purge)
 {
     struct hf_item_id id;
@@ -116,6 +121,7 @@ static hf_status purge_instance_step(struct purge *purge)
     if (status != HF_NOT_FOUND) return status;
     status = purge_inbox(purge);
     if (status == HF_NOT_FOUND) status = purge_history(purge);
+    if (status == HF_NOT_FOUND) status = purge_value(purge);
     return status == HF_NOT_FOUND ? purge_instance_end(purge) : status;
 }
 

@@ -7,10 +7,12 @@
  *  4. opened sessions; then items, those on a session that is not open are dropped; then timers
  *  5. cancels: items in any state, and timers; unknown ones have no effect
  *  6. closed sessions, with all that is queued and runs in them
- *  7. the outcome: it goes on, continues as a new execution, or has ended */
+ *  7. the custom status, and values in the order of their events
+ *  8. the outcome: it goes on, continues as a new execution, or has ended */
 #include <inttypes.h>
 
 #include "engine/base/assert.h"
+#include "engine/base/slice.h"
 #include "indexes/fold.h"
 
 /* The record on its way in. */
@@ -269,7 +271,31 @@ static hf_status turn_set_status(struct turn *turn)
 {
     if (turn->body->status_event == 0) return HF_OK;
     turn->row.status_version++;
+    turn->fold->tables->effects |= HF_EFFECT_CHANGED;
     return turn_event_ref(turn, turn->body->status_event, &turn->row.status_ref);
+}
+
+static hf_status turn_change_value(struct turn *turn, const struct hf_turn_value *value)
+{
+    struct hf_ref set;
+    if (value->key.size > HF_ID_SIZE_MAX || (value->key.size == 0 && !value->cleared)) {
+        return hf__fold_misfit(turn->fold, "a value's key has %zu bytes", value->key.size);
+    }
+    hf_status status = turn_event_ref(turn, value->event_id, &set);
+    if (status != HF_OK) return status;
+    turn->fold->tables->effects |= HF_EFFECT_CHANGED;
+    if (value->cleared) return hf__value_clear(turn->fold, turn->row.number, value->key);
+    return hf__value_set(turn->fold, turn->row.number, value->key, &set);
+}
+
+static hf_status turn_values(struct turn *turn)
+{
+    const struct hf_turn_value *values = turn->body->values.items;
+    for (size_t i = 0; i < turn->body->values.count; i++) {
+        hf_status status = turn_change_value(turn, &values[i]);
+        if (status != HF_OK) return status;
+    }
+    return HF_OK;
 }
 
 /* Due again if messages are left. */
@@ -341,7 +367,9 @@ static hf_status turn_continue(struct turn *turn)
     struct hf_ref first = hf_ref_of(turn->fold->record, turn->body->next_body);
     turn->row.execution++;
     turn->row.next_event_id = 1;
-    status = turn_add_event(turn, 1, &first);
+    turn->row.status_former = turn->row.status_ref;
+    status = hf__values_settle(turn->fold, turn->row.number);
+    if (status == HF_OK) status = turn_add_event(turn, 1, &first);
     for (size_t i = 0; status == HF_OK && i < turn->body->carried.count; i++) {
         status = turn_carry(turn, carried[i].event_id);
     }
@@ -376,8 +404,9 @@ static hf_status turn_outcome(struct turn *turn)
 hf_status hf__apply_turn_committed(struct hf__fold *fold, const struct hf_turn_committed *body)
 {
     static hf_status (*const parts[])(struct turn *) = {
-        turn_check,  turn_consume, turn_events,         turn_open_sessions, turn_items,
-        turn_timers, turn_cancels, turn_close_sessions, turn_set_status,    turn_outcome,
+        turn_check,      turn_consume, turn_events,  turn_open_sessions,
+        turn_items,      turn_timers,  turn_cancels, turn_close_sessions,
+        turn_set_status, turn_values,  turn_outcome,
     };
     struct turn turn = { .fold = fold, .body = body };
     for (size_t i = 0; i < HF_COUNT_OF(parts); i++) {

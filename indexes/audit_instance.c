@@ -4,6 +4,7 @@
 #include "engine/base/status.h"
 #include "indexes/audit_internal.h"
 #include "indexes/soft.h"
+#include "indexes/values.h"
 
 /* Law 1. */
 static hf_status check_due(struct hf__audit *audit, const struct hf_row_instance *row)
@@ -158,4 +159,18 @@ hf_status hf__audit_check_child(struct hf__audit *audit, const struct hf_table_r
     if (!runs || event.execution == parent.execution) return HF_OK;
     return hf__audit_broken(audit, "instance %" PRIu64 " has a child of a former execution",
                             event.instance);
+}
+
+/* Values of an ended instance stay, those of a deleted one go. */
+hf_status hf__audit_check_value(struct hf__audit *audit, const struct hf_table_row *row)
+{
+    struct hf_row_value value;
+    struct hf_row_instance instance;
+    uint64_t number = 0;
+    if (!hf_value_read(row->key, row->value, &number, &value)) {
+        return hf__row_damaged(audit->table, audit->error);
+    }
+    hf_status status = hf_instance_get(audit->tables, number, &instance, audit->error);
+    if (status == HF_NOT_FOUND) return hf__audit_instance_of(audit, number, &instance);
+    return status;
 }

@@ -114,6 +114,18 @@ HF_MUST_CHECK hf_status hf__timer_take(struct hf__fold *fold, const struct hf_it
 /* The number of a tag; a new tag gets the next number. */
 HF_MUST_CHECK hf_status hf__tag_number(struct hf__fold *fold, hf_slice tag, uint64_t *out_number);
 
+/* ---- fold_value.c --------------------------------------------------------------------------- */
+
+/* Sets a value of an instance to what an event holds. */
+HF_MUST_CHECK hf_status hf__value_set(struct hf__fold *fold, uint64_t instance, hf_slice key,
+                                      const struct hf_ref *present);
+/* Clears the value of a key, there or not; the empty key: of all. */
+HF_MUST_CHECK hf_status hf__value_clear(struct hf__fold *fold, uint64_t instance, hf_slice key);
+/* The next execution begins: what values are is what it found. */
+HF_MUST_CHECK hf_status hf__values_settle(struct hf__fold *fold, uint64_t instance);
+/* Removes one row of a deleted instance. HF_NOT_FOUND: there is none. */
+HF_MUST_CHECK hf_status hf__value_purge(struct hf__fold *fold, uint64_t instance);
+
 /* ---- fold_session.c ------------------------------------------------------------------------- */
 
 /* Writes a session with its sessions_ready and sessions_owned rows, and the counts of the

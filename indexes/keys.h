@@ -24,6 +24,7 @@
  *   tags / tag_names  text / number 4
  *   command_keys      idempotency key
  *   reclaim           kind 1, number 8, incarnation 4
+ *   kv                instance 8, name (values.h)
  *   leases            registration 8
  *   turn_locks        instance 8
  *   turn_locks_owned  registration 8, instance 8

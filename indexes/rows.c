@@ -47,6 +47,7 @@ static const struct hf_field instance_fields[] = {
     REF(hf_row_instance, 24, lost),
     REF(hf_row_instance, 28, deleted),
     REF(hf_row_instance, 32, orphan),
+    REF(hf_row_instance, 50, status_former),
 };
 
 static const struct hf_field item_fields[] = {
@@ -186,7 +187,8 @@ static bool instance_is_sound(const struct hf_row_instance *row)
            row->status <= HF_INSTANCE_TERMINATED && row->id.size > 0 && row->execution >= 1 &&
            row->execution <= HF_KEY_PART_MAX && row->head != 0 &&
            row->engine_version <= HF_KEY_PART_MAX && ref_is_sound(&row->output) &&
-           ref_is_sound(&row->status_ref) && !(has_ended && row->turn_due_lsn != 0);
+           ref_is_sound(&row->status_ref) && ref_is_sound(&row->status_former) &&
+           !(has_ended && row->turn_due_lsn != 0);
 }
 
 static bool item_is_sound(const struct hf_row_item *row)

@@ -38,8 +38,9 @@ struct hf_row_instance {
                               oldest message */
     uint64_t turns_lost;   /* since the head: the attempt of its next turn is 1 more */
     struct hf_ref output;  /* the last event, when ended */
-    struct hf_ref status_ref; /* the event that set the custom status */
-    uint64_t status_version;  /* how many events set it */
+    struct hf_ref status_ref;    /* the event that set the custom status */
+    uint64_t status_version;     /* how many events set it */
+    struct hf_ref status_former; /* as status_ref was at the end of the former execution */
     struct hf_item_id parent; /* the event whose outcome its own answers; instance 0: it is nobody's
                                  child, not any more, or has ended. Else children has it, too */
     struct hf_ref lost, deleted, orphan; /* of a child: see struct hf_started */

@@ -77,6 +77,7 @@ static const struct hf_backend_ops backend_ops = {
     .instance = hf__read_instance,
     .instances = hf__read_instances,
     .turn_view = hf__read_turn_view,
+    .values = hf__read_values,
     .sessions = hf__read_sessions,
     .registrations = hf__read_registrations,
     .check_held = hf__read_check_held,

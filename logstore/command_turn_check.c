@@ -244,6 +244,24 @@ static hf_status check_children_left(struct check *self)
     }
 }
 
+/* ---- values --------------------------------------------------------------------------------- */
+
+static hf_status check_values(struct check *self)
+{
+    const struct hf_turn_value *values = self->turn->values.items;
+    for (size_t i = 0; i < self->turn->values.count; i++) {
+        if (!is_own_event(self, values[i].event_id)) {
+            return refuse_form(self, "a value is of no event of the turn", i);
+        }
+        if (hf_slice_is_empty(values[i].key) && !values[i].cleared) {
+            return refuse_form(self, "a value has no key", i);
+        }
+        hf_status status = hf__check_optional_name(self->step, "key of a value", values[i].key);
+        if (status != HF_OK) return status;
+    }
+    return HF_OK;
+}
+
 /* ---- the outcome ----------------------------------------------------------------------------- */
 
 static hf_status check_outcome(struct check *self)
@@ -285,7 +303,7 @@ hf_status hf__turn_check(struct hf__step *step, const struct hf_row_instance *in
     static hf_status (*const checks[])(
         struct check *) = { check_frame,    check_messages,      check_events,  check_items,
                             check_timers,   check_cancels,       check_carried, check_sessions,
-                            check_children, check_children_left, check_outcome };
+                            check_children, check_children_left, check_values,  check_outcome };
     struct check self = {
         .step = step, .instance = instance, .turn = turn, .next_event_id = instance->next_event_id
     };

@@ -43,9 +43,8 @@ hf_status hf__reader_step(struct hf__reader *reader, hf_error *error, struct hf_
 
 /* ---- instances ----------------------------------------------------------------------------- */
 
-/* The payload of a ref that may name nothing. */
-static hf_status body_read(struct hf_tables *tables, const struct hf_ref *ref, hf_slice *out_body,
-                           hf_error *error)
+hf_status hf__body_read(struct hf_tables *tables, const struct hf_ref *ref, hf_slice *out_body,
+                        hf_error *error)
 {
     *out_body = (hf_slice)HF_EMPTY;
     if (ref->lsn == 0) return HF_OK;
@@ -68,8 +67,8 @@ static hf_status info_fill(struct hf_tables *tables, const struct hf_row_instanc
         .ended_unix_ms = row->ended_unix_ms,
         .status_version = row->status_version,
     };
-    hf_status status = body_read(tables, &row->output, &info.output_body, error);
-    if (status == HF_OK) status = body_read(tables, &row->status_ref, &info.status_body, error);
+    hf_status status = hf__body_read(tables, &row->output, &info.output_body, error);
+    if (status == HF_OK) status = hf__body_read(tables, &row->status_ref, &info.status_body, error);
     if (status == HF_OK) *out_info = info;
     return status;
 }
@@ -147,7 +146,7 @@ static hf_status events_walk(struct hf_tables *tables, const struct hf_item_id *
             if (!is_same_record) {
                 status = hf_log_wall_time(tables, ref.lsn, &row->unix_ms, error);
             }
-            if (status == HF_OK) status = body_read(tables, &ref, &row->body, error);
+            if (status == HF_OK) status = hf__body_read(tables, &ref, &row->body, error);
             if (status != HF_OK) break;
         }
         seen++;
@@ -172,7 +171,7 @@ static hf_status inbox_walk(struct hf_tables *tables, uint64_t instance,
         hf_assert(seen < *count);
         rows[seen].lsn = message.lsn;
         rows[seen].execution = message.execution;
-        status = body_read(tables, &message.body, &rows[seen].body, error);
+        status = hf__body_read(tables, &message.body, &rows[seen].body, error);
         if (status != HF_OK) break;
     }
     *count = seen;
@@ -224,6 +223,9 @@ hf_status hf__read_turn_view(struct hf_backend *backend, const struct hf_item_id
         view.instance_id = row.id;
         view.next_event_id = row.next_event_id;
         status = view_events(&reader.tables, from, &view, error);
+    }
+    if (status == HF_OK && from->event_id == 1) {
+        status = hf__view_values(&reader.tables, &row, &view, error);
     }
     if (status == HF_OK) status = view_messages(&reader.tables, from->instance, &view, error);
     hf__reader_end(&reader);

@@ -2,6 +2,7 @@
 #ifndef HF_LOGSTORE_READ_H
 #define HF_LOGSTORE_READ_H
 
+#include "indexes/rows.h"
 #include "logstore/store_internal.h"
 
 /* A step over a read transaction, for questions that share the commands' code. Borrows reader.
@@ -23,6 +24,16 @@ HF_MUST_CHECK hf_status hf__read_turn_view(struct hf_backend *backend,
                                            const struct hf_item_id *from, struct hf_arena *arena,
                                            struct hf_turn_view *out_view, hf_error *error);
 /* As above. */
+HF_MUST_CHECK hf_status hf__read_values(struct hf_backend *backend, hf_slice id, hf_slice key,
+                                        struct hf_arena *arena, struct hf_stored_value **out_rows,
+                                        size_t *out_count, hf_error *error);
+/* Fills in what the former execution left. For a view from event 1 on. */
+HF_MUST_CHECK hf_status hf__view_values(struct hf_tables *tables, const struct hf_row_instance *row,
+                                        struct hf_turn_view *view, hf_error *error);
+/* The payload of a ref that may name nothing. */
+HF_MUST_CHECK hf_status hf__body_read(struct hf_tables *tables, const struct hf_ref *ref,
+                                      hf_slice *out_body, hf_error *error);
+/* As hf__read_instance. */
 HF_MUST_CHECK hf_status hf__read_sessions(struct hf_backend *backend,
                                           struct hf_sessions_query *query, struct hf_arena *arena,
                                           struct hf_session_row **out_rows, size_t *out_count,

@@ -80,7 +80,7 @@ void hf__effects_tell_here(struct hf__effects *self, uint32_t effects)
         each->on_effects(each, effects);
     }
     uv_mutex_unlock(&self->mutex);
-    if (effects & HF_EFFECT_ENDED) hf__waiters_wake(self->waiters);
+    if (effects & (HF_EFFECT_ENDED | HF_EFFECT_CHANGED)) hf__waiters_wake(self->waiters);
 }
 
 void hf__effects_tell(struct hf__effects *self, uint32_t effects)

@@ -13,7 +13,7 @@ struct hf__waiters;
 
 /* Bits beside enum hf_effect, as listeners see them. */
 enum {
-    HF__EFFECTS_ALL = 127,     /* each bit of enum hf_effect */
+    HF__EFFECTS_ALL = 255,     /* each bit of enum hf_effect */
     HF__EFFECT_HEARD = 1 << 8, /* not of a commit here: another process rang, or the slow poll asks:
                                   look before fetching */
 };

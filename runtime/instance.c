@@ -1,17 +1,10 @@
-/* What a client is shown of an instance, and waiting for its end.
- *
- * hf_wait: come in, begin to hear other processes, then repeat: note the count of wakings, read,
- * and sleep until the count has moved. An end that is committed after the reading moves the count,
- * here at once or through the ring; a lost ring costs one period of the slow poll. */
-#include <uv.h>
-
+/* What a client is shown of an instance, and waiting for its end or its status. */
 #include "engine/base/assert.h"
 #include "engine/base/slice.h"
 #include "engine/base/status.h"
 #include "engine/execution.h"
 #include "runtime/store.h"
-
-enum { NS_PER_MS = 1000 * 1000 };
+#include "runtime/wait.h"
 
 /* An hf_instance with all that it points to. */
 struct shown {
@@ -114,66 +107,58 @@ void hf_instance_free(const hf_instance *instance)
     shown_free((struct shown *)(uintptr_t)instance);
 }
 
-/* A wait in progress. */
+/* ---- waiting -------------------------------------------------------------------------------- */
+
+/* A wait for the end, or for a newer status. */
 struct wait {
     hf_store *store;
     const char *id;
-    uint64_t deadline_ns; /* of uv_hrtime; UINT64_MAX: none */
+    uint64_t newer_than_version; /* UINT64_MAX: for the end alone */
+    const hf_instance *found;
 };
 
-/* What a wait that ended without the instance's end returns. */
-static hf_status wait_error(enum hf__waiters_outcome outcome, const char *id, hf_error *error)
+/* hf__wait.look. */
+static hf_status wait_look(void *self, bool *out_is_over, hf_error *error)
 {
-    hf_assert(outcome != HF__WAITERS_WOKEN);
-    if (outcome == HF__WAITERS_CLOSED) {
-        return hf_error_set(error, HF_CLOSED, "the store was closed while \"%.255s\" was awaited",
-                            id);
-    }
-    return hf_error_set(error, HF_TIMEOUT, "\"%.255s\" has not ended in the given time", id);
+    struct wait *wait = self;
+    const hf_instance *instance = NULL;
+    hf_status status = instance_read(wait->store, wait->id, &instance, error);
+    if (status != HF_OK) return status;
+    *out_is_over = has_ended(instance->status) ||
+                   instance->custom_status_version > wait->newer_than_version;
+    if (*out_is_over) wait->found = instance;
+    if (!*out_is_over) hf_instance_free(instance);
+    return HF_OK;
 }
 
-/* Reads again at each waking; the caller is inside the waiters. */
-static hf_status wait_for_end(const struct wait *wait, const hf_instance **out_instance,
-                              hf_error *error)
+static hf_status wait_run(struct wait *self, struct hf__wait *how, const hf_instance **out_instance,
+                          hf_error *error)
 {
-    struct hf__waiters *waiters = wait->store->waiters;
-    for (;;) {
-        const hf_instance *instance = NULL;
-        uint64_t seen = hf__waiters_count(waiters);
-        hf_status status = instance_read(wait->store, wait->id, &instance, error);
-        if (status != HF_OK) return status;
-        if (has_ended(instance->status)) {
-            *out_instance = instance;
-            return HF_OK;
-        }
-        hf_instance_free(instance);
-        enum hf__waiters_outcome outcome = hf__waiters_wait(waiters, seen, wait->deadline_ns);
-        if (outcome != HF__WAITERS_WOKEN) return wait_error(outcome, wait->id, error);
-    }
-}
-
-/* When a wait that begins now is over, in the time of uv_hrtime. */
-static uint64_t wait_deadline_ns(uint64_t timeout_ms)
-{
-    uint64_t now_ns = uv_hrtime();
-    if (timeout_ms == 0 || timeout_ms > (UINT64_MAX - now_ns) / NS_PER_MS) return UINT64_MAX;
-    return now_ns + timeout_ms * NS_PER_MS;
+    hf_status status = read_check(self->store, self->id, out_instance, error);
+    if (status != HF_OK) return status;
+    how->store = self->store;
+    how->id = self->id;
+    how->look = wait_look;
+    how->self = self;
+    status = hf__wait(how, error);
+    if (status == HF_OK) *out_instance = self->found;
+    return status;
 }
 
 hf_status hf_wait(hf_store *store, const char *instance, uint64_t timeout_ms,
                   const hf_instance **out_instance, hf_error *error)
 {
-    const struct wait wait = { store, instance, wait_deadline_ns(timeout_ms) };
-    hf_status status = read_check(store, instance, out_instance, error);
-    if (status != HF_OK) return status;
-    if (hf__committer_is_self(store->committer)) {
-        return hf_error_set(error, HF_INVALID,
-                            "hf_wait was called from a callback of the store, which it would wait "
-                            "for: call it on another thread");
-    }
-    if (!hf__waiters_enter(store->waiters)) return wait_error(HF__WAITERS_CLOSED, instance, error);
-    if (store->ring) status = hf__ring_hear(store->ring, error);
-    if (status == HF_OK) status = wait_for_end(&wait, out_instance, error);
-    hf__waiters_leave(store->waiters);
-    return status;
+    struct wait wait = { .store = store, .id = instance, .newer_than_version = UINT64_MAX };
+    struct hf__wait how = { .timeout_ms = timeout_ms, .call = "hf_wait", .what = "has not ended" };
+    return wait_run(&wait, &how, out_instance, error);
+}
+
+hf_status hf_wait_status(hf_store *store, const char *instance, uint64_t newer_than_version,
+                         uint64_t timeout_ms, const hf_instance **out_instance, hf_error *error)
+{
+    struct wait wait = { .store = store, .id = instance, .newer_than_version = newer_than_version };
+    struct hf__wait how = { .timeout_ms = timeout_ms,
+                            .call = "hf_wait_status",
+                            .what = "has not changed its status" };
+    return wait_run(&wait, &how, out_instance, error);
 }

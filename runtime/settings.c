@@ -20,7 +20,10 @@ enum {
     ITEM_LOCK_DEFAULT_MS = 30000,
     CANCEL_GRACE_DEFAULT_MS = 10000,
     SESSION_LEAK_DEFAULT_MS = 86400000,
-    ATTEMPTS_MAX_DEFAULT = 10
+    ATTEMPTS_MAX_DEFAULT = 10,
+    KV_KEYS_DEFAULT = 100,
+    KV_KEYS_MAX = 10000, /* continue-as-new writes a row for each */
+    KV_VALUE_SIZE_DEFAULT = 16 * 1024
 };
 
 static const uint64_t DURATION_MAX_MS = 366ULL * 24 * 3600 * 1000; /* a year: sums cannot overflow
@@ -38,7 +41,7 @@ static uint64_t duration_or(uint64_t given_ms, uint64_t by_default_ms)
     return given_ms == 0 ? by_default_ms : given_ms;
 }
 
-static hf_status threads_check(const char *what, size_t count, size_t max, hf_error *error)
+static hf_status count_check(const char *what, size_t count, size_t max, hf_error *error)
 {
     if (count <= max) return HF_OK;
     return hf_error_set(error, HF_INVALID, "%s is %zu: at most %zu", what, count, max);
@@ -146,16 +149,22 @@ hf_status hf__settings_make(struct hf__settings *self, const hf_runtime_options 
         .cancel_grace_ms = duration_or(options->cancel_grace_ms, CANCEL_GRACE_DEFAULT_MS),
         .session_reclaim_ms = options->session_reclaim_ms,
         .session_leak_ms = duration_or(options->session_leak_ms, SESSION_LEAK_DEFAULT_MS),
+        .kv_keys_max = options->kv_keys_max ? options->kv_keys_max : KV_KEYS_DEFAULT,
+        .kv_value_size_max = options->kv_value_size_max ? options->kv_value_size_max
+                                                        : KV_VALUE_SIZE_DEFAULT,
         .attempts_max = options->attempts_max ? options->attempts_max : ATTEMPTS_MAX_DEFAULT,
         .check_replay = options->check_replay,
         .on_session = options->on_session,
         .user = options->user,
     };
-    hf_status status = threads_check("orchestration_threads", self->orchestration_threads,
-                                     ORCHESTRATION_THREADS_MAX, error);
+    hf_status status = count_check("orchestration_threads", self->orchestration_threads,
+                                   ORCHESTRATION_THREADS_MAX, error);
     if (status == HF_OK) {
-        status = threads_check("activity_threads", self->activity_threads, ACTIVITY_THREADS_MAX,
-                               error);
+        status = count_check("activity_threads", self->activity_threads, ACTIVITY_THREADS_MAX,
+                             error);
+    }
+    if (status == HF_OK) {
+        status = count_check("kv_keys_max", self->kv_keys_max, KV_KEYS_MAX, error);
     }
     if (status == HF_OK) status = stack_check(self->stack_size, error);
     if (status == HF_OK) status = durations_check(self, error);

@@ -88,6 +88,10 @@ HF_MUST_CHECK hf_status hf__store_listen(hf_store *store, struct hf__listener *l
 HF_MUST_CHECK hf_status hf__store_call(hf_store *store, struct hf__submission *submission,
                                        hf_error *error);
 
+/* Shows a value as clients see it; in arena. Errors: HF_CORRUPT, HF_NO_MEMORY. */
+HF_MUST_CHECK hf_status hf__value_show(const struct hf_stored_value *stored, struct hf_arena *arena,
+                                       hf_value *out_value, hf_error *error);
+
 /* Proves a payload: data NULL only when it is empty, and at most payload_size_max. `what` names it
  * in the message ("input"). Errors: HF_INVALID, HF_TOO_LARGE. Any thread. */
 HF_MUST_CHECK hf_status hf__payload_check(const hf_store *store, hf_slice payload, const char *what,

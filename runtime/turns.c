@@ -49,6 +49,8 @@ static void thread_init(hf_runtime *runtime, size_t index)
         .sessions_supported = store->backend->ops->capabilities.sessions,
         .sessions_max = runtime->settings.sessions_per_orchestration_max,
         .payload_size_max = store->payload_size_max,
+        .kv_keys_max = runtime->settings.kv_keys_max,
+        .kv_value_size_max = runtime->settings.kv_value_size_max,
         .random = store->seams.random,
         .random_self = store->seams.self,
         .log = store->observer ? hf__log_pass : NULL,

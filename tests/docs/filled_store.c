@@ -1,7 +1,7 @@
 /* The store of filled_store.h: five instances and a worker, left in the middle of their work.
  *
  *   a   a turn committed: three items on session 1 (running, delayed, ready), a tagged item that
- *       nobody takes, a timer, a child, e; a message has arrived since
+ *       nobody takes, a timer, a child, e, a value; a message has arrived since
  *   b   its turn is locked
  *   c   its turn is handed back until later
  *   d   ended with more timers than one record removes: the rest waits to be reclaimed */
@@ -157,10 +157,12 @@ static void fill_a_commit(struct filled_store *store)
         items[i] = (struct hf_turn_item){ .event_id = i + 2, .incarnation = 1 };
     }
     items[SESSION_ITEMS] = (struct hf_turn_item){ SESSION_ITEMS + 2, 0, hf_text("rare") };
+    struct hf_turn_value value = { .event_id = 2, .key = hf_text("k") };
     const struct hf_turn_committed turn = {
         .execution = grant.execution,
         .engine_version = 1,
         .events = events(store, SESSION_ITEMS + 3),
+        .values = { &value, 1 },
         .items = { items, SESSION_ITEMS + 1 },
         .timers = timers(store, SESSION_ITEMS + 3, 1),
         .opened = { &opened, 1 },

@@ -89,6 +89,7 @@ static const char *effect_name(uint64_t number)
     case HF_EFFECT_TIMERS: return "timers";
     case HF_EFFECT_RECLAIM: return "reclaim";
     case HF_EFFECT_REGISTRATIONS: return "registrations";
+    case HF_EFFECT_CHANGED: return "changed";
     }
     return "?";
 }
@@ -220,6 +221,7 @@ static struct hf_key key_counting(enum hf_table table)
     case HF_TABLE_REGISTRATIONS:
     case HF_TABLE_LEASES:
     case HF_TABLE_TURN_LOCKS:
+    case HF_TABLE_KV: /* a text follows */
     case HF_TABLE_WRITERS: return hf_key_number(1);
     case HF_TABLE_HISTORY:
     case HF_TABLE_ITEMS:

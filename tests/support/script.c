@@ -77,6 +77,8 @@ void hf_script_init(struct hf_script *self, hf_orchestration_fn run, const void 
                                                    .sessions_supported = true,
                                                    .sessions_max = 10,
                                                    .payload_size_max = 1024 * 1024,
+                                                   .kv_keys_max = 100,
+                                                   .kv_value_size_max = 16 * 1024,
                                                    .random = script_random,
                                                    .random_self = self };
     add_event(self, 1, hf_body_started(hf_text("t"), hf_text("in"), &self->memory));
@@ -108,6 +110,7 @@ void hf_script_release(struct hf_script *self)
     hf_heap_free(heap, self->events, self->events_capacity * sizeof *self->events);
     hf_heap_free(heap, self->messages, self->messages_capacity * sizeof *self->messages);
     hf_heap_free(heap, self->works, self->works_capacity * sizeof *self->works);
+    hf_heap_free(heap, self->values, self->values_capacity * sizeof *self->values);
     hf_heap_free(heap, self->sessions, self->sessions_capacity * sizeof *self->sessions);
     hf_heap_free(heap, self->decisions, self->decisions_size);
 }
@@ -255,8 +258,47 @@ static void commit_sessions(struct hf_script *self)
     }
 }
 
+static struct hf_script_value *value_find(struct hf_script *self, hf_slice key)
+{
+    for (size_t i = 0; i < self->values_count; i++) {
+        if (hf_slice_equal(self->values[i].key, key)) return &self->values[i];
+    }
+    return NULL;
+}
+
+static void value_set(struct hf_script *self, hf_slice key, hf_slice body)
+{
+    struct hf_script_value *value = value_find(self, key);
+    if (!value) {
+        self->values = grown(self->values, self->values_count, &self->values_capacity,
+                             sizeof *self->values);
+        value = &self->values[self->values_count++];
+        *value = (struct hf_script_value){ .key = kept(self, key) };
+    }
+    value->present = body;
+}
+
+static void commit_values(struct hf_script *self)
+{
+    const struct hf_turn_value *values = self->turn.values.items;
+    const hf_slice none = HF_EMPTY;
+    for (size_t i = 0; i < self->turn.values.count; i++) {
+        hf_assert(is_new_event(self, values[i].event_id));
+        hf_slice body = self->events[values[i].event_id - 1].body;
+        bool clears_all = values[i].cleared && values[i].key.size == 0;
+        if (!clears_all) value_set(self, values[i].key, values[i].cleared ? none : body);
+        for (size_t k = 0; clears_all && k < self->values_count; k++) {
+            self->values[k].present = none;
+        }
+    }
+}
+
 static void commit_continued(struct hf_script *self)
 {
+    self->status_former = self->status_body;
+    for (size_t i = 0; i < self->values_count; i++) {
+        self->values[i].former = self->values[i].present;
+    }
     const struct hf_turn_carried *carried = self->turn.carried.items;
     size_t count = self->turn.carried.count, bodies_size = (count + 1) * sizeof(hf_slice);
     hf_slice *bodies = hf_heap_new(hf_heap_default(), bodies_size);
@@ -298,6 +340,7 @@ static void commit(struct hf_script *self)
         hf_assert(is_new_event(self, self->turn.status_event));
         self->status_body = self->events[self->turn.status_event - 1].body;
     }
+    commit_values(self);
     commit_work(self);
     commit_children(self);
     commit_sessions(self);
@@ -334,6 +377,18 @@ static hf_status run(struct hf_script *self, const struct hf_turn_view *whole)
     return hf_execution_check(&self->options, whole, self->now_unix_ms, &self->turn, &self->error);
 }
 
+/* What the former execution left. */
+static void view_values(struct hf_script *self, struct hf_turn_view *view)
+{
+    view->status_body = self->status_former;
+    view->values = hf_arena_array(&self->memory, self->values_count, sizeof *view->values);
+    hf_assert(view->values);
+    for (size_t i = 0; i < self->values_count; i++) {
+        if (self->values[i].former.size == 0) continue;
+        view->values[view->values_count++].body = self->values[i].former;
+    }
+}
+
 hf_status hf_script_turn(struct hf_script *self)
 {
     hf_assert(self->outcome == HF_OUTCOME_RUNNING);
@@ -346,6 +401,7 @@ hf_status hf_script_turn(struct hf_script *self)
                                  .events_count = self->events_count,
                                  .messages = self->messages,
                                  .messages_count = self->messages_count };
+    view_values(self, &view);
     hf_status status = run(self, &view);
     if (status == HF_OK) {
         if (self->before_commit) self->before_commit(self);
@@ -524,4 +580,16 @@ const char *hf_script_output(struct hf_script *self, hf_error *out_error)
                                            &output, out_error, &self->error);
     hf_assert(status == HF_OK);
     return hf_arena_text(&self->memory, output);
+}
+
+const char *hf_script_value(struct hf_script *self, const char *key)
+{
+    hf_slice payload = HF_EMPTY;
+    uint64_t set_unix_ms = 0;
+    const struct hf_script_value *value = value_find(self, hf_text(key));
+    if (!value || value->present.size == 0) return NULL;
+    hf_status status = hf_body_read_value(value->present, &self->memory, &payload, &set_unix_ms,
+                                          &self->error);
+    hf_assert(status == HF_OK);
+    return hf_arena_text(&self->memory, payload);
 }

@@ -29,6 +29,11 @@ struct hf_script_work {
     struct hf_turn_child child;
 };
 
+/* A value of the instance: the event that set it, now and when the former execution ended. */
+struct hf_script_value {
+    hf_slice key, present, former; /* bodies; empty: none */
+};
+
 struct hf_script {
     struct hf_script_heap heap; /* what the engine allocates from */
     struct hf_arena memory;     /* what the script itself keeps */
@@ -53,8 +58,10 @@ struct hf_script {
     size_t works_count, works_capacity;
     struct hf_turn_session *sessions; /* open ones, as a store sees them */
     size_t sessions_count, sessions_capacity;
-    uint64_t outcome; /* enum hf_outcome */
-    hf_slice status_body;
+    uint64_t outcome;                    /* enum hf_outcome */
+    hf_slice status_body, status_former; /* now, and when the former execution ended */
+    struct hf_script_value *values;      /* as a store keeps them */
+    size_t values_count, values_capacity;
 
     struct hf_arena turn_arena;                      /* of `turn` */
     struct hf_turn_committed turn;                   /* the latest decision */
@@ -104,6 +111,8 @@ hf_status hf_script_play(struct hf_script *self, const char *words);
 
 /* The pending work of that event id, or NULL. Valid until: something is played. */
 struct hf_script_work *hf_script_work(struct hf_script *self, uint64_t event_id);
+/* The value of a key as clients read it; NULL: none. Valid until: release. */
+const char *hf_script_value(struct hf_script *self, const char *key);
 /* The history as text, one event a line: `2 activity_scheduled "a" (2 bytes)`. Valid until:
  * release. */
 const char *hf_script_history(struct hf_script *self);

@@ -17,6 +17,7 @@ static void busy_world(struct world *world)
     turn_item(&turn, 0, "gpu");
     uint64_t delayed = turn_item(&turn, 0, "");
     turn_timer(&turn, 9000);
+    turn_set_value(&turn, "key", "value");
     uint64_t scheduled = turn_event(&turn, "child scheduled");
     world_turn(world, &turn);
     struct hf_started child = { .instance = 2,
@@ -60,15 +61,21 @@ static bool is_audited(enum hf_table table)
     return hf_table_class(table) == HF_TABLE_CLASS_HARD && table != HF_TABLE_RECLAIM;
 }
 
-/* Any one row that goes missing from any hard table is found (a lone idempotency key is known by
- * its own row alone). */
+/* Whether its rows are known by themselves alone: idempotency keys and values. That one of them is
+ * missing is found by folding the log again, not here. */
+static bool stands_alone(enum hf_table table)
+{
+    return table == HF_TABLE_COMMAND_KEYS || table == HF_TABLE_KV;
+}
+
+/* Any one row that goes missing from any other hard table is found. */
 static void test_missing_row_is_found(void **state)
 {
     (void)state;
     struct world world;
     busy_world(&world);
     for (enum hf_table table = 0; table < HF_TABLE_COUNT; table++) {
-        if (!is_audited(table) || table == HF_TABLE_COMMAND_KEYS) continue;
+        if (!is_audited(table) || stands_alone(table)) continue;
         uint64_t count = world_count(&world, table);
         assert_true(count > 0);
         for (uint64_t skip = 0; skip < count; skip++) {
@@ -100,7 +107,7 @@ static void test_misplaced_row_is_found(void **state)
     for (enum hf_table table = 0; table < HF_TABLE_COUNT; table++) {
         struct hf_table_row row;
         unsigned char key[HF_TABLE_KEY_SIZE_MAX];
-        if (!is_audited(table) || table == HF_TABLE_COMMAND_KEYS) continue;
+        if (!is_audited(table) || stands_alone(table)) continue;
         world_begin(&world);
         assert_ok(hf_table_seek(&world.tables, table, (hf_slice)HF_EMPTY, &row, NULL), NULL);
         memcpy(key, row.key.data, row.key.size);

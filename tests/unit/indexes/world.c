@@ -301,6 +301,19 @@ uint64_t turn_timer(struct world_turn *turn, uint64_t due_unix_ms)
     return event_id;
 }
 
+uint64_t turn_set_value(struct world_turn *turn, const char *key, const char *body)
+{
+    uint64_t event_id = turn_event(turn, body);
+    turn->values[turn->body.values.count++] = (struct hf_turn_value){ event_id, hf_text(key), 0 };
+    return event_id;
+}
+
+void turn_clear_value(struct world_turn *turn, const char *key)
+{
+    uint64_t event_id = turn_event(turn, "cleared");
+    turn->values[turn->body.values.count++] = (struct hf_turn_value){ event_id, hf_text(key), 1 };
+}
+
 void turn_cancel(struct world_turn *turn, uint64_t event_id)
 {
     turn->cancels[turn->body.cancels.count++] = (struct hf_turn_cancel){ event_id };
@@ -331,6 +344,7 @@ void turn_finish(struct world_turn *turn)
     turn->body.opened.items = turn->opened;
     turn->body.closed.items = turn->closed;
     turn->body.carried.items = turn->carried;
+    turn->body.values.items = turn->values;
 }
 
 uint64_t world_turn(struct world *world, struct world_turn *turn)

@@ -92,6 +92,7 @@ struct world_turn {
     struct hf_turn_cancel cancels[16];
     struct hf_turn_session opened[8], closed[8];
     struct hf_turn_carried carried[8];
+    struct hf_turn_value values[8];
     uint64_t next_event_id;
 };
 /* An empty turn of instance 1 that goes on. */
@@ -104,6 +105,10 @@ uint64_t turn_event(struct world_turn *turn, const char *body);
 uint64_t turn_item(struct world_turn *turn, uint64_t incarnation, const char *tag);
 /* A timer whose message is "fired". */
 uint64_t turn_timer(struct world_turn *turn, uint64_t due_unix_ms);
+/* A value that is set. */
+uint64_t turn_set_value(struct world_turn *turn, const char *key, const char *body);
+/* A value that is cleared; "": all. */
+void turn_clear_value(struct world_turn *turn, const char *key);
 /* A cancel. */
 void turn_cancel(struct world_turn *turn, uint64_t event_id);
 /* An opened session, with its event. */

@@ -255,10 +255,12 @@ static void must_commit_rich_turn(struct store_part *self, uint64_t registration
           .deleted_body = HF_SLICE("deleted"),
           .clash_body = HF_SLICE("clash") },
     };
+    struct hf_turn_value values[] = { { .event_id = 2, .key = HF_SLICE("k") } };
     struct hf_turn_committed turn = {
         .execution = grant.execution,
         .engine_version = grant.engine_version,
         .events = LIST_OF(events),
+        .values = LIST_OF(values),
         .items = LIST_OF(items),
         .timers = LIST_OF(timers),
         .opened = LIST_OF(opened),

@@ -5,8 +5,8 @@
 
 static hf_slice encode(struct hf_event *event, struct hf_arena *arena)
 {
-    event->text = hf__text_clean(event->text, arena);
-    event->code = hf__text_clean(event->code, arena);
+    event->text = hf_text_clean(event->text, arena);
+    event->code = hf_text_clean(event->code, arena);
     if (arena->failed) return (hf_slice)HF_EMPTY;
     return hf_event_encode(event, arena);
 }
@@ -40,6 +40,31 @@ hf_slice hf_body_cancel_requested(hf_slice reason, struct hf_arena *arena)
 hf_slice hf_body_terminated(hf_slice reason, struct hf_arena *arena)
 {
     struct hf_event event = { .kind = HF_EVENT_TERMINATED, .text = reason };
+    return encode(&event, arena);
+}
+
+static struct hf_event failure_event(uint64_t kind, const hf_error *error)
+{
+    return (struct hf_event){ .kind = kind,
+                              .status = (uint32_t)error->status,
+                              .code = hf_text(error->code),
+                              .text = hf_text(error->message),
+                              .payload = error->data };
+}
+
+hf_slice hf_body_failed(const hf_error *error, struct hf_arena *arena)
+{
+    hf_assert(error->status != HF_OK);
+    struct hf_event event = failure_event(HF_EVENT_FAILED, error);
+    return encode(&event, arena);
+}
+
+hf_slice hf_body_child_failed(hf_slice started, const hf_error *error, struct hf_arena *arena)
+{
+    struct hf_event first, event = failure_event(HF_EVENT_CHILD_FAILED, error);
+    if (hf_event_decode(started, arena, &first, NULL) != HF_OK) return (hf_slice)HF_EMPTY;
+    if (first.kind != HF_EVENT_STARTED || first.source == 0) return (hf_slice)HF_EMPTY;
+    event.source = first.source;
     return encode(&event, arena);
 }
 

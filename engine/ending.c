@@ -23,7 +23,7 @@ static size_t character_size(const char *data, size_t left)
     return 0;
 }
 
-hf_slice hf__text_clean(hf_slice slice, struct hf_arena *arena)
+hf_slice hf_text_clean(hf_slice slice, struct hf_arena *arena)
 {
     if (hf_slice_is_utf8(slice)) return slice;
     char *text = hf_arena_text(arena, slice);
@@ -45,8 +45,8 @@ static struct hf_event failed_event(struct hf_execution *self, const hf_error *c
     struct hf_event event = { .kind = HF_EVENT_FAILED,
                               .status = (uint32_t)cause->status,
                               .payload = cause->data };
-    event.code = hf__text_clean(hf_text(cause->code), scratch);
-    event.text = hf__text_clean(hf_text(cause->message), scratch);
+    event.code = hf_text_clean(hf_text(cause->code), scratch);
+    event.text = hf_text_clean(hf_text(cause->message), scratch);
     if (scratch->failed) hf__execution_no_memory(self);
     return event;
 }

@@ -80,6 +80,9 @@ HF_MUST_CHECK hf_status hf_execution_check(const struct hf_execution_options *op
 /* ---- bodies that others make for the engine; all in arena, data NULL when out of memory
  * -------------- */
 
+/* A copy in which every byte that is not UTF-8 is a '?'; slice itself when there is none. data NULL
+ * when out of memory. */
+hf_slice hf_text_clean(hf_slice slice, struct hf_arena *arena);
 /* Event 1 of a new instance. */
 hf_slice hf_body_started(hf_slice orchestration, hf_slice input, struct hf_arena *arena);
 /* A message for a mailbox. */
@@ -90,6 +93,11 @@ hf_slice hf_body_event_raised(hf_slice event_name, hf_slice payload, struct hf_a
 hf_slice hf_body_cancel_requested(hf_slice reason, struct hf_arena *arena);
 /* The last event of an instance that is terminated. */
 hf_slice hf_body_terminated(hf_slice reason, struct hf_arena *arena);
+/* The last event of an instance that is given up, for this reason. */
+hf_slice hf_body_failed(const hf_error *error, struct hf_arena *arena);
+/* The same as a message to its parent, of which event 1 of the instance tells. Empty: it is
+ * nobody's child, or that event cannot be read. */
+hf_slice hf_body_child_failed(hf_slice started, const hf_error *error, struct hf_arena *arena);
 /* The outcome of an activity: error NULL: completed with payload; else failed with error's status,
  * code, message and payload as its data. */
 hf_slice hf_body_activity_outcome(uint64_t source_event_id, hf_slice payload, const hf_error *error,

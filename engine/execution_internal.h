@@ -349,9 +349,6 @@ hf_slice hf__child_answer(struct hf_execution *self, const struct hf_event *last
 /* Issues the outcome of the code, which has ended, and notes it in the decision. Not on the fiber.
  */
 void hf__ending_issue(struct hf_execution *self);
-/* A copy in which every byte that is not UTF-8 is a '?'; slice itself when there is none. data NULL
- * when out of memory. */
-hf_slice hf__text_clean(hf_slice slice, struct hf_arena *arena);
 
 /* ---- futures.c ------------------------------------------------------------------------------ */
 

@@ -78,11 +78,19 @@ static const struct hf_field timer_fired_fields[] = {
 LAYOUT(timer_fired, hf_timer_fired);
 
 static const struct hf_field terminated_fields[] = {
-    NUMBER(hf_terminated, 1, true, instance), NUMBER(hf_terminated, 2, true, execution),
-    NUMBER(hf_terminated, 3, true, event_id), BYTES(hf_terminated, 4, true, body),
-    TEXT(hf_terminated, 98, false, key),
+    NUMBER(hf_terminated, 1, true, instance),  NUMBER(hf_terminated, 2, true, execution),
+    NUMBER(hf_terminated, 3, true, event_id),  BYTES(hf_terminated, 4, true, body),
+    NUMBER(hf_terminated, 5, false, attempts), TEXT(hf_terminated, 98, false, key),
 };
 LAYOUT(terminated, hf_terminated);
+
+static const struct hf_field suspended_fields[] = {
+    NUMBER(hf_suspended, 1, true, instance),
+    TEXT(hf_suspended, 2, false, code),
+    TEXT(hf_suspended, 3, false, text),
+    TEXT(hf_suspended, 98, false, key),
+};
+LAYOUT(suspended, hf_suspended);
 
 static const struct hf_field registered_fields[] = {
     TEXT(hf_registered, 1, true, worker_id),       TEXT(hf_registered, 2, true, life),
@@ -140,6 +148,7 @@ static const struct hf_field completed_fields[] = {
     NUMBER(hf_completed, 5, true, delivery_number),
     NUMBER(hf_completed, 6, true, registration),
     BYTES(hf_completed, 7, true, body),
+    NUMBER(hf_completed, 8, false, is_poison),
 };
 LAYOUT(completed, hf_completed);
 
@@ -252,7 +261,7 @@ static const struct hf_field turn_committed_fields[] = {
     LIST(hf_turn_committed, 18, false, children, turn_child),
     LIST(hf_turn_committed, 19, false, child_cancels, turn_child_cancel),
     BYTES(hf_turn_committed, 20, false, parent_body),
-    LIST(hf_turn_committed, 30, false, values, turn_value),
+    LIST(hf_turn_committed, 21, false, values, turn_value),
 };
 LAYOUT(turn_committed, hf_turn_committed);
 
@@ -291,6 +300,7 @@ const struct hf_layout *hf_record_layout(enum hf_record_kind kind)
         [HF_RECORD_TURN_COMMITTED] = &turn_committed_layout,
         [HF_RECORD_TURN_LOST] = &turn_lost_layout,
         [HF_RECORD_DELETED] = &deleted_layout,
+        [HF_RECORD_SUSPENDED] = &suspended_layout,
     };
     _Static_assert(HF_COUNT_OF(layouts) == HF_RECORD_KIND_MAX + 1, "every kind has a layout");
     return kind >= 1 && kind <= HF_RECORD_KIND_MAX ? layouts[kind] : NULL;

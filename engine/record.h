@@ -10,7 +10,7 @@
 
 #include "engine/codec.h"
 
-/* Append-only numbers; 17 and 18 are kept for pruned and carried. */
+/* Append-only numbers. */
 enum hf_record_kind {
     HF_RECORD_STORE_CREATED = 1,
     HF_RECORD_GENERATION_RAISED = 2,
@@ -28,7 +28,8 @@ enum hf_record_kind {
     HF_RECORD_TURN_COMMITTED = 14,
     HF_RECORD_TURN_LOST = 15,
     HF_RECORD_DELETED = 16,
-    HF_RECORD_KIND_MAX = 16
+    HF_RECORD_SUSPENDED = 17,
+    HF_RECORD_KIND_MAX = 17
 };
 
 /* Why work was taken from someone, or handed back. Append-only numbers. */
@@ -99,9 +100,19 @@ struct hf_timer_fired {
     uint64_t due_unix_ms;
 };
 
+/* Ended without its code: by a client, or since its turn is poison. */
 struct hf_terminated {
     uint64_t instance, execution, event_id;
     hf_slice body; /* the last event */
+    hf_slice key;
+    uint64_t attempts; /* of the turn that was given up: it failed; 0: terminated */
+};
+
+/* Its code does not run until it is resumed; messages come in. */
+struct hf_suspended {
+    uint64_t instance;
+    hf_slice code; /* why, for programs; empty: it is resumed */
+    hf_slice text; /* why, for people */
     hf_slice key;
 };
 
@@ -148,7 +159,8 @@ struct hf_delivered {
 struct hf_completed {
     struct hf_item_id item;
     uint64_t delivery_lsn, delivery_number, registration;
-    hf_slice body; /* the message: an opaque event body */
+    hf_slice body;      /* the message: an opaque event body */
+    uint64_t is_poison; /* 1: it was given up without being run */
 };
 
 struct hf_abandoned {
@@ -289,6 +301,7 @@ union hf_record_body {
     struct hf_turn_committed turn_committed;
     struct hf_turn_lost turn_lost;
     struct hf_deleted deleted;
+    struct hf_suspended suspended;
 };
 
 /* The name of a reason: "dead"; "?" for a number that is none. Static storage. */

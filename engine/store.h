@@ -15,6 +15,7 @@
  *   session_closed      the session is closed, or in another incarnation
  *   item_final          the item is completed or cancelled
  *   instance_ended      the instance has ended or is gone
+ *   suspended           the instance is suspended
  *   registration_dead   the registration has ended
  *   store_generation    the token is of a former generation of the store
  *   unknown             no such token was ever given
@@ -68,7 +69,9 @@ enum hf_store_command_kind {
     HF_STORE_ABANDON_ITEM,
     HF_STORE_RELEASE_SESSIONS,
     HF_STORE_FIRE_TIMERS,
-    HF_STORE_DELETE
+    HF_STORE_DELETE,
+    HF_STORE_SUSPEND,
+    HF_STORE_FAIL_TURN
 };
 
 /* Creates an instance. Errors: HF_EXISTS; a known key: done already, HF_OK. */
@@ -105,6 +108,28 @@ struct hf_store_delete {
     hf_slice id;
     hf_slice key;
     bool even_running;
+};
+
+/* Suspends an instance, which a client names by its id, or the holder of its turn by that; the turn
+ * in progress is void. Or resumes it. Errors: HF_NOT_FOUND: no such instance, or it has ended;
+ * HF_STALE. It is so already: HF_OK without effect. */
+struct hf_store_suspend {
+    hf_slice id;
+    hf_slice key;
+    const struct hf_turn_token *token; /* NULL: of a client */
+    uint64_t registration;             /* that holds the turn */
+    bool resumes;
+    hf_slice code, text; /* as in struct hf_suspended */
+};
+
+/* Gives a turn up as poison: the instance fails with `body` as its last event, whatever its history
+ * holds, and a dead letter stays. Its parent gets parent_body, or, when that is empty, its
+ * lost_body; children as when it is terminated. Errors: HF_STALE. */
+struct hf_store_fail_turn {
+    struct hf_turn_token token;
+    uint64_t registration;
+    uint64_t attempts; /* that were made, at least 1 */
+    hf_slice body, parent_body;
 };
 
 /* Registers a worker; ends a dead registration of the same worker id in the same transaction. Its
@@ -165,7 +190,8 @@ struct hf_turn_grant {
 };
 
 /* Takes the locks of up to turns_max due turns, oldest first. Also turns whose holder's lease has
- * passed or which has ended. */
+ * passed or which has ended. A turn that was lost twice (HF_SUSPECT_DEATHS) is taken alone, by who
+ * has no other. */
 struct hf_store_fetch_turns {
     uint64_t registration;
     uint64_t engine_version_min, engine_version_max; /* inclusive */
@@ -243,6 +269,7 @@ struct hf_store_complete_item {
     struct hf_item_token token;
     uint64_t registration;
     hf_slice body;
+    bool is_poison; /* it was given up without being run: a dead letter stays */
 };
 
 /* Hands an item back. Errors: HF_STALE. */
@@ -298,6 +325,8 @@ struct hf_store_command {
         struct hf_store_release_sessions release_sessions;
         struct hf_store_fire_timers fire_timers;
         struct hf_store_delete delete_instance;
+        struct hf_store_suspend suspend;
+        struct hf_store_fail_turn fail_turn;
     };
 };
 
@@ -337,6 +366,7 @@ struct hf_instance_info {
     hf_slice output_body; /* the last event, when ended; else empty */
     hf_slice status_body; /* the event that set the custom status; else empty */
     uint64_t status_version;
+    hf_slice suspended_code, suspended_text; /* why its code does not run; empty: it runs */
 };
 
 /* An event as stored. */

@@ -253,13 +253,26 @@ HF_API HF_MUST_CHECK hf_status hf_terminate(hf_store *store, const char *instanc
 HF_API HF_MUST_CHECK hf_status hf_delete(hf_store *store, const char *instance, bool even_running,
                                          hf_error *error);
 
+/* Stops the code of the instance from running, until hf_resume. Messages, cancel requests too, wait
+ * for it; activities that are scheduled run on. reason may be NULL. It is suspended already: HF_OK,
+ * no effect. Errors and threads as hf_enqueue. */
+HF_API HF_MUST_CHECK hf_status hf_suspend(hf_store *store, const char *instance, const char *reason,
+                                          hf_error *error);
+/* Lets it run again, whatever suspended it. An instance whose code does not do what its history
+ * says is suspended by the worker that finds it (hf_instance.suspension, code "nondeterminism"):
+ * nothing of it is lost, and it goes on when it is resumed with code that fits. It is not
+ * suspended: HF_OK, no effect. Errors and threads as hf_enqueue. */
+HF_API HF_MUST_CHECK hf_status hf_resume(hf_store *store, const char *instance, hf_error *error);
+
 typedef enum hf_command_kind {
     HF_COMMAND_START = 1,
     HF_COMMAND_ENQUEUE,
     HF_COMMAND_CANCEL,
     HF_COMMAND_TERMINATE,
     HF_COMMAND_RAISE,
-    HF_COMMAND_DELETE
+    HF_COMMAND_DELETE,
+    HF_COMMAND_SUSPEND,
+    HF_COMMAND_RESUME
 } hf_command_kind;
 
 typedef struct hf_command {
@@ -301,6 +314,8 @@ typedef struct hf_instance {
     hf_slice custom_status;                  /* of hf_status_set */
     uint64_t custom_status_version;          /* counts its changes */
     const hf_error *error;                   /* NULL unless failed, cancelled or terminated */
+    const hf_error *suspension; /* why its code does not run; NULL: it does, or it has ended. Code
+                                   "suspended" of hf_suspend, "nondeterminism" of a worker */
 } hf_instance;
 
 /* Reads the instance. Returns owned: hf_instance_free. Errors: HF_NOT_FOUND, HF_CORRUPT, HF_IO,
@@ -432,7 +447,8 @@ typedef struct hf_runtime_options {
     uint64_t session_leak_ms;    /* an open session without work for so long is reported as leaked;
                                     default 86,400,000; UINT64_MAX: never */
     uint32_t attempts_max;       /* of an activity, beside deaths of its process; then it fails with
-                                    the code "poison"; default 10 */
+                                    the code "poison". Of a turn, deaths included; then its instance
+                                    fails so. Default 10 */
     const char *const *tags;     /* Copies. Work with one of these tags is done besides work without
                                     a tag; default: that alone */
     uint32_t tags_count;         /* at most 64 */

@@ -1,4 +1,5 @@
-/* Records of an instance's life outside its turns: started, message, terminated, deleted. */
+/* Records of an instance's life outside its turns: started, message, suspended, terminated,
+ * deleted. */
 #include <inttypes.h>
 
 #include "engine/base/assert.h"
@@ -121,10 +122,34 @@ hf_status hf__apply_terminated(struct hf__fold *fold, const struct hf_terminated
     status = hf__history_put(fold, &event, &ref);
     if (status == HF_OK) status = hf__command_key_put(fold, body->key, body->instance);
     if (status != HF_OK) return status;
+    if (body->attempts > 0) {
+        status = hf__dead_letter_put(fold,
+                                     &(struct hf_row_dead_letter){ .instance = body->instance,
+                                                                   .execution = body->execution,
+                                                                   .attempts = body->attempts });
+        if (status != HF_OK) return status;
+    }
     struct hf_row_instance after = before;
     after.next_event_id++;
-    return hf__instance_end(fold, &before, &after,
-                            &(struct hf__ending){ HF_INSTANCE_TERMINATED, ref });
+    const uint64_t ended_as = body->attempts > 0 ? HF_INSTANCE_FAILED : HF_INSTANCE_TERMINATED;
+    return hf__instance_end(fold, &before, &after, &(struct hf__ending){ ended_as, ref });
+}
+
+hf_status hf__apply_suspended(struct hf__fold *fold, const struct hf_suspended *body)
+{
+    struct hf_row_instance before;
+    hf_status status = hf__instance_running(fold, body->instance, &before);
+    if (status == HF_OK) status = hf__command_key_put(fold, body->key, body->instance);
+    if (status != HF_OK) return status;
+    struct hf_row_instance after = before;
+    bool is_resumed = body->code.size == 0;
+    if (is_resumed == (before.suspended_code.size == 0)) {
+        return hf__fold_misfit(fold, "instance %" PRIu64 " is so already", body->instance);
+    }
+    after.suspended_code = body->code;
+    after.suspended_text = is_resumed ? (hf_slice)HF_EMPTY : body->text;
+    fold->tables->effects |= HF_EFFECT_CHANGED;
+    return hf__instance_put(fold, &(struct hf__instance_change){ &before, &after, !is_resumed });
 }
 
 hf_status hf__apply_deleted(struct hf__fold *fold, const struct hf_deleted *body)

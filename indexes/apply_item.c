@@ -124,6 +124,14 @@ hf_status hf__apply_completed(struct hf__fold *fold, const struct hf_completed *
     const struct hf_row_message message = { .body = hf_ref_of(fold->record, body->body),
                                             .execution = body->item.execution };
     hf_status status = item_held(fold, &delivery, &row);
+    if (status == HF_OK && body->is_poison) {
+        status = hf__dead_letter_put(fold,
+                                     &(struct hf_row_dead_letter){ .instance = row.id.instance,
+                                                                   .execution = row.id.execution,
+                                                                   .event_id = row.id.event_id,
+                                                                   .attempts = row.attempts,
+                                                                   .deaths = row.deaths });
+    }
     if (status == HF_OK) status = hf__item_put(fold, &row, NULL);
     return status == HF_OK ? hf__message_arrive(fold, body->item.instance, &message) : status;
 }

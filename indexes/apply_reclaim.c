@@ -89,9 +89,13 @@ static hf_status purge_history(struct purge *purge)
     return hf__fold_delete(purge->fold, HF_TABLE_HISTORY, &key);
 }
 
+/* What outlives the end of an instance and not its deletion, besides history. */
 static hf_status purge_value(struct purge *purge)
 {
-    return purge->is_deleted ? hf__value_purge(purge->fold, purge->place->number) : HF_NOT_FOUND;
+    uint64_t instance = purge->place->number;
+    if (!purge->is_deleted) return HF_NOT_FOUND;
+    hf_status status = hf__value_purge(purge->fold, instance);
+    return status == HF_NOT_FOUND ? hf__dead_letter_purge(purge->fold, instance) : status;
 }
 
 /* Nothing is left that is purged here. */
@@ -106,7 +110,7 @@ static hf_status purge_instance_end(struct purge *purge)
 }
 
 /* Sessions first, since they can be claimed; then items, for they can be fetched; then timers,
- * messages and, of a deleted one, history and values. */
+ * messages and, of a deleted one, history, values and dead letters. */
 static hf_status purge_instance_step(struct purge *purge)
 {
     struct hf_item_id id;

@@ -276,6 +276,7 @@ hf_status hf_audit_indexes(struct hf_tables *tables, hf_error *error)
         { HF_TABLE_TIMERS_BY_ID, hf__audit_check_timer_by_id },
         { HF_TABLE_CHILDREN, hf__audit_check_child },
         { HF_TABLE_KV, hf__audit_check_value },
+        { HF_TABLE_DEAD_LETTERS, hf__audit_check_dead_letter },
         { HF_TABLE_REGISTRATIONS, check_registration },
         { HF_TABLE_WORKERS, check_worker },
         { HF_TABLE_TAGS, check_tag },

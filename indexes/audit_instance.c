@@ -24,7 +24,7 @@ static hf_status check_due(struct hf__audit *audit, const struct hf_row_instance
     }
     status = hf_turn_lock_get(audit->tables, row->number, &lock, audit->error);
     if (status != HF_OK && status != HF_NOT_FOUND) return status;
-    bool should_have = status == HF_NOT_FOUND && row->turn_due_lsn != 0;
+    bool should_have = status == HF_NOT_FOUND && hf_instance_due_lsn(row) != 0;
     struct hf_key key = hf_key_turn_due(
         &(struct hf_turn_due){ row->engine_version, row->turn_due_lsn, row->number });
     status = hf__audit_has_row(audit, HF_TABLE_TURNS_DUE, &key, &has_due_row);
@@ -131,7 +131,7 @@ hf_status hf__audit_check_turn_due(struct hf__audit *audit, const struct hf_tabl
     hf_status status = hf_instance_get(audit->tables, place.instance, &instance, audit->error);
     status = hf__audit_there(audit, status, "instance", place.instance);
     if (status != HF_OK) return status;
-    if (instance.turn_due_lsn == place.arrival_lsn &&
+    if (hf_instance_due_lsn(&instance) == place.arrival_lsn &&
         instance.engine_version == place.engine_version) {
         return HF_OK;
     }
@@ -161,16 +161,34 @@ hf_status hf__audit_check_child(struct hf__audit *audit, const struct hf_table_r
                             event.instance);
 }
 
-/* Values of an ended instance stay, those of a deleted one go. */
+/* What outlives the end of its instance stays until that is deleted. */
+static hf_status check_lasting(struct hf__audit *audit, uint64_t number)
+{
+    struct hf_row_instance instance;
+    hf_status status = hf_instance_get(audit->tables, number, &instance, audit->error);
+    if (status == HF_NOT_FOUND) return hf__audit_instance_of(audit, number, &instance);
+    return status;
+}
+
 hf_status hf__audit_check_value(struct hf__audit *audit, const struct hf_table_row *row)
 {
     struct hf_row_value value;
-    struct hf_row_instance instance;
     uint64_t number = 0;
     if (!hf_value_read(row->key, row->value, &number, &value)) {
         return hf__row_damaged(audit->table, audit->error);
     }
-    hf_status status = hf_instance_get(audit->tables, number, &instance, audit->error);
-    if (status == HF_NOT_FOUND) return hf__audit_instance_of(audit, number, &instance);
-    return status;
+    return check_lasting(audit, number);
+}
+
+hf_status hf__audit_check_dead_letter(struct hf__audit *audit, const struct hf_table_row *row)
+{
+    struct hf_number_pair place;
+    struct hf_row_dead_letter letter;
+    if (!hf_key_read_pair(row->key, &place) || place.second == 0) {
+        return hf__row_damaged(audit->table, audit->error);
+    }
+    struct hf_number_pair before = { place.first, place.second - 1 };
+    hf_status status = hf_dead_letter_next(audit->tables, &before, &letter, audit->error);
+    status = hf__audit_there(audit, status, "dead letter", place.second);
+    return status == HF_OK ? check_lasting(audit, place.first) : status;
 }

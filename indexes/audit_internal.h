@@ -88,6 +88,9 @@ HF_MUST_CHECK hf_status hf__audit_check_child(struct hf__audit *audit,
 /* The laws of one row of kv. */
 HF_MUST_CHECK hf_status hf__audit_check_value(struct hf__audit *audit,
                                               const struct hf_table_row *row);
+/* The laws of one row of dead_letters. */
+HF_MUST_CHECK hf_status hf__audit_check_dead_letter(struct hf__audit *audit,
+                                                    const struct hf_table_row *row);
 /* The laws of one row of timers_by_id. */
 HF_MUST_CHECK hf_status hf__audit_check_timer_by_id(struct hf__audit *audit,
                                                     const struct hf_table_row *row);

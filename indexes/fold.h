@@ -63,6 +63,12 @@ HF_MUST_CHECK hf_status hf__instance_end(struct hf__fold *fold,
 HF_MUST_CHECK hf_status hf__instance_remove(struct hf__fold *fold,
                                             const struct hf_row_instance *row);
 
+/* Keeps what this record gave up as poison. */
+HF_MUST_CHECK hf_status hf__dead_letter_put(struct hf__fold *fold,
+                                            const struct hf_row_dead_letter *row);
+/* Removes one dead letter of an instance. HF_NOT_FOUND: there is none. */
+HF_MUST_CHECK hf_status hf__dead_letter_purge(struct hf__fold *fold, uint64_t instance);
+
 /* Makes a new instance the child of a running one: row->parent names an event of its present
  * execution that has no child yet. */
 HF_MUST_CHECK hf_status hf__child_link(struct hf__fold *fold, const struct hf_row_instance *row);
@@ -172,6 +178,8 @@ HF_MUST_CHECK hf_status hf__apply_deleted(struct hf__fold *fold, const struct hf
 /* An instance was ended from outside. */
 HF_MUST_CHECK hf_status hf__apply_terminated(struct hf__fold *fold,
                                              const struct hf_terminated *body);
+/* An instance was suspended or resumed. */
+HF_MUST_CHECK hf_status hf__apply_suspended(struct hf__fold *fold, const struct hf_suspended *body);
 /* A turn was committed. */
 HF_MUST_CHECK hf_status hf__apply_turn_committed(struct hf__fold *fold,
                                                  const struct hf_turn_committed *body);

@@ -1,9 +1,9 @@
 /* Instances in the fold: the row, whether a turn is due, whose child it is, inbox, history and
- * idempotency keys.
+ * idempotency keys, dead letters.
  *
  * A turn of a running instance is due when it was just started or continued (turn_due_lsn is its
  * own head), or when its inbox holds messages (the oldest). Its turns_due row stands under (engine
- * version, turn_due_lsn), unless a soft lock hides it.
+ * version, turn_due_lsn), unless a soft lock hides it or the instance is suspended.
  *
  * A running child says whose it is, and children says the same, until it ends or is orphaned. */
 #include <inttypes.h>
@@ -27,8 +27,9 @@ hf_status hf__instance_running(struct hf__fold *fold, uint64_t number,
 
 static bool due_is_same(const struct hf_row_instance *a, const struct hf_row_instance *b)
 {
-    return a->turn_due_lsn == b->turn_due_lsn &&
-           (a->turn_due_lsn == 0 || a->engine_version == b->engine_version);
+    uint64_t due_lsn = hf_instance_due_lsn(a);
+    return due_lsn == hf_instance_due_lsn(b) &&
+           (due_lsn == 0 || a->engine_version == b->engine_version);
 }
 
 /* Moves the turns_due row. A locked instance has none, before and after, unless the record releases
@@ -50,10 +51,10 @@ static hf_status due_move(struct hf__fold *fold, const struct hf__instance_chang
         if (status == HF_NOT_FOUND) status = HF_OK;
     }
     if (status != HF_OK || (!was_locked && due_is_same(before, after))) return status;
-    if (!was_locked && before->turn_due_lsn != 0) {
+    if (!was_locked && hf_instance_due_lsn(before) != 0) {
         status = hf__turn_due_delete(fold->tables, before, fold->error);
     }
-    if (status != HF_OK || after->turn_due_lsn == 0) return status;
+    if (status != HF_OK || hf_instance_due_lsn(after) == 0) return status;
     return hf__turn_due_put(fold->tables, after, fold->error);
 }
 
@@ -78,6 +79,7 @@ hf_status hf__instance_end(struct hf__fold *fold, const struct hf_row_instance *
     row.output = ending->output;
     row.ended_unix_ms = fold->record->wall_unix_ms;
     row.turn_due_lsn = 0;
+    row.suspended_code = row.suspended_text = (hf_slice)HF_EMPTY;
     hf_assert(hf_instance_has_ended(&row));
     fold->tables->effects |= HF_EFFECT_ENDED;
     hf_status status = hf__child_cut(fold, &row);
@@ -92,7 +94,7 @@ static hf_status instance_forget_turn(struct hf__fold *fold, const struct hf_row
 {
     bool was_locked = false;
     hf_status status = hf__turn_lock_take(fold->tables, row->number, &was_locked, fold->error);
-    if (status != HF_OK || was_locked || row->turn_due_lsn == 0) return status;
+    if (status != HF_OK || was_locked || hf_instance_due_lsn(row) == 0) return status;
     return hf__turn_due_delete(fold->tables, row, fold->error);
 }
 
@@ -193,4 +195,27 @@ hf_status hf__command_key_put(struct hf__fold *fold, hf_slice key, uint64_t inst
     hf_put_le64(bytes + 8, instance);
     return hf_table_put(fold->tables, HF_TABLE_COMMAND_KEYS, key, hf_bytes(bytes, sizeof(bytes)),
                         fold->error);
+}
+
+/* ---- dead letters --------------------------------------------------------------------------- */
+
+hf_status hf__dead_letter_put(struct hf__fold *fold, const struct hf_row_dead_letter *row)
+{
+    struct hf_key key = hf_key_pair(&(struct hf_number_pair){ row->instance, fold->record->lsn });
+    struct hf_row_dead_letter letter = *row;
+    struct hf__row value = { HF_TABLE_DEAD_LETTERS, &hf__row_dead_letter_layout, &letter };
+    hf_assert(row->attempts > 0);
+    letter.given_up_unix_ms = fold->record->wall_unix_ms;
+    return hf__row_put(fold->tables, &key, &value, fold->error);
+}
+
+hf_status hf__dead_letter_purge(struct hf__fold *fold, uint64_t instance)
+{
+    struct hf_number_pair place = { instance, 0 };
+    struct hf_row_dead_letter row;
+    hf_status status = hf_dead_letter_next(fold->tables, &place, &row, fold->error);
+    if (status != HF_OK) return status;
+    if (row.instance != instance) return HF_NOT_FOUND;
+    struct hf_key key = hf_key_pair(&(struct hf_number_pair){ instance, row.lsn });
+    return hf__fold_delete(fold, HF_TABLE_DEAD_LETTERS, &key);
 }

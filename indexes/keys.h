@@ -25,6 +25,7 @@
  *   command_keys      idempotency key
  *   reclaim           kind 1, number 8, incarnation 4
  *   kv                instance 8, name (values.h)
+ *   dead_letters      instance 8, lsn 8
  *   leases            registration 8
  *   turn_locks        instance 8
  *   turn_locks_owned  registration 8, instance 8

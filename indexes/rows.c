@@ -47,7 +47,9 @@ static const struct hf_field instance_fields[] = {
     REF(hf_row_instance, 24, lost),
     REF(hf_row_instance, 28, deleted),
     REF(hf_row_instance, 32, orphan),
-    REF(hf_row_instance, 50, status_former),
+    REF(hf_row_instance, 36, status_former),
+    TEXT(hf_row_instance, 40, suspended_code),
+    TEXT(hf_row_instance, 41, suspended_text),
 };
 
 static const struct hf_field item_fields[] = {
@@ -87,6 +89,12 @@ static const struct hf_field registration_fields[] = {
     NUMBER(hf_row_registration, 7, reclaim_ms),
 };
 
+static const struct hf_field dead_letter_fields[] = {
+    NUMBER(hf_row_dead_letter, 1, execution),        NUMBER(hf_row_dead_letter, 2, event_id),
+    NUMBER(hf_row_dead_letter, 3, attempts),         NUMBER(hf_row_dead_letter, 4, deaths),
+    NUMBER(hf_row_dead_letter, 5, given_up_unix_ms),
+};
+
 #define LAYOUT(kind)                                                                               \
     const struct hf_layout hf__row_##kind##_layout = { #kind "_row", sizeof(struct hf_row_##kind), \
                                                        kind##_fields, HF_COUNT_OF(kind##_fields) }
@@ -94,6 +102,7 @@ LAYOUT(instance);
 LAYOUT(item);
 LAYOUT(session);
 LAYOUT(registration);
+LAYOUT(dead_letter);
 
 /* ---- in general ----------------------------------------------------------------------------- */
 
@@ -272,6 +281,11 @@ bool hf_instance_has_ended(const struct hf_row_instance *row)
     return row->status != HF_INSTANCE_PENDING && row->status != HF_INSTANCE_RUNNING;
 }
 
+uint64_t hf_instance_due_lsn(const struct hf_row_instance *row)
+{
+    return row->suspended_code.size > 0 ? 0 : row->turn_due_lsn;
+}
+
 hf_status hf_child_get(struct hf_tables *tables, const struct hf_item_id *event,
                        uint64_t *out_number, hf_error *error)
 {
@@ -366,6 +380,23 @@ hf_status hf_worker_find(struct hf_tables *tables, hf_slice worker_id, uint64_t 
                          hf_error *error)
 {
     return number_of_text(tables, HF_TABLE_WORKERS, worker_id, out_registration, error);
+}
+
+hf_status hf_dead_letter_next(struct hf_tables *tables, const struct hf_number_pair *place,
+                              struct hf_row_dead_letter *out_row, hf_error *error)
+{
+    struct hf__search search = { HF_TABLE_DEAD_LETTERS, hf_key_pair(place), 0 };
+    struct hf_table_row found;
+    struct hf_number_pair key;
+    hf_status status = hf__search(tables, &search, &found, error);
+    if (status != HF_OK) return status;
+    if (!hf_key_read_pair(found.key, &key)) {
+        return hf__row_damaged(HF_TABLE_DEAD_LETTERS, error);
+    }
+    status = row_decode(tables, &hf__row_dead_letter_layout, found.value, out_row, error);
+    out_row->instance = key.first;
+    out_row->lsn = key.second;
+    return status;
 }
 
 /* ---- tags, idempotency keys, meta ----------------------------------------------------------- */

@@ -43,7 +43,8 @@ struct hf_row_instance {
     struct hf_ref status_former; /* as status_ref was at the end of the former execution */
     struct hf_item_id parent; /* the event whose outcome its own answers; instance 0: it is nobody's
                                  child, not any more, or has ended. Else children has it, too */
-    struct hf_ref lost, deleted, orphan; /* of a child: see struct hf_started */
+    struct hf_ref lost, deleted, orphan;     /* of a child: see struct hf_started */
+    hf_slice suspended_code, suspended_text; /* see struct hf_suspended; no code: its code runs */
 };
 
 struct hf_row_item {
@@ -110,6 +111,9 @@ HF_MUST_CHECK hf_status hf_instance_next(struct hf_tables *tables, uint64_t afte
                                          struct hf_row_instance *out_row, hf_error *error);
 /* Whether its status says that it has ended. */
 bool hf_instance_has_ended(const struct hf_row_instance *row);
+/* The arrival under which its turn stands in turns_due, unless it is locked; 0: none is to be run,
+ * since nothing has come, or it is suspended. */
+uint64_t hf_instance_due_lsn(const struct hf_row_instance *row);
 
 /* The number of the child that an event of its parent started. HF_NOT_FOUND: there is none, it has
  * ended, or its outcome is not wanted any more. */

@@ -2,12 +2,14 @@
 #ifndef HF_INDEXES_ROWS_INTERNAL_H
 #define HF_INDEXES_ROWS_INTERNAL_H
 
+#include "indexes/dead_letters.h"
 #include "indexes/rows.h"
 
 extern const struct hf_layout hf__row_instance_layout;
 extern const struct hf_layout hf__row_item_layout;
 extern const struct hf_layout hf__row_session_layout;
 extern const struct hf_layout hf__row_registration_layout;
+extern const struct hf_layout hf__row_dead_letter_layout;
 
 /* A codec row to be written. */
 struct hf__row {

@@ -111,7 +111,7 @@ hf_status hf__turn_lock_take(struct hf_tables *tables, uint64_t instance, bool *
 hf_status hf__turn_due_put(struct hf_tables *tables, const struct hf_row_instance *instance,
                            hf_error *error)
 {
-    hf_assert(instance->turn_due_lsn != 0);
+    hf_assert(hf_instance_due_lsn(instance) != 0);
     struct hf_key key = hf_key_turn_due(&(struct hf_turn_due){
         instance->engine_version, instance->turn_due_lsn, instance->number });
     tables->effects |= HF_EFFECT_TURNS_DUE;
@@ -121,7 +121,7 @@ hf_status hf__turn_due_put(struct hf_tables *tables, const struct hf_row_instanc
 hf_status hf__turn_due_delete(struct hf_tables *tables, const struct hf_row_instance *instance,
                               hf_error *error)
 {
-    hf_assert(instance->turn_due_lsn != 0);
+    hf_assert(hf_instance_due_lsn(instance) != 0);
     struct hf_key key = hf_key_turn_due(&(struct hf_turn_due){
         instance->engine_version, instance->turn_due_lsn, instance->number });
     hf_status status = hf_table_delete(tables, HF_TABLE_TURNS_DUE, hf_key_slice(&key), error);
@@ -136,7 +136,7 @@ hf_status hf_turn_lock_put(struct hf_tables *tables, const struct hf_row_instanc
     hf_assert(instance->number != 0);
     hf_assert(lock->registration == 0 || lock->not_before_boot_ms == 0);
     hf_status status = hf__turn_lock_take(tables, instance->number, &was_locked, error);
-    if (status == HF_OK && !was_locked && instance->turn_due_lsn != 0) {
+    if (status == HF_OK && !was_locked && hf_instance_due_lsn(instance) != 0) {
         status = hf__turn_due_delete(tables, instance, error);
     }
     if (status != HF_OK) return status;
@@ -157,7 +157,7 @@ hf_status hf_turn_lock_release(struct hf_tables *tables, const struct hf_row_ins
 {
     bool was_locked = false;
     hf_status status = hf__turn_lock_take(tables, instance->number, &was_locked, error);
-    if (status != HF_OK || !was_locked || instance->turn_due_lsn == 0) return status;
+    if (status != HF_OK || !was_locked || hf_instance_due_lsn(instance) == 0) return status;
     return hf__turn_due_put(tables, instance, error);
 }
 

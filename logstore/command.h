@@ -36,6 +36,12 @@ HF_MUST_CHECK hf_status hf__command_terminate(struct hf__step *step,
 HF_MUST_CHECK hf_status hf__command_delete(struct hf__step *step,
                                            const struct hf_store_delete *deletion);
 /* As above. */
+HF_MUST_CHECK hf_status hf__command_suspend(struct hf__step *step,
+                                            const struct hf_store_suspend *suspend);
+/* As above. */
+HF_MUST_CHECK hf_status hf__command_fail_turn(struct hf__step *step,
+                                              const struct hf_store_fail_turn *fail);
+/* As above. */
 HF_MUST_CHECK hf_status hf__command_register(struct hf__step *step,
                                              struct hf_store_register *command);
 /* As above. */

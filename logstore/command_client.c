@@ -1,4 +1,4 @@
-/* What clients ask: start an instance, send it a message, end it at once, delete it.
+/* What clients ask: start an instance, send it a message, suspend it, end it at once, delete it.
  *
  * An idempotency key makes a repeated command one: the record that did it holds the key, the fold
  * keeps (key -> record, instance), and a command that comes with a key that is known is done
@@ -9,6 +9,7 @@
 #include "engine/base/assert.h"
 #include "engine/base/status.h"
 #include "logstore/command_family.h"
+#include "logstore/token.h"
 
 /* What a command says of its instance, and what is known of it. */
 struct target {
@@ -155,4 +156,44 @@ hf_status hf__command_delete(struct hf__step *step, const struct hf_store_delete
     status = hf__step_append(step, HF_RECORD_DELETED, &record, NULL);
     if (status != HF_OK) return status;
     return hf__family_end(step, &target.instance, &target.instance.deleted);
+}
+
+/* ---- suspended and resumed ------------------------------------------------------------------- */
+
+static hf_status suspend_append(struct hf__step *step, const struct hf_store_suspend *suspend,
+                                const struct hf_row_instance *instance)
+{
+    bool is_suspended = instance->suspended_code.size > 0;
+    if (is_suspended != suspend->resumes) return HF_OK;
+    struct hf_suspended record = { .instance = instance->number, .key = suspend->key };
+    if (!suspend->resumes) {
+        record.code = suspend->code;
+        record.text = suspend->text;
+    }
+    return hf__step_append(step, HF_RECORD_SUSPENDED, &record, NULL);
+}
+
+static hf_status suspend_turn(struct hf__step *step, const struct hf_store_suspend *suspend)
+{
+    struct hf__turn_verdict verdict;
+    hf_status status = hf__turn_token_check(step, suspend->token, suspend->registration, &verdict);
+    if (status != HF_OK) return status;
+    if (verdict.code) return hf__turn_refuse(step, suspend->token, verdict.code);
+    return suspend_append(step, suspend, &verdict.instance);
+}
+
+hf_status hf__command_suspend(struct hf__step *step, const struct hf_store_suspend *suspend)
+{
+    struct target target = { .id = suspend->id, .key = suspend->key };
+    hf_assert(suspend->resumes || suspend->code.size > 0);
+    if (suspend->token) return suspend_turn(step, suspend);
+    hf_status status = target_resolve(step, &target);
+    if (status != HF_OK || target.is_done) return status;
+    if (target.instance.number == 0) return target_missing(step, &target);
+    if (hf_instance_has_ended(&target.instance)) {
+        return hf_error_set(step->error, HF_NOT_FOUND,
+                            "instance \"" HF_FMT "\" has ended: there is nothing to %s",
+                            HF_ARG(suspend->id), suspend->resumes ? "resume" : "suspend");
+    }
+    return suspend_append(step, suspend, &target.instance);
 }

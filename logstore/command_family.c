@@ -211,14 +211,20 @@ static hf_status outcome_answer(struct hf__step *step, const struct hf_row_insta
     return child->parent.instance != 0 ? parent_answer(step, &child->parent, body) : HF_OK;
 }
 
+hf_status hf__family_fail(struct hf__step *step, const struct hf_row_instance *instance,
+                          hf_slice body)
+{
+    uint64_t told_count = 0;
+    hf_status status = outcome_answer(step, instance, body);
+    return status == HF_OK ? hf__family_orphan(step, instance->number, &told_count) : status;
+}
+
 hf_status hf__family_turn(struct hf__step *step, const struct hf_row_instance *before,
                           const struct hf_turn_committed *turn)
 {
     bool has_ended = turn->outcome >= HF_OUTCOME_COMPLETED;
-    uint64_t told_count = 0;
     hf_status status = has_ended ? HF_OK : children_start(step, turn);
     if (status == HF_OK) status = children_cancel(step, turn);
     if (status != HF_OK || !has_ended) return status;
-    status = outcome_answer(step, before, turn->parent_body);
-    return status == HF_OK ? hf__family_orphan(step, before->number, &told_count) : status;
+    return hf__family_fail(step, before, turn->parent_body);
 }

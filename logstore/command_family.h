@@ -30,6 +30,10 @@ HF_MUST_CHECK hf_status hf__family_end(struct hf__step *step,
                                        const struct hf_row_instance *instance,
                                        const struct hf_ref *body);
 
+/* The same, with the bytes themselves; none: its lost_body. */
+HF_MUST_CHECK hf_status hf__family_fail(struct hf__step *step,
+                                        const struct hf_row_instance *instance, hf_slice body);
+
 /* Tells up to HF_PURGE_MAX children that their parent, which has ended or is gone, is none any
  * more. */
 HF_MUST_CHECK hf_status hf__family_orphan(struct hf__step *step, uint64_t parent,

@@ -172,7 +172,8 @@ hf_status hf__command_complete_item(struct hf__step *step,
                                    .delivery_lsn = complete->token.delivery_lsn,
                                    .delivery_number = complete->token.delivery_number,
                                    .registration = complete->registration,
-                                   .body = complete->body };
+                                   .body = complete->body,
+                                   .is_poison = complete->is_poison };
     return hf__step_append(step, HF_RECORD_COMPLETED, &record, NULL);
 }
 

@@ -1,4 +1,4 @@
-/* Turns: handed out, committed, handed back.
+/* Turns: handed out, committed, handed back, given up.
  *
  *            fetch: soft lock              commit: turn_committed, new head
  *      DUE -------------------> LOCKED ----------------------------------> not due, or DUE again
@@ -141,4 +141,25 @@ hf_status hf__command_abandon_turn(struct hf__step *step,
         status = hf__step_append(step, HF_RECORD_TURN_LOST, &record, NULL);
     }
     return status == HF_OK ? turn_free(step, abandon) : status;
+}
+
+/* ---- given up -------------------------------------------------------------------------------- */
+
+hf_status hf__command_fail_turn(struct hf__step *step, const struct hf_store_fail_turn *fail)
+{
+    struct hf__turn_verdict verdict;
+    hf_assert(fail->attempts > 0);
+    hf_status status = hf__check_body(step, "the last event", fail->body);
+    if (status == HF_OK) {
+        status = hf__turn_token_check(step, &fail->token, fail->registration, &verdict);
+    }
+    if (status != HF_OK) return status;
+    if (verdict.code) return hf__turn_refuse(step, &fail->token, verdict.code);
+    struct hf_terminated record = { .instance = verdict.instance.number,
+                                    .execution = verdict.instance.execution,
+                                    .event_id = verdict.instance.next_event_id,
+                                    .body = fail->body,
+                                    .attempts = fail->attempts };
+    status = hf__step_append(step, HF_RECORD_TERMINATED, &record, NULL);
+    return status == HF_OK ? hf__family_fail(step, &verdict.instance, fail->parent_body) : status;
 }

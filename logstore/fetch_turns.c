@@ -3,7 +3,12 @@
  *
  * Turns that are locked or held back stand in no queue. When their time has come, or their holder
  * has lost its right, they are put back into turns_due first, at their old place, where any fetch
- * of their version finds them: so foreign ones are looked at once, not by every fetch. */
+ * of their version finds them: so foreign ones are looked at once, not by every fetch.
+ *
+ * A process that dies loses all turns in its hands, and which of them killed it nobody knows. One
+ * that was lost twice is therefore a suspect: it is taken alone, by who has none, and until it is
+ * given back its holder gets no other. Who has some gets nothing behind it: soon it will have none.
+ * So only the guilty one is lost again and again. */
 #include "engine/base/assert.h"
 #include "engine/base/status.h"
 #include "indexes/queries.h"
@@ -82,6 +87,30 @@ static struct version *versions_oldest(struct version *first)
     return oldest;
 }
 
+/* What the registration has in its hands. */
+struct hands {
+    bool has_turns;
+    bool has_suspect;
+};
+
+static bool is_suspect(const struct hf_row_instance *row)
+{
+    return row->turns_lost >= HF_SUSPECT_DEATHS;
+}
+
+static hf_status hands_look(struct hf__step *step, uint64_t registration, struct hands *out_hands)
+{
+    struct hf_number_pair place = { .first = registration };
+    struct hf_row_instance row;
+    *out_hands = (struct hands){ .has_turns = false };
+    hf_status status = hf_turn_locks_owned_next(step->tables, &place, step->error);
+    if (status == HF_OK) status = hf_instance_get(step->tables, place.second, &row, step->error);
+    if (status != HF_OK) return status == HF_NOT_FOUND ? HF_OK : status;
+    out_hands->has_turns = true;
+    out_hands->has_suspect = is_suspect(&row); /* then it is the only one */
+    return HF_OK;
+}
+
 hf_status hf__fetch_turns_pick(struct hf__step *step, const struct hf_store_fetch_turns *asked,
                                struct hf_row_instance **out_rows, size_t *out_count)
 {
@@ -89,8 +118,11 @@ hf_status hf__fetch_turns_pick(struct hf__step *step, const struct hf_store_fetc
     size_t count = 0;
     size_t count_max = asked->turns_max < HF_FETCH_MAX ? asked->turns_max : HF_FETCH_MAX;
     struct hf_row_instance *rows = hf_arena_array(step->arena, count_max, sizeof *rows);
+    struct hands hands;
     if (!rows) return no_memory(step);
-    hf_status status = versions_open(step, asked, &versions);
+    hf_status status = hands_look(step, asked->registration, &hands);
+    if (status == HF_OK) status = versions_open(step, asked, &versions);
+    if (status == HF_OK && hands.has_suspect) count_max = 0;
     while (status == HF_OK && count < count_max) {
         struct version *version = versions_oldest(versions);
         if (!version) break;
@@ -103,7 +135,10 @@ hf_status hf__fetch_turns_pick(struct hf__step *step, const struct hf_store_fetc
                 (unsigned long long)number);
         }
         if (status != HF_OK) break;
+        bool is_alone = is_suspect(&rows[count]);
+        if (is_alone && (hands.has_turns || count > 0)) break;
         count++;
+        if (is_alone) break;
         status = version_advance(step, version);
     }
     if (status != HF_OK) return status;

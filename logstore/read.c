@@ -66,6 +66,8 @@ static hf_status info_fill(struct hf_tables *tables, const struct hf_row_instanc
         .started_unix_ms = row->started_unix_ms,
         .ended_unix_ms = row->ended_unix_ms,
         .status_version = row->status_version,
+        .suspended_code = row->suspended_code,
+        .suspended_text = row->suspended_text,
     };
     hf_status status = hf__body_read(tables, &row->output, &info.output_body, error);
     if (status == HF_OK) status = hf__body_read(tables, &row->status_ref, &info.status_body, error);

@@ -266,6 +266,10 @@ hf_status hf__turn_token_check(struct hf__step *step, const struct hf_turn_token
     if (status != HF_OK || out_verdict->code) return status;
     status = hf_instance_get(step->tables, token->instance, &out_verdict->instance, step->error);
     if (status != HF_OK) return status;
+    if (out_verdict->instance.suspended_code.size > 0) {
+        out_verdict->code = HF__VOID_SUSPENDED;
+        return HF_OK;
+    }
     return turn_lock_check(step, token, registration, out_verdict);
 }
 
@@ -281,6 +285,7 @@ static const char *code_text(const char *code)
         { HF__VOID_REGISTRATION_DEAD,
           "the registration has ended: drop what it held and register anew" },
         { HF__VOID_INSTANCE_ENDED, "the instance has ended or is gone: drop the work" },
+        { HF__VOID_SUSPENDED, "the instance is suspended: drop the turn" },
         { HF__VOID_SESSION_CLOSED, "its session is closed: stop the work and drop it" },
         { HF__VOID_EPOCH,
           "its session was claimed again or released since: stop the work and drop it" },

@@ -7,6 +7,7 @@
  *   unknown            no such token was ever given to that registration: the log says so
  *   registration_dead  the registration has ended
  *   instance_ended     the instance has ended or is gone
+ *   suspended          of a turn: the instance is suspended
  *   session_closed     the session is closed, also when the same id is open in another incarnation
  *   epoch              the session was claimed again, or released, since
  *   item_final         the item is completed or cancelled
@@ -21,6 +22,7 @@
 #define HF__VOID_UNKNOWN "unknown"
 #define HF__VOID_REGISTRATION_DEAD "registration_dead"
 #define HF__VOID_INSTANCE_ENDED "instance_ended"
+#define HF__VOID_SUSPENDED "suspended"
 #define HF__VOID_SESSION_CLOSED "session_closed"
 #define HF__VOID_EPOCH "epoch"
 #define HF__VOID_ITEM_FINAL "item_final"

@@ -38,6 +38,8 @@ static const struct {
     [HF_COMMAND_TERMINATE] = { NULL, "reason" },
     [HF_COMMAND_RAISE] = { "event's name", "data" },
     [HF_COMMAND_DELETE] = { NULL, NULL },
+    [HF_COMMAND_SUSPEND] = { NULL, "reason" },
+    [HF_COMMAND_RESUME] = { NULL, NULL },
 };
 
 /* What a kind does not have must be left out, so that nobody takes it for having an effect. */
@@ -46,12 +48,12 @@ static hf_status command_check_unused(const hf_command *command, hf_error *error
     uint32_t kind = (uint32_t)command->kind;
     if (!words[kind].name && command->name) {
         return hf_error_set(error, HF_INVALID,
-                            "a command that cancels, terminates or deletes has no name: leave it "
-                            "NULL");
+                            "a command that cancels, terminates, deletes, suspends or resumes has "
+                            "no name: leave it NULL");
     }
     if (!words[kind].data && !hf_slice_is_empty(command->data)) {
         return hf_error_set(error, HF_INVALID,
-                            "a command that deletes has no data: leave it empty");
+                            "a command that deletes or resumes has no data: leave it empty");
     }
     if (kind != HF_COMMAND_DELETE && command->even_running) {
         return hf_error_set(error, HF_INVALID, "even_running is for a command that deletes");
@@ -87,6 +89,8 @@ static enum hf_store_command_kind store_kind(hf_command_kind kind)
     case HF_COMMAND_START: return HF_STORE_START;
     case HF_COMMAND_TERMINATE: return HF_STORE_TERMINATE;
     case HF_COMMAND_DELETE: return HF_STORE_DELETE;
+    case HF_COMMAND_SUSPEND:
+    case HF_COMMAND_RESUME: return HF_STORE_SUSPEND;
     case HF_COMMAND_ENQUEUE:
     case HF_COMMAND_RAISE:
     case HF_COMMAND_CANCEL: return HF_STORE_MESSAGE;
@@ -94,7 +98,7 @@ static enum hf_store_command_kind store_kind(hf_command_kind kind)
     HF_UNREACHABLE("the kind was checked");
 }
 
-/* The body that the command carries; data NULL without memory. A deletion carries none. */
+/* The body that the command carries; data NULL without memory. Some carry none. */
 static hf_slice command_body(const hf_command *command, struct hf_arena *arena)
 {
     switch (command->kind) {
@@ -105,6 +109,8 @@ static hf_slice command_body(const hf_command *command, struct hf_arena *arena)
         return hf_body_event_raised(hf_text(command->name), command->data, arena);
     case HF_COMMAND_CANCEL: return hf_body_cancel_requested(command->data, arena);
     case HF_COMMAND_TERMINATE: return hf_body_terminated(command->data, arena);
+    case HF_COMMAND_SUSPEND:
+    case HF_COMMAND_RESUME:
     case HF_COMMAND_DELETE: return (hf_slice)HF_SLICE("");
     }
     HF_UNREACHABLE("the kind was checked");
@@ -137,6 +143,15 @@ static hf_status submission_fill(struct hf__submission *submission, const hf_com
         made->delete_instance = (struct hf_store_delete){ .id = id,
                                                           .key = key,
                                                           .even_running = command->even_running };
+    }
+    if (made->kind == HF_STORE_SUSPEND) {
+        made->suspend = (struct hf_store_suspend){
+            .id = id,
+            .key = key,
+            .resumes = command->kind == HF_COMMAND_RESUME,
+            .code = hf_text("suspended"),
+            .text = hf_text_clean(hf_arena_copy(arena, command->data), arena)
+        };
     }
     if (arena->failed || !body.data) {
         return hf_error_set(error, HF_NO_MEMORY, "no memory for a command of %zu bytes",
@@ -273,5 +288,19 @@ hf_status hf_delete(hf_store *store, const char *instance, bool even_running, hf
     const hf_command command = { .kind = HF_COMMAND_DELETE,
                                  .instance = instance,
                                  .even_running = even_running };
+    return call(store, &command, error);
+}
+
+hf_status hf_suspend(hf_store *store, const char *instance, const char *reason, hf_error *error)
+{
+    const hf_command command = { .kind = HF_COMMAND_SUSPEND,
+                                 .instance = instance,
+                                 .data = hf_text(reason) };
+    return call(store, &command, error);
+}
+
+hf_status hf_resume(hf_store *store, const char *instance, hf_error *error)
+{
+    const hf_command command = { .kind = HF_COMMAND_RESUME, .instance = instance };
     return call(store, &command, error);
 }

@@ -74,6 +74,7 @@ static bool completion_make(struct hf_activity *activity)
     const hf_error *failure = activity->failure.status == HF_OK ? NULL : &activity->failure;
     command->token = activity->token;
     command->registration = activity->runtime->registration;
+    command->is_poison = activity->is_poison;
     command->body = hf_body_activity_outcome(activity->token.item.event_id, activity->output,
                                              failure, &submission->arena);
     return command->body.data != NULL;

@@ -9,7 +9,7 @@
 /* An hf_instance with all that it points to. */
 struct shown {
     hf_instance instance; /* first: it is what users hold */
-    hf_error error;
+    hf_error error, suspension;
     struct hf_arena arena;
 };
 
@@ -38,6 +38,15 @@ static hf_status shown_read_end(struct shown *self, const struct hf_instance_inf
     return HF_OK;
 }
 
+static void shown_suspension(struct shown *self, const struct hf_instance_info *info)
+{
+    if (info->suspended_code.size == 0) return;
+    self->suspension = (hf_error){ .status = HF_BUSY };
+    hf_text_copy(self->suspension.code, sizeof self->suspension.code, info->suspended_code);
+    hf_text_copy(self->suspension.message, sizeof self->suspension.message, info->suspended_text);
+    self->instance.suspension = &self->suspension;
+}
+
 static hf_status shown_fill(struct shown *self, const struct hf_instance_info *info,
                             hf_error *error)
 {
@@ -51,6 +60,7 @@ static hf_status shown_fill(struct shown *self, const struct hf_instance_info *i
                                .ended_unix_ms = info->ended_unix_ms,
                                .events_count = info->events_count,
                                .custom_status_version = info->status_version };
+    shown_suspension(self, info);
     hf_status status = shown_read_end(self, info, error);
     if (status == HF_OK && info->status_body.size > 0) {
         status = hf_body_read_status(info->status_body, &self->arena, &instance->custom_status,

@@ -12,6 +12,7 @@ static const char *const names[HF__METRICS_COUNT] = {
     [HF__TURNS_REPLAYED] = "turns_replayed",
     [HF__TURNS_ABANDONED] = "turns_abandoned",
     [HF__TURNS_STALE] = "turns_stale",
+    [HF__TURNS_POISONED] = "turns_poisoned",
     [HF__REPLAY_MISMATCHES] = "replay_mismatches",
     [HF__INSTANCES_EVICTED] = "instances_evicted",
     [HF__ACTIVITIES_STARTED] = "activities_started",

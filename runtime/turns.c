@@ -204,10 +204,29 @@ static void turn_abandon(struct hf__turn *turn, struct give_back how)
     turn_submit(turn, HF__TURN_ABANDONING);
 }
 
+/* Its code does not do what history says: nothing more is appended until somebody has mended it. */
+static void turn_suspend(struct hf__turn *turn)
+{
+    hf_execution_free(turn->execution);
+    turn->execution = NULL;
+    hf__submission_reset(&turn->job.submission, HF_STORE_SUSPEND);
+    turn->job.submission.command.suspend = (struct hf_store_suspend){
+        .token = &turn->grant.token,
+        .registration = turn->thread->runtime->registration,
+        .code = hf_text("nondeterminism"),
+        .text = hf_text_clean(hf_text(turn->error.message), &turn->job.submission.arena)
+    };
+    turn_submit(turn, HF__TURN_ABANDONING);
+}
+
 /* Hands a turn back that could not be run or committed, for the reason in turn->error. */
 static void turn_give_up(struct hf__turn *turn)
 {
     hf_status status = turn->error.status;
+    if (status == HF_NONDETERMINISM) {
+        turn_suspend(turn);
+        return;
+    }
     struct give_back how = { .reason = HF_REASON_ABANDONED };
     struct hf_item_id work = { .instance = turn->grant.token.instance };
     hf_assert(status != HF_OK);
@@ -279,6 +298,37 @@ static hf_status turn_run(struct hf__turn *turn)
     return status;
 }
 
+/* It was lost too often: the instance fails, whatever its history holds. */
+static void turn_bury(struct hf__turn *turn)
+{
+    hf_runtime *runtime = turn->thread->runtime;
+    struct hf_arena *arena = &turn->job.submission.arena;
+    uint64_t attempts = turn->grant.attempt - 1;
+    hf_slice started = HF_EMPTY;
+    if (turn_read(turn, false) == HF_OK && turn->view.events_count > 0) {
+        started = turn->view.events[0].body;
+    }
+    hf_error_set(&turn->error, HF_FAILED,
+                 "its turn was tried %llu times, and each time it was lost: its process died in "
+                 "it, its history could not be read, or no worker had its orchestration \"%s\"",
+                 (unsigned long long)attempts, turn->name);
+    hf_error_code(&turn->error, "poison");
+    hf__submission_reset(&turn->job.submission, HF_STORE_FAIL_TURN);
+    turn->job.submission.command.fail_turn = (struct hf_store_fail_turn){
+        .token = turn->grant.token,
+        .registration = runtime->registration,
+        .attempts = attempts,
+        .body = hf_body_failed(&turn->error, arena),
+        .parent_body = hf_body_child_failed(started, &turn->error, arena)
+    };
+    if (!turn->job.submission.command.fail_turn.body.data) {
+        hf_error_set(&turn->error, HF_NO_MEMORY, "no memory to give up a turn");
+        turn_give_up(turn);
+        return;
+    }
+    turn_submit(turn, HF__TURN_ABANDONING);
+}
+
 static void turn_granted(struct hf__turn *turn)
 {
     hf_runtime *runtime = turn->thread->runtime;
@@ -288,6 +338,10 @@ static void turn_granted(struct hf__turn *turn)
     uv_mutex_unlock(&runtime->mutex);
     if (is_stopped) {
         turn_abandon(turn, (struct give_back){ .reason = HF_REASON_SHUTDOWN });
+        return;
+    }
+    if (turn->grant.attempt > runtime->settings.attempts_max) {
+        turn_bury(turn);
         return;
     }
     hf_status status = turn_run(turn);
@@ -350,6 +404,7 @@ static const char *event_of(hf_status status)
     case HF_NOT_FOUND: return "instance.unregistered";
     case HF_NONDETERMINISM: return "instance.nondeterminism";
     case HF_CORRUPT: return "instance.unreadable";
+    case HF_FAILED: return "instance.poison";
     default: return "instance.turn_failed";
     }
 }
@@ -359,7 +414,8 @@ static void turn_abandoned(struct hf__turn *turn)
 {
     hf_runtime *runtime = turn->thread->runtime;
     const struct hf_store_command *command = &turn->job.submission.command;
-    hf__metrics_add(&runtime->metrics, HF__TURNS_ABANDONED, 1);
+    bool is_poison = command->kind == HF_STORE_FAIL_TURN;
+    hf__metrics_add(&runtime->metrics, is_poison ? HF__TURNS_POISONED : HF__TURNS_ABANDONED, 1);
     if (command->status != HF_STALE && turn->error.status != HF_OK) {
         char instance[HF_ID_SIZE_MAX + 1];
         hf_text_copy(instance, sizeof instance, turn->view.instance_id);

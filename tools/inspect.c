@@ -36,7 +36,8 @@ static hf_status instance_result(const struct hf_instance_info *info, struct hf_
                                  hf_slice *out_result, hf_error *error)
 {
     hf_error outcome = { 0 };
-    *out_result = hf_text(NULL);
+    *out_result = info->suspended_text;
+    if (info->suspended_code.size > 0) return HF_OK;
     if (info->output_body.size == 0) {
         if (info->status_body.size == 0) return HF_OK;
         return hf_body_read_status(info->status_body, arena, out_result, error);
@@ -62,6 +63,7 @@ static void instance_json(struct tool_store *store, const struct hf_instance_inf
     json_number(json, "events", info->events_count);
     json_number(json, "started_unix_ms", info->started_unix_ms);
     json_number(json, "ended_unix_ms", info->ended_unix_ms);
+    json_text(json, "suspended", info->suspended_code);
     hf_json_key(json, ended ? "result" : "custom_status");
     hf_json_bytes(json, result);
     hf_json_end(json, '}');
@@ -72,7 +74,8 @@ static void instance_text(const struct hf_instance_info *info, hf_slice result)
 {
     char started[32];
     tool_print_column(info->id, 24);
-    printf("%-10s ", status_name(info->status));
+    bool is_suspended = info->suspended_code.size > 0;
+    printf("%-10s ", is_suspended ? "suspended" : status_name(info->status));
     tool_print_column(info->orchestration, 20);
     printf("execution %-3" PRIu64 " %6" PRIu64 " events  since %s  ", info->execution,
            info->events_count, tool_time(info->started_unix_ms, started, sizeof started));

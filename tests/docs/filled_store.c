@@ -1,9 +1,10 @@
-/* The store of filled_store.h: five instances and a worker, left in the middle of their work.
+/* The store of filled_store.h: six instances and a worker, left in the middle of their work.
  *
  *   a   a turn committed: three items on session 1 (running, delayed, ready), a tagged item that
  *       nobody takes, a timer, a child, e, a value; a message has arrived since
  *   b   its turn is locked
  *   c   its turn is handed back until later
+ *   f   its turn was given up as poison
  *   d   ended with more timers than one record removes: the rest waits to be reclaimed */
 #include "tests/docs/filled_store.h"
 
@@ -224,6 +225,17 @@ static void fill_c(struct filled_store *store)
     run(store, &command);
 }
 
+static void fill_f(struct filled_store *store)
+{
+    struct hf_turn_grant grant = turn_take(store);
+    struct hf_store_command command = { .kind = HF_STORE_FAIL_TURN };
+    command.fail_turn = (struct hf_store_fail_turn){ .token = grant.token,
+                                                     .registration = store->registration,
+                                                     .attempts = 3,
+                                                     .body = hf_text("poison") };
+    run(store, &command);
+}
+
 static void fill_d(struct filled_store *store)
 {
     struct hf_turn_grant grant = turn_take(store);
@@ -277,6 +289,8 @@ struct filled_store *filled_store_new(void)
     fill_a_deliver(store);
     start(store, "c", "event");
     fill_c(store);
+    start(store, "f", "event");
+    fill_f(store);
     start(store, "d", "event");
     fill_d(store);
     start(store, "b", "event");

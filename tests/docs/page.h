@@ -5,7 +5,7 @@
 
 #include "tests/support/hf_test.h"
 
-enum { PAGE_TABLES_MAX = 96, PAGE_ROWS_MAX = 40, PAGE_COLUMNS_MAX = 6, PAGE_PART_SIZE = 64 };
+enum { PAGE_TABLES_MAX = 96, PAGE_ROWS_MAX = 64, PAGE_COLUMNS_MAX = 6, PAGE_PART_SIZE = 64 };
 
 /* One table. Cells stand without the blanks around them and without back-quotes. */
 struct page_table {

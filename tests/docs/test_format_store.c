@@ -115,9 +115,11 @@ static bool width_fits(const char *list, size_t size)
 
 static const struct hf_layout *row_layout(const char *name)
 {
-    const struct hf_layout *layouts[] = { &hf__row_instance_layout, &hf__row_item_layout,
-                                          &hf__row_session_layout, &hf__row_registration_layout,
-                                          hf_record_layout(HF_RECORD_STORE_CREATED) };
+    const struct hf_layout *layouts[] = {
+        &hf__row_instance_layout,    &hf__row_item_layout,
+        &hf__row_session_layout,     &hf__row_registration_layout,
+        &hf__row_dead_letter_layout, hf_record_layout(HF_RECORD_STORE_CREATED)
+    };
     for (size_t i = 0; i < HF_COUNT_OF(layouts); i++) {
         if (strcmp(layouts[i]->name, name) == 0) return layouts[i];
     }
@@ -132,6 +134,7 @@ static bool row_fits(struct fixture *fixture, const char *told, hf_slice value)
         struct hf_row_item item;
         struct hf_row_session session;
         struct hf_row_registration registration;
+        struct hf_row_dead_letter dead_letter;
         struct hf_store_created store_created;
     } decoded;
     const struct hf_layout *layout = row_layout(told);

@@ -185,8 +185,9 @@ static void test_purging_the_last_item_settles_the_registration(void **state)
     struct hf_delivered delivered = { .registration = dead };
     deliver_many(&world, many, &delivered, first);
     world_end_registration(&world, dead, HF_REASON_DEAD);
-    struct hf_terminated end = { 1, 1, world_instance(&world, 1).next_event_id, hf_text("stop"),
-                                 HF_EMPTY };
+    struct hf_terminated end = {
+        1, 1, world_instance(&world, 1).next_event_id, hf_text("stop"), HF_EMPTY, 0
+    };
     world_fold(&world, HF_RECORD_TERMINATED, &end);
     assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 1);
     struct hf_reclaimed step = { .instance = 1, .rows_max = 1000 };
@@ -243,8 +244,9 @@ static void test_ended_instance_is_purged_in_steps(void **state)
     uint64_t registration = world_register(&world, "worker");
     struct hf_delivered delivered = { .registration = registration };
     deliver_many(&world, many, &delivered, first);
-    struct hf_terminated end = { 1, 1, world_instance(&world, 1).next_event_id, hf_text("stop"),
-                                 HF_EMPTY };
+    struct hf_terminated end = {
+        1, 1, world_instance(&world, 1).next_event_id, hf_text("stop"), HF_EMPTY, 0
+    };
     world_fold(&world, HF_RECORD_TERMINATED, &end);
     assert_int_equal(world_count(&world, HF_TABLE_ITEMS), MANY - HF_PURGE_MAX);
     assert_int_equal(waiting(&world).kind, HF_RECLAIM_INSTANCE);

@@ -150,7 +150,7 @@ static void test_takeover_after_death(void **state)
     assert_int_equal(world_item(&world, 3).attempts, 1);
     assert_int_equal(ready_session(&world, 0, HF_SESSION_CLASS_ORPHANED).incarnation, 1);
     assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 1);
-    struct hf_completed late = { { 1, 1, 3 }, claim, 1, dead, hf_text("late") };
+    struct hf_completed late = { { 1, 1, 3 }, claim, 1, dead, hf_text("late"), 0 };
     world_refuse(&world, HF_RECORD_COMPLETED, &late);
     uint64_t taken = world_deliver(&world, other, 3, 1);
     row = world_session(&world, 1);
@@ -345,9 +345,9 @@ static void test_stolen_item_changes_its_token(void **state)
     uint64_t delivery = world_deliver(&world, slow, event_id, 0);
     uint64_t stolen = world_deliver(&world, other, event_id, 0);
     assert_true(world.effects & HF_EFFECT_VOIDED);
-    struct hf_completed late = { { 1, 1, event_id }, delivery, 1, slow, hf_text("late") };
+    struct hf_completed late = { { 1, 1, event_id }, delivery, 1, slow, hf_text("late"), 0 };
     world_refuse(&world, HF_RECORD_COMPLETED, &late);
-    late = (struct hf_completed){ { 1, 1, event_id }, stolen, 1, slow, hf_text("late") };
+    late = (struct hf_completed){ { 1, 1, event_id }, stolen, 1, slow, hf_text("late"), 0 };
     world_refuse(&world, HF_RECORD_COMPLETED, &late);
     assert_int_equal(world_item(&world, event_id).delivery_lsn, stolen);
     assert_int_equal(world_item(&world, event_id).attempts, 2);

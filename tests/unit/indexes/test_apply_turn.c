@@ -176,7 +176,7 @@ static void test_records_of_nobody_are_corrupt(void **state)
     struct hf_message_record message = { .instance = 1, .body = hf_text("hello") };
     world_refuse(&world, HF_RECORD_MESSAGE, &message);
     world_start(&world, 1, "talk");
-    struct hf_terminated end = { 1, 1, 3, hf_text("stop"), HF_EMPTY };
+    struct hf_terminated end = { 1, 1, 3, hf_text("stop"), HF_EMPTY, 0 };
     world_refuse(&world, HF_RECORD_TERMINATED, &end);
     end.event_id = 2;
     world_fold(&world, HF_RECORD_TERMINATED, &end);
@@ -229,7 +229,9 @@ static void test_cancel_voids_a_running_item(void **state)
     world_turn(&world, &turn);
     assert_true(world.effects & HF_EFFECT_VOIDED);
     assert_int_equal(world_count(&world, HF_TABLE_ITEMS_RUNNING), 0);
-    struct hf_completed late = { { 1, 1, event_id }, delivery, 1, registration, hf_text("late") };
+    struct hf_completed late = {
+        { 1, 1, event_id }, delivery, 1, registration, hf_text("late"), 0
+    };
     world_refuse(&world, HF_RECORD_COMPLETED, &late);
     world_release(&world);
 }

@@ -40,6 +40,9 @@ static void busy_world(struct world *world)
                                          .body = HF_SLICE("hello"),
                                          .key = HF_SLICE("key") };
     world_fold(world, HF_RECORD_MESSAGE, &message);
+    world_start(world, 3, "poison");
+    struct hf_terminated given_up = { 3, 1, 2, hf_text("poison"), HF_EMPTY, 2 };
+    world_fold(world, HF_RECORD_TERMINATED, &given_up);
 }
 
 /* Audits the open transaction after a change, which must be found, and takes the change back. */
@@ -61,11 +64,11 @@ static bool is_audited(enum hf_table table)
     return hf_table_class(table) == HF_TABLE_CLASS_HARD && table != HF_TABLE_RECLAIM;
 }
 
-/* Whether its rows are known by themselves alone: idempotency keys and values. That one of them is
- * missing is found by folding the log again, not here. */
+/* Whether its rows are known by themselves alone: idempotency keys, values, dead letters. That one
+ * of them is missing is found by folding the log again, not here. */
 static bool stands_alone(enum hf_table table)
 {
-    return table == HF_TABLE_COMMAND_KEYS || table == HF_TABLE_KV;
+    return table == HF_TABLE_COMMAND_KEYS || table == HF_TABLE_KV || table == HF_TABLE_DEAD_LETTERS;
 }
 
 /* Any one row that goes missing from any other hard table is found. */

@@ -295,7 +295,8 @@ static void must_complete(struct store_part *self, uint64_t registration,
         .kind = HF_STORE_COMPLETE_ITEM,
         .complete_item = { .token = grant->token,
                            .registration = registration,
-                           .body = HF_SLICE("result") },
+                           .body = HF_SLICE("given up"),
+                           .is_poison = true },
     };
     store_must_commit(self, &command);
 }

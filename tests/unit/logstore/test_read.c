@@ -120,7 +120,7 @@ static void test_view_has_events_from_the_asked_id_and_the_inbox(void **state)
         assert_slice(view.events[i].body, i == 0 ? "in" : "event body");
     }
     assert_int_equal(view.messages_count, 1);
-    assert_slice(view.messages[0].body, "result");
+    assert_slice(view.messages[0].body, "given up");
     view = must_view(self, &(struct hf_item_id){ info.number, 1, 9 });
     assert_int_equal(view.events_count, 3);
     assert_int_equal(view.events[0].event_id, 9);

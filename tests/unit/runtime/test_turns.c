@@ -191,18 +191,18 @@ static void test_unregistered_orchestration_is_handed_back(void **state)
     assert_int_equal(puppet_count(puppet, HF_STORE_COMMIT_TURN), 0);
 }
 
-/* Code that does not do what history says: nothing is committed, the turn goes back uncounted. */
-static void test_nondeterminism_is_handed_back(void **state)
+/* Code that does not do what history says: nothing is committed, and the instance is suspended. */
+static void test_nondeterminism_suspends(void **state)
 {
     struct puppet *puppet = &((struct fixture *)*state)->puppet;
     hf_runtime *runtime = worker(puppet, false);
     puppet_set_view(puppet, "once", "another", true);
     puppet_give_turn(puppet, 1, 10, "once");
-    struct puppet_note note = puppet_wait(puppet, HF_STORE_ABANDON_TURN, 1);
-    assert_false(note.is_counted);
+    puppet_wait(puppet, HF_STORE_SUSPEND, 1);
     puppet_wait_log(puppet, "instance.nondeterminism");
     hf_runtime_free(runtime);
     assert_int_equal(puppet_count(puppet, HF_STORE_COMMIT_TURN), 0);
+    assert_int_equal(puppet_count(puppet, HF_STORE_ABANDON_TURN), 0);
 }
 
 /* Damaged history counts, and waits for the longest delay; a failing disk does not count. */
@@ -257,14 +257,14 @@ static void test_check_replay_passes_faithful_code(void **state)
     assert_int_equal(atomic_load(&fixture->counts.begun), 2);
 }
 
-/* One that does not is counted, logged and handed back. */
+/* One that does not is counted, logged and suspended. */
 static void test_check_replay_catches_fickle_code(void **state)
 {
     struct puppet *puppet = &((struct fixture *)*state)->puppet;
     hf_runtime *runtime = worker(puppet, true);
     uint64_t head = first_turn(puppet, "fickle");
     puppet_give_turn(puppet, 1, head, "fickle");
-    puppet_wait(puppet, HF_STORE_ABANDON_TURN, 1);
+    puppet_wait(puppet, HF_STORE_SUSPEND, 1);
     puppet_wait_log(puppet, "instance.nondeterminism");
     assert_true(puppet_metric(runtime, "replay_mismatches") == 1);
     hf_runtime_free(runtime);
@@ -367,7 +367,7 @@ int main(void)
         TURN_TEST(test_refused_commit_is_handed_back_uncounted),
         TURN_TEST(test_refused_abandonment_is_tried_again),
         TURN_TEST(test_unregistered_orchestration_is_handed_back),
-        TURN_TEST(test_nondeterminism_is_handed_back),
+        TURN_TEST(test_nondeterminism_suspends),
         TURN_TEST(test_unreadable_history_is_handed_back),
         TURN_TEST(test_reason_is_not_logged_when_the_turn_was_not_ours),
         TURN_TEST(test_check_replay_passes_faithful_code),

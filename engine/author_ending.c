@@ -28,8 +28,21 @@ hf_status hf_complete(hf_orchestration *o, hf_slice output)
 
 hf_status hf_continue_as_new(hf_orchestration *o, hf_slice input)
 {
-    return intend(hf__execution_enter(o), HF__INTENT_CONTINUE, input,
-                  "input of the next execution");
+    struct hf_execution *self = hf__execution_enter(o);
+    self->intent_version = (hf_slice)HF_EMPTY;
+    return intend(self, HF__INTENT_CONTINUE, input, "input of the next execution");
+}
+
+hf_status hf_continue_as_new_with(hf_orchestration *o, const hf_continue_options *options)
+{
+    struct hf_execution *self = hf__execution_enter(o);
+    hf_continue_options own;
+    hf__execution_copy_options(self, &own, sizeof own, options);
+    hf__execution_check_version(self, own.version);
+    self->intent_version = hf_arena_copy(&self->memory, hf_text(own.version));
+    if (!self->intent_version.data) hf__execution_no_memory(self);
+    hf__execution_leave(self);
+    return intend(self, HF__INTENT_CONTINUE, own.input, "input of the next execution");
 }
 
 hf_status hf_fail(hf_orchestration *o, const char *code, const char *format, ...)
@@ -50,6 +63,11 @@ hf_status hf_fail(hf_orchestration *o, const char *code, const char *format, ...
 const char *hf_instance_id(const hf_orchestration *o)
 {
     return o->execution->instance_id;
+}
+
+const hf_orchestration_info *hf_orchestration_about(const hf_orchestration *o)
+{
+    return &o->execution->info;
 }
 
 const void *hf_orchestration_user(const hf_orchestration *o)

@@ -45,7 +45,7 @@ static hf_future schedule(struct hf_execution *self, const hf_activity_options *
                               .payload = options->input,
                               .tag = hf_text(options->tag) };
     const char *session = NULL;
-    hf__execution_check_id(self, options->name, "activity name", "bad_name");
+    hf__execution_check_name(self, options->name, "activity name");
     hf__execution_check_payload(self, options->input, "input");
     if (options->tag) hf__execution_check_id(self, options->tag, "tag", "bad_tag");
     check_tries(self, options);
@@ -158,24 +158,44 @@ static void child_id(const struct hf_execution *self, char id[HF_ID_SIZE_MAX + 1
     snprintf(id, HF_ID_SIZE_MAX + 1, "%s.%s", fits ? self->instance_id : "child", place);
 }
 
+/* The command that starts another instance: a child, or one of its own. */
+static uint64_t start_issue(struct hf_execution *self, uint64_t kind, hf_child_options *own,
+                            char generated[HF_ID_SIZE_MAX + 1])
+{
+    hf__execution_check_name(self, own->orchestration, "orchestration's name");
+    hf__execution_check_version(self, own->version);
+    hf__execution_check_payload(self, own->input, "input");
+    if (own->instance) hf__execution_check_id(self, own->instance, "id of an instance", "bad_id");
+    if (!own->instance) child_id(self, generated);
+    struct hf_event event = { .kind = kind,
+                              .name = hf_text(own->orchestration),
+                              .version = hf_text(own->version),
+                              .payload = own->input,
+                              .text = hf_text(own->instance ? own->instance : generated) };
+    return hf__command_issue(self, &event);
+}
+
 hf_future hf_child(hf_orchestration *o, const hf_child_options *options)
 {
     struct hf_execution *self = hf__execution_enter(o);
     hf_child_options own;
     char generated[HF_ID_SIZE_MAX + 1];
     hf__execution_copy_options(self, &own, sizeof own, options);
-    hf__execution_check_id(self, own.orchestration, "orchestration's name", "bad_name");
-    hf__execution_check_payload(self, own.input, "input");
-    if (own.instance) hf__execution_check_id(self, own.instance, "id of the child", "bad_id");
-    if (!own.instance) child_id(self, generated);
-    struct hf_event event = { .kind = HF_EVENT_CHILD_SCHEDULED,
-                              .name = hf_text(own.orchestration),
-                              .payload = own.input,
-                              .text = hf_text(own.instance ? own.instance : generated) };
-    uint64_t id = hf__command_issue(self, &event);
-    struct hf__future *future = hf__future_new(self, HF__FUTURE_CHILD, id, event.name);
+    uint64_t id = start_issue(self, HF_EVENT_CHILD_SCHEDULED, &own, generated);
+    struct hf__future *future = hf__future_new(self, HF__FUTURE_CHILD, id,
+                                               hf_text(own.orchestration));
     hf__execution_leave(self);
     return (hf_future){ future->id };
+}
+
+void hf_start_detached(hf_orchestration *o, const hf_child_options *options)
+{
+    struct hf_execution *self = hf__execution_enter(o);
+    hf_child_options own;
+    char generated[HF_ID_SIZE_MAX + 1];
+    hf__execution_copy_options(self, &own, sizeof own, options);
+    start_issue(self, HF_EVENT_DETACHED_STARTED, &own, generated);
+    hf__execution_leave(self);
 }
 
 /* ---- both in one ---------------------------------------------------------------------------- */

@@ -11,9 +11,12 @@ static hf_slice encode(struct hf_event *event, struct hf_arena *arena)
     return hf_event_encode(event, arena);
 }
 
-hf_slice hf_body_started(hf_slice orchestration, hf_slice input, struct hf_arena *arena)
+hf_slice hf_body_started(hf_slice orchestration, hf_slice version, hf_slice input,
+                         struct hf_arena *arena)
 {
-    struct hf_event event = { .kind = HF_EVENT_STARTED, .name = orchestration, .payload = input };
+    struct hf_event event = {
+        .kind = HF_EVENT_STARTED, .name = orchestration, .version = version, .payload = input
+    };
     return encode(&event, arena);
 }
 

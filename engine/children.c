@@ -48,16 +48,23 @@ struct hf_turn_child hf__child_of(struct hf_execution *self, uint64_t event_id,
                                   const struct hf_event *scheduled)
 {
     struct hf_arena *arena = self->turn->arena;
-    const struct hf_event started = { .kind = HF_EVENT_STARTED,
-                                      .name = scheduled->name,
-                                      .payload = scheduled->payload,
-                                      .text = hf_text(self->instance_id),
-                                      .source = event_id,
-                                      .parent_execution = self->number };
+    bool is_detached = scheduled->kind == HF_EVENT_DETACHED_STARTED;
+    struct hf_event started = { .kind = HF_EVENT_STARTED,
+                                .name = scheduled->name,
+                                .version = scheduled->version,
+                                .payload = scheduled->payload };
+    if (!is_detached) {
+        started.text = hf_text(self->instance_id);
+        started.source = event_id;
+        started.parent_execution = self->number;
+    }
     struct hf_turn_child child = { .event_id = event_id,
                                    .id = hf_arena_copy(arena, scheduled->text),
                                    .orchestration = hf_arena_copy(arena, scheduled->name),
-                                   .body = encoded(self, &started) };
+                                   .version = hf_arena_copy(arena, scheduled->version),
+                                   .body = encoded(self, &started),
+                                   .is_detached = is_detached };
+    if (is_detached) return child;
     child.lost_body = failure(self, &child, "terminated", "was terminated");
     child.deleted_body = failure(self, &child, "deleted", "was deleted");
     child.clash_body = failure(self, &child, "child_exists",

@@ -93,7 +93,8 @@ static void add_effects(struct hf_execution *self, uint64_t event_id, const stru
     case HF_EVENT_TIMER_CREATED: add_timer(self, event_id, event->due_unix_ms); break;
     case HF_EVENT_SESSION_OPENED: add_opened(self, event_id, event); break;
     case HF_EVENT_SESSION_CLOSED: add_closed(self, event); break;
-    case HF_EVENT_CHILD_SCHEDULED: add_child(self, event_id, event); break;
+    case HF_EVENT_CHILD_SCHEDULED:
+    case HF_EVENT_DETACHED_STARTED: add_child(self, event_id, event); break;
     case HF_EVENT_STATUS_SET: self->turn->decision.status_event = event_id; break;
     case HF_EVENT_KV_SET:
     case HF_EVENT_KV_CLEARED: add_value(self, event_id, event); break;
@@ -222,6 +223,7 @@ void hf__decision_continue(struct hf_execution *self)
     struct hf__turn *turn = self->turn;
     struct hf_event started = { .kind = HF_EVENT_STARTED,
                                 .name = hf_text(self->registered->name),
+                                .version = self->intent_version,
                                 .payload = self->intent_payload,
                                 .text = self->parent.id,
                                 .source = self->parent.event_id,
@@ -233,6 +235,8 @@ void hf__decision_continue(struct hf_execution *self)
         hf__execution_no_memory(self);
         return;
     }
+    turn->decision.engine_version = HF_ENGINE_VERSION; /* who writes its start begins it */
+    turn->decision.next_version = hf_arena_copy(turn->arena, self->intent_version);
     turn->decision.next_body = hf_event_encode(&started, turn->arena);
     if (!turn->decision.next_body.data) hf__execution_no_memory(self);
     const struct hf__buffered *message = self->buffered_first;

@@ -42,6 +42,7 @@ static const struct hf_field event_fields[] = {
     FIELD(14, HF_FIELD_NUMBER, false, parent_execution),
     FIELD(15, HF_FIELD_NUMBER, false, now_unix_ms),
     FIELD(16, HF_FIELD_NUMBER, false, due_is_given),
+    FIELD(17, HF_FIELD_TEXT, false, version),
 };
 
 static const struct hf_layout event_layout = { "event", sizeof(struct hf_event), event_fields,
@@ -54,7 +55,8 @@ enum need {
     NEEDS_TEXT = 1 << 2,
     NEEDS_INCARNATION = 1 << 3,
     NEEDS_STATUS = 1 << 4,
-    NEEDS_PAYLOAD = 1 << 5
+    NEEDS_PAYLOAD = 1 << 5,
+    NEEDS_VERSION = 1 << 6
 };
 
 enum role { ROLE_MARK, ROLE_COMMAND, ROLE_MESSAGE };
@@ -98,6 +100,8 @@ static const struct kind *kind_of(uint64_t number)
         [HF_EVENT_PATCHED] = { "patched", ROLE_COMMAND, NEEDS_NAME },
         [HF_EVENT_KV_SET] = { "kv_set", ROLE_COMMAND, NEEDS_NAME },
         [HF_EVENT_KV_CLEARED] = { "kv_cleared", ROLE_COMMAND, 0 },
+        [HF_EVENT_VERSION_CHOSEN] = { "version_chosen", ROLE_COMMAND, NEEDS_VERSION },
+        [HF_EVENT_DETACHED_STARTED] = { "detached_started", ROLE_COMMAND, NEEDS_NAME | NEEDS_TEXT },
     };
     if (number >= HF_COUNT_OF(kinds) || !kinds[number].name) return NULL;
     return &kinds[number];
@@ -111,6 +115,7 @@ static const char *lacking(const struct hf_event *event, unsigned needs)
     if (needs & NEEDS_TEXT && event->text.size == 0) return "text";
     if (needs & NEEDS_INCARNATION && event->incarnation == 0) return "incarnation";
     if (needs & NEEDS_STATUS && event->status == 0) return "status";
+    if (needs & NEEDS_VERSION && event->version.size == 0) return "version";
     if (needs & NEEDS_PAYLOAD && event->payload.size == 0) return "payload";
     return NULL;
 }

@@ -9,7 +9,8 @@
 /* Append-only numbers. "Command" events are issued by the code, the others come to it. */
 enum hf_event_kind {
     HF_EVENT_STARTED = 1,             /* name, payload = input, sessions and counters carried on; of
-                                         a child: text = parent's id, source and parent_execution */
+                                         a child: text = parent's id, source and
+                                         parent_execution; version, if one was asked for */
     HF_EVENT_COMPLETED = 2,           /* payload = output; the last event */
     HF_EVENT_FAILED = 3,              /* status, code, text, payload = data; the last event */
     HF_EVENT_CANCELLED = 4,           /* text = reason; the last event */
@@ -32,14 +33,16 @@ enum hf_event_kind {
     HF_EVENT_STATUS_SET = 21,         /* command: payload */
     HF_EVENT_EVENT_WAITED = 22,       /* command: name */
     HF_EVENT_EVENT_RAISED = 23,       /* message: name, payload */
-    HF_EVENT_CHILD_SCHEDULED = 24,    /* command: name, payload = input, text = child's id */
-    HF_EVENT_CHILD_COMPLETED = 25,    /* message: source, payload = output */
-    HF_EVENT_CHILD_FAILED = 26,       /* message: source, status, code, text, payload = data */
-    HF_EVENT_TIME_READ = 27,          /* command: now_unix_ms */
-    HF_EVENT_RANDOM_DRAWN = 28,       /* command: payload = the bits */
-    HF_EVENT_PATCHED = 29,            /* command: name = change id */
-    HF_EVENT_KV_SET = 30,             /* command: name = key, payload = value, now_unix_ms */
-    HF_EVENT_KV_CLEARED = 31          /* command: name = key; empty: all keys */
+    HF_EVENT_CHILD_SCHEDULED = 24, /* command: name, payload = input, text = child's id, version */
+    HF_EVENT_CHILD_COMPLETED = 25, /* message: source, payload = output */
+    HF_EVENT_CHILD_FAILED = 26,    /* message: source, status, code, text, payload = data */
+    HF_EVENT_TIME_READ = 27,       /* command: now_unix_ms */
+    HF_EVENT_RANDOM_DRAWN = 28,    /* command: payload = the bits */
+    HF_EVENT_PATCHED = 29,         /* command: name = change id */
+    HF_EVENT_KV_SET = 30,          /* command: name = key, payload = value, now_unix_ms */
+    HF_EVENT_KV_CLEARED = 31,      /* command: name = key; empty: all keys */
+    HF_EVENT_VERSION_CHOSEN = 32,  /* command of the engine's own, the first: version */
+    HF_EVENT_DETACHED_STARTED = 33 /* command: name, payload = input, text = its id, version */
 };
 
 /* A session that continue-as-new carries on. */
@@ -68,6 +71,7 @@ struct hf_event {
     uint64_t parent_execution; /* of the parent, in which source is the event */
     uint64_t now_unix_ms;      /* the time that the code was told */
     uint64_t due_is_given;     /* 1: the due time is the code's; 0: a delay from the turn's clock */
+    hf_slice version;          /* of an orchestration; empty: the policy decides, or it is 1.0.0 */
 };
 
 /* The bytes of event. data NULL when out of memory. Copies. */

@@ -89,6 +89,21 @@ void hf__execution_check_id(struct hf_execution *self, const char *id, const cha
     hf__execution_fail(self, HF_INVALID, code, "%s", error.message);
 }
 
+void hf__execution_check_name(struct hf_execution *self, const char *name, const char *what)
+{
+    hf_error error;
+    if (hf_name_check(name, what, &error) == HF_OK) return;
+    hf__execution_fail(self, HF_INVALID, "bad_name", "%s", error.message);
+}
+
+void hf__execution_check_version(struct hf_execution *self, const char *version)
+{
+    struct hf_version number;
+    hf_error error;
+    if (!version || hf_version_parse(hf_text(version), "version", &number, &error) == HF_OK) return;
+    hf__execution_fail(self, HF_INVALID, "bad_version", "%s", error.message);
+}
+
 void hf__execution_copy_options(struct hf_execution *self, void *to, size_t to_size,
                                 const void *from)
 {
@@ -185,6 +200,18 @@ static void code_start(struct hf_execution *self)
     code_resume(self);
 }
 
+/* Says first which version the code is, when no start says so and it is not the one that goes
+ * without saying. */
+static void code_start_version(struct hf_execution *self)
+{
+    if (self->chooses_version) {
+        struct hf_event chosen = { .kind = HF_EVENT_VERSION_CHOSEN,
+                                   .version = hf_text(self->registered->version) };
+        if (hf__command_match(self, &chosen) == 0) return;
+    }
+    code_start(self);
+}
+
 /* Whether the code waits, and has all that it waits for. */
 static bool code_can_go_on(const struct hf_execution *self)
 {
@@ -207,7 +234,7 @@ static void deliver(struct hf_execution *self, const struct hf__step *step)
 {
     self->delivered_event_id = step->event_id;
     switch (step->event.kind) {
-    case HF_EVENT_STARTED: code_start(self); return;
+    case HF_EVENT_STARTED: code_start_version(self); return;
     case HF_EVENT_ACTIVITY_COMPLETED:
     case HF_EVENT_ACTIVITY_FAILED:
     case HF_EVENT_CHILD_COMPLETED:
@@ -263,7 +290,11 @@ static void turn_run(struct hf_execution *self)
     size_t at = 0;
     while (at < committed && self->broken == HF_OK) at = segment_run(self, at, committed);
     turn->decision.execution = self->number;
-    turn->decision.engine_version = HF_ENGINE_VERSION;
+    bool is_first = committed == 0 && !self->has_replayed;
+    if (is_first) {
+        turn->decision.engine_version = HF_ENGINE_VERSION;
+        turn->decision.version = hf_text(self->registered->version);
+    }
     turn->decision.outcome = HF_OUTCOME_RUNNING;
     if (self->broken != HF_OK || history_has_ended(turn)) return;
     turn->is_live = true;
@@ -328,16 +359,56 @@ static bool sessions_are_sound(const struct hf_event *started)
     return latest <= started->incarnations_count;
 }
 
+/* The version that history says the execution is of; empty: it says none yet. Once a turn was
+ * committed without a word about it, it is the first one: so histories from before there were
+ * versions go on. Of what cannot be read the turn will tell. */
+static hf_slice version_recorded(const struct hf_turn_view *view, const struct hf_event *started,
+                                 struct hf_arena *arena)
+{
+    if (started->version.size > 0) return started->version;
+    for (size_t i = 1; i < view->events_count; i++) {
+        struct hf_event event;
+        if (hf_event_decode(view->events[i].body, arena, &event, NULL) != HF_OK) break;
+        if (hf_event_is_message(event.kind)) continue;
+        bool is_chosen = event.kind == HF_EVENT_VERSION_CHOSEN;
+        return is_chosen ? event.version : hf_text(HF_VERSION_FIRST);
+    }
+    return (hf_slice)HF_EMPTY;
+}
+
+/* Finds the function that runs it. */
+static hf_status execution_register(struct hf_execution *self, const struct hf_turn_view *view,
+                                    const struct hf_event *started, struct hf_arena *arena,
+                                    hf_error *error)
+{
+    hf_slice version = version_recorded(view, started, arena);
+    self->registered = hf_registry_orchestration(self->options.registry, started->name, version);
+    if (!self->registered) {
+        return hf_error_set(error, HF_NOT_FOUND,
+                            "orchestration \"" HF_FMT "\"%s" HF_FMT " is not registered: register "
+                            "it, or run a worker that has it",
+                            HF_ARG(started->name), version.size > 0 ? " version " : "",
+                            HF_ARG(version));
+    }
+    bool is_first = hf_slice_equal(hf_text(self->registered->version), hf_text(HF_VERSION_FIRST));
+    self->chooses_version = started->version.size == 0 && !is_first;
+    return HF_OK;
+}
+
+/* What hf_orchestration_about tells. */
+static void info_fill(struct hf_execution *self)
+{
+    self->info = (hf_orchestration_info){ .size = sizeof self->info,
+                                          .instance = self->instance_id,
+                                          .orchestration = self->registered->name,
+                                          .version = self->registered->version,
+                                          .execution = self->number };
+    if (self->parent.event_id != 0) self->info.parent = self->parent.id.data;
+}
+
 static hf_status execution_begin(struct hf_execution *self, const struct hf_turn_view *view,
                                  const struct hf_event *started, hf_error *error)
 {
-    self->registered = hf_registry_orchestration(self->options.registry, started->name);
-    if (!self->registered) {
-        return hf_error_set(error, HF_NOT_FOUND,
-                            "orchestration \"" HF_FMT "\" is not registered: register it, or run a "
-                            "worker that has it",
-                            HF_ARG(started->name));
-    }
     if (!sessions_are_sound(started)) {
         return hf_error_corrupt(error, view->events[0].lsn,
                                 "the start of \"" HF_FMT "\" carries "
@@ -350,6 +421,7 @@ static hf_status execution_begin(struct hf_execution *self, const struct hf_turn
     self->parent = (struct hf__parent){ .id = hf_arena_copy(&self->memory, started->text),
                                         .execution = started->parent_execution,
                                         .event_id = started->source };
+    info_fill(self);
     bool made = hf__scope_push(self) && hf__sessions_carry(self, started);
     return made && !self->memory.failed ? HF_OK : no_memory(error);
 }
@@ -389,6 +461,7 @@ hf_status hf_execution_new(const struct hf_execution_options *options,
     struct hf_event started;
     hf_arena_init(&scratch, self->heap);
     hf_status status = started_read(view, &scratch, &started, error);
+    if (status == HF_OK) status = execution_register(self, view, &started, &scratch, error);
     if (status == HF_OK) status = execution_begin(self, view, &started, error);
     if (status == HF_OK) status = hf__kv_seed(self, view, &scratch, error);
     hf_arena_release(&scratch);

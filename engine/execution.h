@@ -83,8 +83,9 @@ HF_MUST_CHECK hf_status hf_execution_check(const struct hf_execution_options *op
 /* A copy in which every byte that is not UTF-8 is a '?'; slice itself when there is none. data NULL
  * when out of memory. */
 hf_slice hf_text_clean(hf_slice slice, struct hf_arena *arena);
-/* Event 1 of a new instance. */
-hf_slice hf_body_started(hf_slice orchestration, hf_slice input, struct hf_arena *arena);
+/* Event 1 of a new instance; version may be empty. */
+hf_slice hf_body_started(hf_slice orchestration, hf_slice version, hf_slice input,
+                         struct hf_arena *arena);
 /* A message for a mailbox. */
 hf_slice hf_body_mailbox_message(hf_slice queue, hf_slice payload, struct hf_arena *arena);
 /* An event that is raised by name. */

@@ -182,6 +182,8 @@ struct hf_execution {
     uint64_t instance;
     const char *instance_id;
     struct hf__parent parent;
+    bool chooses_version; /* the version stands in no start: an event says which it is */
+    hf_orchestration_info info;
     hf_slice input;
     struct hf_arena memory; /* what lives as long as the execution and is not the code's */
 
@@ -201,6 +203,7 @@ struct hf_execution {
     hf_error failure;
     enum hf__intent intent;
     hf_slice intent_payload;
+    hf_slice intent_version; /* of the next execution; empty: the policy decides */
     struct hf_arena intent_memory;
     hf_error latest_error; /* of the latest await that failed, or of hf_fail; its data is in: */
     struct hf_arena error_memory;
@@ -268,6 +271,10 @@ void hf__execution_wait(struct hf_execution *self, size_t count);
 /* Fails the instance unless id is an id or name. `what` names it, `code` is the error's. */
 void hf__execution_check_id(struct hf_execution *self, const char *id, const char *what,
                             const char *code);
+/* The same for the name of an orchestration or activity. */
+void hf__execution_check_name(struct hf_execution *self, const char *name, const char *what);
+/* Fails the instance unless version is NULL or a version. */
+void hf__execution_check_version(struct hf_execution *self, const char *version);
 /* Copies the code's options as hf_options_copy does; fails the instance when they are none. */
 void hf__execution_copy_options(struct hf_execution *self, void *to, size_t to_size,
                                 const void *from);
@@ -335,8 +342,8 @@ void hf__decision_continue(struct hf_execution *self);
 
 /* ---- children.c ----------------------------------------------------------------------------- */
 
-/* A child that the code has scheduled, as the decision has it; in the turn's arena. Out of memory
- * the execution is broken; likewise below. */
+/* A child that the code has scheduled, or an instance that it starts as nobody's, as the decision
+ * has it; in the turn's arena. Out of memory the execution is broken; likewise below. */
 struct hf_turn_child hf__child_of(struct hf_execution *self, uint64_t event_id,
                                   const struct hf_event *scheduled);
 /* The request to a child whose outcome is not wanted any more. */

@@ -58,6 +58,7 @@ static const struct hf_field started_fields[] = {
     BYTES(hf_started, 9, false, lost_body),
     BYTES(hf_started, 10, false, orphan_body),
     BYTES(hf_started, 11, false, deleted_body),
+    TEXT(hf_started, 12, false, version),
     TEXT(hf_started, 98, false, key),
 };
 LAYOUT(started, hf_started);
@@ -222,8 +223,9 @@ LAYOUT(turn_carried, hf_turn_carried);
 static const struct hf_field turn_child_fields[] = {
     NUMBER(hf_turn_child, 1, true, event_id),    TEXT(hf_turn_child, 2, true, id),
     TEXT(hf_turn_child, 3, true, orchestration), BYTES(hf_turn_child, 4, true, body),
-    BYTES(hf_turn_child, 5, true, lost_body),    BYTES(hf_turn_child, 6, true, orphan_body),
-    BYTES(hf_turn_child, 7, true, clash_body),   BYTES(hf_turn_child, 8, true, deleted_body),
+    BYTES(hf_turn_child, 5, false, lost_body),   BYTES(hf_turn_child, 6, false, orphan_body),
+    BYTES(hf_turn_child, 7, false, clash_body),  BYTES(hf_turn_child, 8, false, deleted_body),
+    TEXT(hf_turn_child, 9, false, version),      NUMBER(hf_turn_child, 10, false, is_detached),
 };
 LAYOUT(turn_child, hf_turn_child);
 
@@ -262,6 +264,8 @@ static const struct hf_field turn_committed_fields[] = {
     LIST(hf_turn_committed, 19, false, child_cancels, turn_child_cancel),
     BYTES(hf_turn_committed, 20, false, parent_body),
     LIST(hf_turn_committed, 21, false, values, turn_value),
+    TEXT(hf_turn_committed, 22, false, version),
+    TEXT(hf_turn_committed, 23, false, next_version),
 };
 LAYOUT(turn_committed, hf_turn_committed);
 

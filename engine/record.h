@@ -83,6 +83,7 @@ struct hf_started {
     hf_slice orphan_body;  /* of a child: the message to it when its parent has ended */
     hf_slice deleted_body; /* of a child: the message to its parent when it is deleted */
     hf_slice key;          /* idempotency key, or empty */
+    hf_slice version;      /* of the orchestration that was asked for; empty: none */
 };
 
 struct hf_message_record {
@@ -229,7 +230,10 @@ struct hf_turn_child {
     hf_slice id, orchestration;
     hf_slice body;                                 /* event 1 of the child */
     hf_slice lost_body, orphan_body, deleted_body; /* as in struct hf_started */
-    hf_slice clash_body; /* the message to this instance when the id is taken */
+    hf_slice clash_body;  /* the message to this instance when the id is taken */
+    hf_slice version;     /* that was asked for; empty: none */
+    uint64_t is_detached; /* 1: it is nobody's child, has none of these messages, and does not start
+                             when its id is taken */
 };
 
 /* A child that is to be asked to stop; its outcome is not wanted any more. */
@@ -267,6 +271,8 @@ struct hf_turn_committed {
     struct hf_list child_cancels; /* hf_turn_child_cancel */
     hf_slice parent_body;  /* when the instance ended and is a child: the message to its parent */
     struct hf_list values; /* hf_turn_value, in order */
+    hf_slice version;      /* of the code, with the first turn of an execution */
+    hf_slice next_version; /* that was asked for when continued; empty: none */
 };
 
 struct hf_turn_lost {

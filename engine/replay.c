@@ -59,6 +59,7 @@ void hf__event_describe(const struct hf_event *event, char *text, size_t text_si
     if (event->code.size > 0) text_add(&out, " " HF_FMT, HF_ARG(event->code));
     if (event->text.size > 0) text_add(&out, " %s\"" HF_FMT "\"", before, HF_ARG(event->text));
     if (event->incarnation > 0) text_add(&out, " #%llu", (unsigned long long)event->incarnation);
+    if (event->version.size > 0) text_add(&out, " version " HF_FMT, HF_ARG(event->version));
     if (event->tag.size > 0) text_add(&out, " tag \"" HF_FMT "\"", HF_ARG(event->tag));
     if (event->recovery > 0) text_add(&out, " %s", hf_event_recovery_name(event->recovery));
     if (event->name.size > 0 && opens) text_add(&out, " \"" HF_FMT "\"", HF_ARG(event->name));
@@ -131,12 +132,14 @@ static const char *event_difference(const struct hf_event *a, const struct hf_ev
     if (a->kind != b->kind) return "command";
     if (!hf_slice_equal(a->name, b->name)) return "name";
     if (!hf_slice_equal(a->text, b->text)) {
-        return a->kind == HF_EVENT_CHILD_SCHEDULED ? "id" : "session or text";
+        bool starts = a->kind == HF_EVENT_CHILD_SCHEDULED || a->kind == HF_EVENT_DETACHED_STARTED;
+        return starts ? "id" : "session or text";
     }
     if (a->incarnation != b->incarnation) return "incarnation";
     if (!hf_slice_equal(a->tag, b->tag)) return "tag";
     if (a->recovery != b->recovery) return "recovery";
     if (a->source != b->source) return "source";
+    if (!hf_slice_equal(a->version, b->version)) return "version";
     if (!payload_is_equal(a, b)) return a->kind == HF_EVENT_RANDOM_DRAWN ? "size" : "input";
     if (!due_is_equal(a, b)) return "due time";
     if (a->status != b->status || !hf_slice_equal(a->code, b->code)) return "status";

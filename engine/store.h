@@ -77,8 +77,9 @@ enum hf_store_command_kind {
 /* Creates an instance. Errors: HF_EXISTS; a known key: done already, HF_OK. */
 struct hf_store_start {
     hf_slice id, orchestration;
-    hf_slice body; /* its event 1 */
-    hf_slice key;  /* idempotency key, may be empty */
+    hf_slice version; /* of it; may be empty */
+    hf_slice body;    /* its event 1 */
+    hf_slice key;     /* idempotency key, may be empty */
     uint64_t out_instance;
 };
 
@@ -190,8 +191,8 @@ struct hf_turn_grant {
 };
 
 /* Takes the locks of up to turns_max due turns, oldest first. Also turns whose holder's lease has
- * passed or which has ended. A turn that was lost twice (HF_SUSPECT_DEATHS) is taken alone, by who
- * has no other. */
+ * passed or which has ended. A turn in which processes died twice (HF_SUSPECT_DEATHS) is taken
+ * alone, by who has no other. */
 struct hf_store_fetch_turns {
     uint64_t registration;
     uint64_t engine_version_min, engine_version_max; /* inclusive */
@@ -230,12 +231,13 @@ struct hf_item_grant {
     hf_slice body;    /* of the event that scheduled it; empty: damaged on disk */
     hf_slice tag;
     hf_slice instance_id;
-    hf_slice session_id;         /* empty: ordinary */
-    uint64_t incarnation, epoch; /* of the session */
-    bool first_in_claim;         /* the first delivery since the session was claimed */
-    bool is_older_than_claim;    /* it was scheduled before the session was claimed */
-    uint64_t scheduled_unix_ms;  /* of session work: time of the record that scheduled it; 0: it
-                                    cannot be read */
+    hf_slice orchestration, version; /* of the instance */
+    hf_slice session_id;             /* empty: ordinary */
+    uint64_t incarnation, epoch;     /* of the session */
+    bool first_in_claim;             /* the first delivery since the session was claimed */
+    bool is_older_than_claim;        /* it was scheduled before the session was claimed */
+    uint64_t scheduled_unix_ms;      /* of session work: time of the record that scheduled it; 0: it
+                                        cannot be read */
     /* With the first in a claim only: */
     bool was_owned;        /* the session had been claimed before */
     uint64_t from;         /* by this registration; 0: by none */
@@ -367,6 +369,8 @@ struct hf_instance_info {
     hf_slice status_body; /* the event that set the custom status; else empty */
     uint64_t status_version;
     hf_slice suspended_code, suspended_text; /* why its code does not run; empty: it runs */
+    hf_slice version; /* of the code of the present execution, or that was asked for; may be empty
+                       */
 };
 
 /* An event as stored. */

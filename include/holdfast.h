@@ -284,7 +284,9 @@ typedef struct hf_command {
     const char *idempotency_key; /* NULL: none. A repeat with it is HF_OK and takes effect once */
     void (*on_done)(void *user, const hf_error *error); /* may be NULL */
     void *user;
-    bool even_running; /* of a deletion */
+    bool even_running;   /* of a deletion */
+    const char *version; /* of a start: of its orchestration; NULL: by the policy of the registry
+                            that runs it */
 } hf_command;
 
 /* The same commands without blocking: many in flight share one commit. HF_OK: on_done runs exactly
@@ -293,6 +295,11 @@ typedef struct hf_command {
  * HF_CLOSED. Any thread. */
 HF_API HF_MUST_CHECK hf_status hf_submit(hf_store *store, const hf_command *command,
                                          hf_error *error);
+
+/* A command, blocking: as hf_start and the others, with all that a command can say. on_done must be
+ * NULL. Errors and threads as of the call of its kind. */
+HF_API HF_MUST_CHECK hf_status hf_execute(hf_store *store, const hf_command *command,
+                                          hf_error *error);
 
 typedef enum hf_instance_status {
     HF_INSTANCE_PENDING = 1, /* started, no turn committed yet */
@@ -316,6 +323,7 @@ typedef struct hf_instance {
     const hf_error *error;                   /* NULL unless failed, cancelled or terminated */
     const hf_error *suspension; /* why its code does not run; NULL: it does, or it has ended. Code
                                    "suspended" of hf_suspend, "nondeterminism" of a worker */
+    const char *version;        /* of the code of the present execution; "": not chosen yet */
 } hf_instance;
 
 /* Reads the instance. Returns owned: hf_instance_free. Errors: HF_NOT_FOUND, HF_CORRUPT, HF_IO,
@@ -405,7 +413,8 @@ typedef hf_status (*hf_activity_fn)(hf_activity *a, hf_slice input);
 
 typedef struct hf_orchestration_settings {
     size_t size;
-    const void *user; /* Borrows; read-only and the same at every replay */
+    const void *user;    /* Borrows; read-only and the same at every replay */
+    const char *version; /* three numbers of 32 bits; default "1.0.0" */
 } hf_orchestration_settings;
 
 typedef struct hf_activity_settings {
@@ -419,10 +428,29 @@ HF_API hf_registry *hf_registry_new(void);
 HF_API void hf_registry_free(hf_registry *registry);
 /* Names the function that runs instances of orchestration `name`. settings may be NULL. Mistakes
  * (bad name, twice the same, no memory) are remembered and reported by hf_runtime_new; registry
- * NULL, since hf_registry_new found no memory, has no effect and is reported there too. */
+ * NULL, since hf_registry_new found no memory, has no effect and is reported there too. Names that
+ * begin with "holdfast." are reserved.
+ *
+ * A name may have several versions. The one with which an execution begins runs it to its end,
+ * whatever is registered later; continue-as-new begins the next. A start that asks for none gets
+ * the latest, or the one of hf_register_policy, when its first turn is run. Work for a name or
+ * version that a process lacks is left to others that have it; handed back too often
+ * (attempts_max), it ends as poison. */
 HF_API void hf_register_orchestration(hf_registry *registry, const char *name,
                                       hf_orchestration_fn run,
                                       const hf_orchestration_settings *settings);
+/* Which version of that name begins where none is asked for: exactly this one; NULL: the latest, as
+ * without a policy. Mistakes as above. */
+HF_API void hf_register_policy(hf_registry *registry, const char *name, const char *version);
+/* What a registry holds. Valid until: it is freed. */
+typedef struct hf_registry_entry {
+    size_t size;
+    const char *name;
+    const char *version; /* of an orchestration; NULL: an activity */
+} hf_registry_entry;
+/* The entry at index: orchestrations by name and version, then activities by name. False: there are
+ * not so many. */
+HF_API bool hf_registry_at(const hf_registry *registry, size_t index, hf_registry_entry *out_entry);
 /* Names the function that runs activity `name`. Otherwise as hf_register_orchestration. */
 HF_API void hf_register_activity(hf_registry *registry, const char *name, hf_activity_fn run,
                                  const hf_activity_settings *settings);
@@ -460,6 +488,10 @@ typedef struct hf_runtime_options {
     void *user;                 /* Borrows: passed to on_session */
     uint32_t kv_keys_max;       /* values that an instance may have; default 100 */
     uint64_t kv_value_size_max; /* of each; default 16,384; payload_size_max bounds it, too */
+    /* Executions that were begun by library versions from min to max, as hf_version packs them, are
+     * run here; others are left alone, neither locked nor counted. Default: up to this library's.
+     */
+    uint32_t engine_version_min, engine_version_max;
 } hf_runtime_options;
 
 /* A runtime that does not run yet. Returns owned: hf_runtime_free. Errors: HF_INVALID (the
@@ -584,6 +616,7 @@ typedef struct hf_child_options {
     const char *orchestration;
     const char *instance; /* the child's id; NULL: generated, never repeated in the store */
     hf_slice input;
+    const char *version; /* NULL: by the policy of the registry that runs it */
 } hf_child_options;
 
 /* Starts another instance, a child, when the turn commits. Its output is the future's result. When
@@ -593,6 +626,11 @@ typedef struct hf_child_options {
  * A child is asked, not stopped: it may go on compensating when nobody waits for it any more.
  * Sessions are not shared with it. */
 HF_API hf_future hf_child(hf_orchestration *o, const hf_child_options *options);
+
+/* Starts another instance when the turn commits, also when this one ends with it. It is nobody's
+ * child: nothing comes back, and nobody asks it to stop. Its id is taken: it is not started, and
+ * the log says instance.detached_clash. */
+HF_API void hf_start_detached(hf_orchestration *o, const hf_child_options *options);
 
 /* Waits for future. out_result may be NULL. Valid until: the scope in which the future was made
  * ends. Awaiting a finished future again gives the same outcome at once. Returns HF_OK, HF_FAILED,
@@ -732,6 +770,15 @@ HF_API void hf_status_set(hf_orchestration *o, hf_slice status);
 HF_API hf_slice hf_status_get(hf_orchestration *o);
 /* Valid until: the execution ends. */
 HF_API const char *hf_instance_id(const hf_orchestration *o);
+/* Who the instance is; the same at every replay of the execution. */
+typedef struct hf_orchestration_info {
+    size_t size;
+    const char *instance, *orchestration, *version;
+    uint64_t execution; /* from 1 */
+    const char *parent; /* id of the instance whose child it was started as; NULL: nobody's */
+} hf_orchestration_info;
+/* Valid until: the execution ends. */
+HF_API const hf_orchestration_info *hf_orchestration_about(const hf_orchestration *o);
 /* The user pointer of the registration. */
 HF_API const void *hf_orchestration_user(const hf_orchestration *o);
 /* Whether the code is catching up with history. Only for logging and the like: decisions must not
@@ -769,6 +816,14 @@ HF_API HF_MUST_CHECK hf_status hf_fail(hf_orchestration *o, const char *code, co
 /* `return hf_continue_as_new(o, input);` ends the execution and starts the next with a short
  * history. Open sessions and messages not taken yet are carried on. */
 HF_API HF_MUST_CHECK hf_status hf_continue_as_new(hf_orchestration *o, hf_slice input);
+typedef struct hf_continue_options {
+    size_t size;
+    hf_slice input;
+    const char *version; /* NULL: by the policy of the registry that runs it */
+} hf_continue_options;
+/* The same with options. */
+HF_API HF_MUST_CHECK hf_status hf_continue_as_new_with(hf_orchestration *o,
+                                                       const hf_continue_options *options);
 
 /* ---- writing an activity -----------------------------------------------------------------------
  * A plain function on a pool thread; it may block; it runs at least once. Return HF_OK, what
@@ -794,6 +849,7 @@ typedef struct hf_activity_info {
     const char *tag;             /* NULL: none */
     uint32_t deaths;             /* of the deliveries before this one: how often the process that
                                     ran it died */
+    const char *orchestration, *version; /* of the instance's code */
 } hf_activity_info;
 
 /* Valid until: the function returns. */

@@ -60,6 +60,7 @@ hf_status hf__apply_started(struct hf__fold *fold, const struct hf_started *body
         .engine_version = body->engine_version,
         .started_unix_ms = record->wall_unix_ms,
         .turn_due_lsn = record->lsn,
+        .version = body->version,
     };
     struct hf_ref ref = hf_ref_of(record, body->body);
     unsigned char number[8];

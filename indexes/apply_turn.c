@@ -45,9 +45,10 @@ static hf_status turn_check(struct turn *turn)
     turn->row = turn->before;
     turn->row.status = HF_INSTANCE_RUNNING;
     turn->row.head = turn->fold->record->lsn;
-    turn->row.turns_lost = 0;
+    turn->row.turns_lost = turn->row.turn_deaths = 0;
     turn->row.turn_due_lsn = 0;
     if (body->engine_version != 0) turn->row.engine_version = body->engine_version;
+    if (body->version.size > 0) turn->row.version = body->version;
     return HF_OK;
 }
 
@@ -368,6 +369,7 @@ static hf_status turn_continue(struct turn *turn)
     turn->row.execution++;
     turn->row.next_event_id = 1;
     turn->row.status_former = turn->row.status_ref;
+    turn->row.version = turn->body->next_version;
     status = hf__values_settle(turn->fold, turn->row.number);
     if (status == HF_OK) status = turn_add_event(turn, 1, &first);
     for (size_t i = 0; status == HF_OK && i < turn->body->carried.count; i++) {
@@ -428,5 +430,6 @@ hf_status hf__apply_turn_lost(struct hf__fold *fold, const struct hf_turn_lost *
     }
     struct hf_row_instance after = before;
     after.turns_lost++;
+    if (body->reason == HF_REASON_DEAD) after.turn_deaths++;
     return hf__instance_put(fold, &(struct hf__instance_change){ &before, &after, true });
 }

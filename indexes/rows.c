@@ -50,6 +50,8 @@ static const struct hf_field instance_fields[] = {
     REF(hf_row_instance, 36, status_former),
     TEXT(hf_row_instance, 40, suspended_code),
     TEXT(hf_row_instance, 41, suspended_text),
+    TEXT(hf_row_instance, 42, version),
+    NUMBER(hf_row_instance, 43, turn_deaths),
 };
 
 static const struct hf_field item_fields[] = {

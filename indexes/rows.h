@@ -45,6 +45,9 @@ struct hf_row_instance {
                                  child, not any more, or has ended. Else children has it, too */
     struct hf_ref lost, deleted, orphan;     /* of a child: see struct hf_started */
     hf_slice suspended_code, suspended_text; /* see struct hf_suspended; no code: its code runs */
+    hf_slice version;     /* of the code of the present execution, or that was asked for; empty: its
+                             first turn will choose it */
+    uint64_t turn_deaths; /* of the turns lost: how often their process died */
 };
 
 struct hf_row_item {

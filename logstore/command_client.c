@@ -82,6 +82,9 @@ hf_status hf__command_start(struct hf__step *step, struct hf_store_start *start)
 {
     struct target target = { .id = start->id, .key = start->key };
     hf_status status = hf__check_name(step, "orchestration name", start->orchestration);
+    if (status == HF_OK) {
+        status = hf__check_optional_name(step, "orchestration version", start->version);
+    }
     if (status == HF_OK) status = target_resolve_with(step, start->body, &target);
     if (status != HF_OK) return status;
     if (target.is_done) {
@@ -97,6 +100,7 @@ hf_status hf__command_start(struct hf__step *step, struct hf_store_start *start)
     }
     struct hf_started record = { .id = start->id,
                                  .orchestration = start->orchestration,
+                                 .version = start->version,
                                  .body = start->body,
                                  .key = start->key };
     status = hf_next_instance(step->tables, &record.instance, step->error);

@@ -151,28 +151,47 @@ bool hf__cancelled_has(const struct hf__cancelled *self, uint64_t event_id)
                                       sizeof *self->event_ids, event_id_compare) != NULL;
 }
 
-/* Starts a child, or tells its parent that the id is taken. */
+/* An id that is taken: a parent is told; nobody waits for one that is detached, so the log is. */
+static hf_status child_clash(struct hf__step *step, const struct hf_item_id *event,
+                             const struct hf_turn_child *child)
+{
+    if (!child->is_detached) return parent_answer(step, event, child->clash_body);
+    char message[HF_ID_SIZE_MAX + 120];
+    (void)snprintf(message, sizeof message,
+                   "instance \"" HF_FMT "\" exists already: it was not started once more, detached "
+                   "by event %llu",
+                   HF_ARG(child->id), (unsigned long long)event->event_id);
+    hf__store_log(step->store, HF_LOG_WARN, "instance.detached_clash", message);
+    return HF_OK;
+}
+
+/* Starts a child, or an instance that is nobody's. */
 static hf_status child_start(struct hf__step *step, const struct hf_item_id *event,
                              const struct hf_turn_child *child)
 {
     struct hf_row_instance other;
     hf_status status = hf_instance_find(step->tables, child->id, &other, step->error);
-    if (status == HF_OK) return parent_answer(step, event, child->clash_body);
+    if (status == HF_OK) return child_clash(step, event, child);
     if (status != HF_NOT_FOUND) return status;
     struct hf_started record = { .id = child->id,
                                  .orchestration = child->orchestration,
-                                 .body = child->body,
-                                 .parent_instance = event->instance,
-                                 .parent_execution = event->execution,
-                                 .parent_event = event->event_id,
-                                 .lost_body = child->lost_body,
-                                 .orphan_body = child->orphan_body,
-                                 .deleted_body = child->deleted_body };
+                                 .version = child->version,
+                                 .body = child->body };
+    if (!child->is_detached) {
+        record.parent_instance = event->instance;
+        record.parent_execution = event->execution;
+        record.parent_event = event->event_id;
+        record.lost_body = child->lost_body;
+        record.orphan_body = child->orphan_body;
+        record.deleted_body = child->deleted_body;
+    }
     status = hf_next_instance(step->tables, &record.instance, step->error);
     return status == HF_OK ? hf__step_append(step, HF_RECORD_STARTED, &record, NULL) : status;
 }
 
-static hf_status children_start(struct hf__step *step, const struct hf_turn_committed *turn)
+/* Of a turn that ends its instance only what is detached starts. */
+static hf_status children_start(struct hf__step *step, const struct hf_turn_committed *turn,
+                                bool has_ended)
 {
     const struct hf_turn_child *children = turn->children.items;
     struct hf__cancelled cancelled;
@@ -180,6 +199,7 @@ static hf_status children_start(struct hf__step *step, const struct hf_turn_comm
     hf_status status = hf__cancelled_collect(step, turn, &cancelled);
     for (size_t i = 0; status == HF_OK && i < turn->children.count; i++) {
         struct hf_item_id event = { turn->instance, turn->execution, children[i].event_id };
+        if (has_ended && !children[i].is_detached) continue;
         if (hf__cancelled_has(&cancelled, event.event_id)) continue;
         struct hf_arena_mark mark = hf_arena_mark(step->arena);
         status = child_start(step, &event, &children[i]);
@@ -223,7 +243,7 @@ hf_status hf__family_turn(struct hf__step *step, const struct hf_row_instance *b
                           const struct hf_turn_committed *turn)
 {
     bool has_ended = turn->outcome >= HF_OUTCOME_COMPLETED;
-    hf_status status = has_ended ? HF_OK : children_start(step, turn);
+    hf_status status = children_start(step, turn, has_ended);
     if (status == HF_OK) status = children_cancel(step, turn);
     if (status != HF_OK || !has_ended) return status;
     return hf__family_fail(step, before, turn->parent_body);

@@ -72,6 +72,8 @@ static hf_status grant_prepare(struct hf__step *step, const struct hf__pick *pic
         .attempt = pick->item.attempts + 1,
         .deaths = pick->deaths,
         .instance_id = hf_arena_copy(out, pick->instance_id),
+        .orchestration = hf_arena_copy(out, pick->orchestration),
+        .version = hf_arena_copy(out, pick->version),
         .incarnation = pick->item.incarnation,
     };
     hf_status status = hf_tag_name(step->tables, pick->item.tag, &out_grant->tag, step->error);

@@ -196,10 +196,14 @@ static hf_status check_child(struct check *self, const struct hf_turn_child *chi
     if (index > 0 && child[-1].event_id >= child->event_id) {
         return refuse_form(self, "children are not by rising event id", index);
     }
-    for (size_t i = 0; i < HF_COUNT_OF(bodies); i++) {
+    size_t bodies_count = child->is_detached ? 1 : HF_COUNT_OF(bodies);
+    for (size_t i = 0; i < bodies_count; i++) {
         if (hf_slice_is_empty(bodies[i])) return refuse_form(self, "a body of a child", index);
     }
     hf_status status = hf__check_name(self->step, "id of a child", child->id);
+    if (status == HF_OK) {
+        status = hf__check_optional_name(self->step, "version of a child", child->version);
+    }
     if (status != HF_OK) return status;
     return hf__check_name(self->step, "orchestration of a child", child->orchestration);
 }
@@ -231,6 +235,7 @@ static hf_status check_children_left(struct check *self)
     hf_status status = hf__cancelled_collect(self->step, self->turn, &cancelled);
     if (status != HF_OK) return status;
     for (size_t i = 0; i < self->turn->children.count; i++) {
+        if (children[i].is_detached) continue;
         if (hf__cancelled_has(&cancelled, children[i].event_id)) continue;
         return refuse_fit(self, "it continues as new with the child of event",
                           children[i].event_id);
@@ -294,7 +299,9 @@ static hf_status check_frame(struct check *self)
     if (self->turn->engine_version > HF_KEY_PART_MAX) {
         return refuse_form(self, "its engine version has over 32 bits", 0);
     }
-    return HF_OK;
+    hf_status status = hf__check_optional_name(self->step, "version", self->turn->version);
+    if (status != HF_OK) return status;
+    return hf__check_optional_name(self->step, "next version", self->turn->next_version);
 }
 
 hf_status hf__turn_check(struct hf__step *step, const struct hf_row_instance *instance,

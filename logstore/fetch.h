@@ -14,7 +14,7 @@
 /* An item that can be delivered, and the rows behind it as they stand before. */
 struct hf__pick {
     struct hf_row_item item;
-    hf_slice instance_id;
+    hf_slice instance_id, orchestration, version;
     struct hf_row_session session;             /* of session work; else zeroed */
     struct hf_delivered_item delivered;        /* how it goes into the record */
     uint64_t deaths;                           /* as they are once it is delivered */

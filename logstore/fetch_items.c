@@ -42,7 +42,7 @@ struct head {
     struct hf_arrival arrival;
     struct hf_row_item item;       /* but for kind sessions */
     struct hf_row_session session; /* of session work; id.instance 0: ordinary */
-    hf_slice instance_id;
+    hf_slice instance_id, orchestration, version;
     bool must_claim; /* the session is not ours: taking this claims it */
 };
 
@@ -213,6 +213,8 @@ static hf_status head_complete(struct fetch *self, struct head *head,
     if (status == HF_NOT_FOUND) return HF_OK;
     if (status != HF_OK || hf_instance_has_ended(&instance)) return status;
     head->instance_id = instance.id;
+    head->orchestration = instance.orchestration;
+    head->version = instance.version;
     head->must_claim = false;
     head->session = (struct hf_row_session){ .id = { 0 } };
     *out_usable = true;
@@ -411,6 +413,8 @@ static void pick_add(struct fetch *self, const struct head *head, bool is_claime
     self->picks.items[self->picks.items_count++] = (struct hf__pick){
         .item = head->item,
         .instance_id = head->instance_id,
+        .orchestration = head->orchestration,
+        .version = head->version,
         .session = head->session,
         .delivered = delivered_of(self, &head->item),
         .deaths = deaths_of(self, &head->item),

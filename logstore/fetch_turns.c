@@ -6,9 +6,9 @@
  * of their version finds them: so foreign ones are looked at once, not by every fetch.
  *
  * A process that dies loses all turns in its hands, and which of them killed it nobody knows. One
- * that was lost twice is therefore a suspect: it is taken alone, by who has none, and until it is
- * given back its holder gets no other. Who has some gets nothing behind it: soon it will have none.
- * So only the guilty one is lost again and again. */
+ * whose process died twice is therefore a suspect: it is taken alone, by who has none, and until it
+ * is given back its holder gets no other. Who has some gets nothing behind it: soon it will have
+ * none. So only the guilty one is lost again and again. */
 #include "engine/base/assert.h"
 #include "engine/base/status.h"
 #include "indexes/queries.h"
@@ -95,7 +95,7 @@ struct hands {
 
 static bool is_suspect(const struct hf_row_instance *row)
 {
-    return row->turns_lost >= HF_SUSPECT_DEATHS;
+    return row->turn_deaths >= HF_SUSPECT_DEATHS;
 }
 
 static hf_status hands_look(struct hf__step *step, uint64_t registration, struct hands *out_hands)

@@ -68,6 +68,7 @@ static hf_status info_fill(struct hf_tables *tables, const struct hf_row_instanc
         .status_version = row->status_version,
         .suspended_code = row->suspended_code,
         .suspended_text = row->suspended_text,
+        .version = row->version,
     };
     hf_status status = hf__body_read(tables, &row->output, &info.output_body, error);
     if (status == HF_OK) status = hf__body_read(tables, &row->status_ref, &info.status_body, error);

@@ -55,6 +55,9 @@ static hf_status command_check_unused(const hf_command *command, hf_error *error
         return hf_error_set(error, HF_INVALID,
                             "a command that deletes or resumes has no data: leave it empty");
     }
+    if (kind != HF_COMMAND_START && command->version) {
+        return hf_error_set(error, HF_INVALID, "a version is for a command that starts");
+    }
     if (kind != HF_COMMAND_DELETE && command->even_running) {
         return hf_error_set(error, HF_INVALID, "even_running is for a command that deletes");
     }
@@ -70,8 +73,16 @@ static hf_status command_check(const hf_store *store, const hf_command *command,
     }
     hf_status status = hf_id_check(command->instance, "instance id", error);
     if (status != HF_OK) return status;
-    if (words[kind].name) status = hf_id_check(command->name, words[kind].name, error);
+    if (kind == HF_COMMAND_START) {
+        status = hf_name_check(command->name, words[kind].name, error);
+    } else if (words[kind].name) {
+        status = hf_id_check(command->name, words[kind].name, error);
+    }
     if (status == HF_OK) status = command_check_unused(command, error);
+    if (status == HF_OK && command->version) {
+        struct hf_version number;
+        status = hf_version_parse(hf_text(command->version), "version", &number, error);
+    }
     if (status != HF_OK) return status;
     if (command->idempotency_key) {
         status = hf_id_check(command->idempotency_key, "idempotency key", error);
@@ -102,7 +113,9 @@ static enum hf_store_command_kind store_kind(hf_command_kind kind)
 static hf_slice command_body(const hf_command *command, struct hf_arena *arena)
 {
     switch (command->kind) {
-    case HF_COMMAND_START: return hf_body_started(hf_text(command->name), command->data, arena);
+    case HF_COMMAND_START:
+        return hf_body_started(hf_text(command->name), hf_text(command->version), command->data,
+                               arena);
     case HF_COMMAND_ENQUEUE:
         return hf_body_mailbox_message(hf_text(command->name), command->data, arena);
     case HF_COMMAND_RAISE:
@@ -127,8 +140,9 @@ static hf_status submission_fill(struct hf__submission *submission, const hf_com
     hf_slice body = command_body(command, arena);
     if (made->kind == HF_STORE_START) {
         hf_slice name = hf_arena_copy(arena, hf_text(command->name));
+        hf_slice version = hf_arena_copy(arena, hf_text(command->version));
         made->start = (struct hf_store_start){
-            .id = id, .orchestration = name, .body = body, .key = key
+            .id = id, .orchestration = name, .version = version, .body = body, .key = key
         };
     }
     if (made->kind == HF_STORE_MESSAGE) {
@@ -238,6 +252,18 @@ static hf_status call(hf_store *store, const hf_command *command, hf_error *erro
     if (status == HF_OK) status = hf__store_call(store, &submission, error);
     hf__submission_release(&submission);
     return status;
+}
+
+hf_status hf_execute(hf_store *store, const hf_command *command, hf_error *error)
+{
+    hf_command own;
+    if (!command) return hf_error_set(error, HF_INVALID, "the command is NULL: give one");
+    hf_status status = hf_options_copy(&own, sizeof own, command, error);
+    if (status == HF_OK && own.on_done) {
+        status = hf_error_set(error, HF_INVALID,
+                              "on_done is for hf_submit: hf_execute returns when it is done");
+    }
+    return status == HF_OK ? call(store, &own, error) : status;
 }
 
 hf_status hf_start(hf_store *store, const char *instance, const char *orchestration, hf_slice input,

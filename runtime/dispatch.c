@@ -46,7 +46,8 @@ static void prepare_turns(hf_runtime *runtime, struct hf__fetch *fetch)
     hf__submission_reset(&fetch->submission, HF_STORE_FETCH_TURNS);
     fetch->submission.command.fetch_turns = (struct hf_store_fetch_turns){
         .registration = runtime->registration,
-        .engine_version_max = HF_ENGINE_VERSION,
+        .engine_version_min = runtime->settings.engine_version_min,
+        .engine_version_max = runtime->settings.engine_version_max,
         .turns_max = fetch->asked_count
     };
 }
@@ -186,7 +187,8 @@ void hf__dispatch_look(hf_runtime *runtime)
                      (hf__turns_room(runtime) > 0 || hf__activities_room(runtime) > 0);
     struct hf_peek peek = {
         .registration = runtime->registration,
-        .engine_version_max = HF_ENGINE_VERSION,
+        .engine_version_min = runtime->settings.engine_version_min,
+        .engine_version_max = runtime->settings.engine_version_max,
         .no_sessions = runtime->settings.sessions_max == 0,
         .sessions_only_owned = runtime->claims.owned_count >= runtime->settings.sessions_max,
         .tags = runtime->settings.tags,

@@ -54,6 +54,7 @@ static hf_status shown_fill(struct shown *self, const struct hf_instance_info *i
     *instance = (hf_instance){ .size = sizeof *instance,
                                .id = hf_arena_text(&self->arena, info->id),
                                .orchestration = hf_arena_text(&self->arena, info->orchestration),
+                               .version = hf_arena_text(&self->arena, info->version),
                                .status = (hf_instance_status)info->status,
                                .execution = info->execution,
                                .started_unix_ms = info->started_unix_ms,

@@ -8,6 +8,7 @@
 #include "engine/base/heap.h"
 #include "engine/base/slice.h"
 #include "engine/base/status.h"
+#include "engine/execution.h"
 #include "engine/fiber.h"
 
 enum {
@@ -55,6 +56,19 @@ static hf_status stack_check(size_t stack_size, hf_error *error)
     }
     return hf_error_set(error, HF_INVALID, "orchestration_stack_size is %zu: from %d to %d",
                         stack_size, HF_FIBER_STACK_SIZE_MIN, HF_FIBER_STACK_SIZE_MAX);
+}
+
+static hf_status engine_versions_check(const struct hf__settings *self, hf_error *error)
+{
+    if (self->engine_version_max > HF_ENGINE_VERSION) {
+        return hf_error_set(
+            error, HF_INVALID,
+            "engine_version_max is %llu: this library is %d, and runs no newer ones",
+            (unsigned long long)self->engine_version_max, HF_ENGINE_VERSION);
+    }
+    if (self->engine_version_min <= self->engine_version_max) return HF_OK;
+    return hf_error_set(error, HF_INVALID, "engine_version_min is %llu: over engine_version_max",
+                        (unsigned long long)self->engine_version_min);
 }
 
 static hf_status durations_check(const struct hf__settings *self, hf_error *error)
@@ -152,6 +166,9 @@ hf_status hf__settings_make(struct hf__settings *self, const hf_runtime_options 
         .kv_keys_max = options->kv_keys_max ? options->kv_keys_max : KV_KEYS_DEFAULT,
         .kv_value_size_max = options->kv_value_size_max ? options->kv_value_size_max
                                                         : KV_VALUE_SIZE_DEFAULT,
+        .engine_version_min = options->engine_version_min,
+        .engine_version_max = options->engine_version_max ? options->engine_version_max
+                                                          : HF_ENGINE_VERSION,
         .attempts_max = options->attempts_max ? options->attempts_max : ATTEMPTS_MAX_DEFAULT,
         .check_replay = options->check_replay,
         .on_session = options->on_session,
@@ -166,6 +183,7 @@ hf_status hf__settings_make(struct hf__settings *self, const hf_runtime_options 
     if (status == HF_OK) {
         status = count_check("kv_keys_max", self->kv_keys_max, KV_KEYS_MAX, error);
     }
+    if (status == HF_OK) status = engine_versions_check(self, error);
     if (status == HF_OK) status = stack_check(self->stack_size, error);
     if (status == HF_OK) status = durations_check(self, error);
     if (status == HF_OK) status = tags_copy(self, options, heap, error);

@@ -39,7 +39,8 @@ void hf__timers_look(hf_runtime *runtime)
     const hf_clock *clock = runtime->store->clock;
     struct hf_backend *backend = runtime->store->backend;
     struct hf_peek peek = { .registration = runtime->registration,
-                            .engine_version_max = HF_ENGINE_VERSION };
+                            .engine_version_min = runtime->settings.engine_version_min,
+                            .engine_version_max = runtime->settings.engine_version_max };
     hf_error error;
     /* What begins while the runtime ends would find nobody to take its answer. */
     if (runtime->shutdown.phase != HF__SHUTDOWN_NONE) return;

@@ -10,9 +10,9 @@
  *   2. A live execution is resumed only when it stands at the head that the grant names.
  *   3. A turn that could not be committed leaves no execution behind: its code has run ahead of
  *      history.
- *   4. Trouble of ours (no function of that name, no memory, a full disk) never fails an instance:
- *      the turn is handed back, uncounted, for a growing while. Damaged history counts: it is the
- *      instance's own. */
+ *   4. Trouble of ours (no memory, a full disk) never fails an instance: the turn is handed back,
+ *      uncounted, for a growing while. Damaged history counts, and so does code that is nowhere:
+ * the turn is given up when it was lost too often. */
 #include "runtime/turns.h"
 
 #include "engine/base/assert.h"
@@ -231,7 +231,7 @@ static void turn_give_up(struct hf__turn *turn)
     struct hf_item_id work = { .instance = turn->grant.token.instance };
     hf_assert(status != HF_OK);
     if (status == HF_NOT_FOUND) how.reason = HF_REASON_UNREGISTERED;
-    if (status == HF_CORRUPT) how.counted = true;
+    how.counted = status == HF_CORRUPT || status == HF_NOT_FOUND;
     how.delay_ms = status == HF_CORRUPT ? HF__BACKOFF_MAX_MS
                                         : hf__backoff_next(&turn->thread->backoff, work);
     turn_abandon(turn, how);
@@ -257,11 +257,7 @@ static hf_status turn_begin(struct hf__turn *turn)
     hf_status status = hf_execution_new(&turn->thread->options, &turn->view, turn->grant.execution,
                                         &turn->execution, &turn->error);
     if (status == HF_OK) hf__metrics_add(&runtime->metrics, HF__TURNS_REPLAYED, 1);
-    if (status != HF_NOT_FOUND) return status;
-    return hf_error_set(&turn->error, HF_NOT_FOUND,
-                        "orchestration %s is not registered in this process: its turn is handed "
-                        "back until a worker that has it takes it",
-                        turn->name);
+    return status;
 }
 
 /* Proves that the resumed turn decided what a replay from history decides. */

@@ -91,3 +91,14 @@ hf_status hf_id_check(const char *id, const char *what, hf_error *error)
     }
     return HF_OK;
 }
+
+hf_status hf_name_check(const char *name, const char *what, hf_error *error)
+{
+    static const char reserved[] = "holdfast.";
+    hf_status status = hf_id_check(name, what, error);
+    if (status != HF_OK || strncmp(name, reserved, sizeof reserved - 1) != 0) return status;
+    return hf_error_set(error, HF_INVALID,
+                        "the %s \"%.100s\" is reserved: names that begin with \"%s\" are the "
+                        "library's own",
+                        what, name, reserved);
+}

@@ -81,7 +81,7 @@ void hf_script_init(struct hf_script *self, hf_orchestration_fn run, const void 
                                                    .kv_value_size_max = 16 * 1024,
                                                    .random = script_random,
                                                    .random_self = self };
-    add_event(self, 1, hf_body_started(hf_text("t"), hf_text("in"), &self->memory));
+    add_event(self, 1, hf_body_started(hf_text("t"), hf_text(NULL), hf_text("in"), &self->memory));
 }
 
 void hf_script_become(struct hf_script *self, const char *id, hf_slice body)
@@ -172,6 +172,7 @@ static void commit_children(struct hf_script *self)
     for (size_t i = 0; i < self->turn.children.count; i++) {
         struct hf_event started;
         hf_assert(is_new_event(self, children[i].event_id));
+        if (children[i].is_detached) continue; /* nobody's: it is started, and forgotten here */
         hf_status status = hf_event_decode(children[i].body, &self->memory, &started, NULL);
         hf_assert(status == HF_OK && started.source == children[i].event_id);
         hf_assert(started.parent_execution == self->execution);

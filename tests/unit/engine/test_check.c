@@ -139,7 +139,7 @@ static void test_output_is_read_from_the_last_event(void **state)
     assert_int_equal(shown.status, HF_CANCELLED);
     assert_string_equal(shown.code, "terminated");
     assert_string_equal(shown.message, "by hand");
-    body = hf_body_started(hf_text("t"), hf_text("in"), &arena);
+    body = hf_body_started(hf_text("t"), hf_text(NULL), hf_text("in"), &arena);
     assert_status(hf_body_read_output(body, &arena, &output, &shown, &error), HF_CORRUPT);
     assert_status(hf_body_read_status(body, &arena, &output, &error), HF_CORRUPT);
     assert_status(hf_body_read_activity(body, &arena, &output, &output, &error), HF_CORRUPT);
@@ -196,7 +196,7 @@ static void test_policy_is_read_from_the_opening_event(void **state)
     event.name = hf_text("");
     body = hf_event_encode(&event, &arena);
     assert_status(hf_body_read_session(body, &arena, &policy, NULL), HF_CORRUPT);
-    body = hf_body_started(hf_text("t"), hf_text("in"), &arena);
+    body = hf_body_started(hf_text("t"), hf_text(NULL), hf_text("in"), &arena);
     assert_status(hf_body_read_session(body, &arena, &policy, NULL), HF_CORRUPT);
     hf_arena_release(&arena);
 }

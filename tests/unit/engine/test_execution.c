@@ -483,7 +483,8 @@ static void test_new_unregistered_orchestration_is_not_found(void **state)
     (void)state;
     struct hf_script script;
     hf_script_init(&script, call_once, NULL);
-    script.events[0].body = hf_body_started(hf_text("other"), hf_text(""), &script.memory);
+    script.events[0].body = hf_body_started(hf_text("other"), hf_text(NULL), hf_text(""),
+                                            &script.memory);
     play_fails(&script, ".", HF_NOT_FOUND, "\"other\" is not registered");
     hf_script_release(&script);
 }

@@ -41,7 +41,7 @@ static void test_registered_names_are_found(void **state)
         char name[8];
         snprintf(name, sizeof name, "n%d", i * 37 % 100);
         const struct hf_registered_orchestration *orchestration = hf_registry_orchestration(
-            registry, hf_text(name));
+            registry, hf_text(name), hf_text(NULL));
         const struct hf_registered_activity *activity = hf_registry_activity(registry,
                                                                              hf_text(name));
         assert_non_null(orchestration);
@@ -62,11 +62,11 @@ static void test_other_names_are_not_found(void **state)
 {
     (void)state;
     hf_registry *registry = hf_registry_new();
-    assert_null(hf_registry_orchestration(registry, hf_text("one")));
+    assert_null(hf_registry_orchestration(registry, hf_text("one"), hf_text(NULL)));
     hf_register_orchestration(registry, "one", run, NULL);
-    assert_null(hf_registry_orchestration(registry, hf_text("on")));
-    assert_null(hf_registry_orchestration(registry, hf_text("ones")));
-    assert_null(hf_registry_orchestration(registry, hf_text("")));
+    assert_null(hf_registry_orchestration(registry, hf_text("on"), hf_text(NULL)));
+    assert_null(hf_registry_orchestration(registry, hf_text("ones"), hf_text(NULL)));
+    assert_null(hf_registry_orchestration(registry, hf_text(""), hf_text(NULL)));
     assert_null(hf_registry_activity(registry, hf_text("one")));
     assert_ok(hf_registry_check(registry, NULL), NULL);
     hf_registry_free(registry);
@@ -83,7 +83,7 @@ static void test_first_mistake_is_told(void **state)
     const struct {
         const char *first, *second, *part;
         hf_orchestration_fn run;
-    } cases[] = { { "a", "a", "\"a\" is registered twice", run },
+    } cases[] = { { "a", "a", "\"a\" 1.0.0 is registered twice", run },
                   { "a", "", "orchestration name is empty", run },
                   { "a", NULL, "orchestration name is empty", run },
                   { "a", longest, "over 255 bytes", run },

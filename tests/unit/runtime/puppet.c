@@ -545,7 +545,9 @@ void puppet_set_view(struct puppet *self, const char *orchestration, const char 
     const struct hf_event scheduled = { .kind = HF_EVENT_ACTIVITY_SCHEDULED,
                                         .name = hf_text(activity ? activity : "") };
     events[0] = (struct hf_stored_event){
-        .event_id = 1, .lsn = 1, .body = hf_body_started(hf_text(orchestration), hf_text(""), arena)
+        .event_id = 1,
+        .lsn = 1,
+        .body = hf_body_started(hf_text(orchestration), hf_text(NULL), hf_text(""), arena)
     };
     self->view = (struct hf_turn_view){
         .instance_id = hf_text("thing"), .next_event_id = 2, .events = events, .events_count = 1

@@ -172,8 +172,7 @@ static void test_refused_abandonment_is_tried_again(void **state)
 
 /* ---- turns that cannot be run --------------------------------------------------------------- */
 
-/* An orchestration that is not registered: handed back uncounted, with growing delays, and logged.
- */
+/* An orchestration that is not registered: handed back with growing delays, counted, and logged. */
 static void test_unregistered_orchestration_is_handed_back(void **state)
 {
     struct puppet *puppet = &((struct fixture *)*state)->puppet;
@@ -182,7 +181,7 @@ static void test_unregistered_orchestration_is_handed_back(void **state)
     for (uint64_t i = 0; i < 8; i++) {
         puppet_give_turn(puppet, 1, 10, "nobody");
         struct puppet_note note = puppet_wait(puppet, HF_STORE_ABANDON_TURN, i + 1);
-        assert_false(note.is_counted);
+        assert_true(note.is_counted);
         assert_int_equal(note.reason, HF_REASON_UNREGISTERED);
         assert_int_equal(note.delay_ms, i < 6 ? 1000 << i : 60000);
     }

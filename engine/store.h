@@ -373,6 +373,46 @@ struct hf_instance_info {
                        */
 };
 
+/* Which instances. The answer goes on behind `after`, which moves on. */
+struct hf_instances_query {
+    hf_slice id_prefix, orchestration;                    /* empty: any */
+    uint64_t status;                                      /* hf_instance_status; 0: any */
+    uint64_t started_from_unix_ms, started_until_unix_ms; /* inclusive */
+    bool newest_first;
+    uint64_t after;    /* number; 0: from the first on */
+    size_t looked_max; /* rows that are looked at */
+    bool out_more;     /* ask again */
+};
+
+/* An execution of an instance. */
+struct hf_execution_row {
+    uint64_t execution;
+    uint64_t status; /* hf_instance_status of the present one; 0: it was continued */
+    uint64_t started_unix_ms, ended_unix_ms; /* ended 0: not yet */
+    uint64_t events_count;
+};
+
+/* What was given up as poison. */
+struct hf_dead_letter_info {
+    uint64_t instance, lsn, execution, event_id; /* event id 0: a turn */
+    hf_slice instance_id, orchestration;         /* empty: it is deleted */
+    uint64_t attempts, deaths, given_up_unix_ms;
+    hf_slice body; /* of the event that scheduled the item; else empty */
+};
+
+/* Which dead letters. The answer goes on behind `after`, which moves on. */
+struct hf_dead_letters_query {
+    uint64_t instance; /* 0: of all */
+    uint64_t after_instance, after_lsn;
+};
+
+/* How much of everything a store holds. */
+struct hf_store_totals {
+    uint64_t instances[HF_INSTANCE_TERMINATED + 1]; /* by hf_instance_status */
+    uint64_t suspended, executions, events, messages, turns_due, items, items_running, timers;
+    uint64_t sessions, values, dead_letters, workers;
+};
+
 /* An event as stored. */
 struct hf_stored_event {
     uint64_t event_id;
@@ -469,10 +509,22 @@ struct hf_backend_ops {
     /* HF_NOT_FOUND when there is none of that id. Slices in arena. */
     hf_status (*instance)(struct hf_backend *backend, hf_slice id, struct hf_arena *arena,
                           struct hf_instance_info *out_info, hf_error *error);
-    /* Instances with a number above `after`, at most *count; *count becomes how many. Slices and
-     * rows in arena. */
-    hf_status (*instances)(struct hf_backend *backend, uint64_t after, struct hf_arena *arena,
-                           struct hf_instance_info **out_rows, size_t *count, hf_error *error);
+    /* Instances that fulfil the query. Slices and rows in arena. */
+    hf_status (*instances)(struct hf_backend *backend, struct hf_instances_query *query,
+                           struct hf_arena *arena, struct hf_instance_info **out_rows,
+                           size_t *out_count, hf_error *error);
+    /* Executions of an instance with a number above `after`, at most *count; *count becomes how
+     * many. HF_OK and none: no such instance. In arena, as the next two. */
+    hf_status (*executions)(struct hf_backend *backend, hf_slice id, uint64_t after,
+                            struct hf_arena *arena, struct hf_execution_row **out_rows,
+                            size_t *count, hf_error *error);
+    /* Dead letters, at most *count; *count becomes how many. */
+    hf_status (*dead_letters)(struct hf_backend *backend, struct hf_dead_letters_query *query,
+                              struct hf_arena *arena, struct hf_dead_letter_info **out_rows,
+                              size_t *count, hf_error *error);
+    /* In one transaction; looks at every instance. */
+    hf_status (*totals)(struct hf_backend *backend, struct hf_arena *arena,
+                        struct hf_store_totals *out_totals, hf_error *error);
     /* events of `execution` with ids from `from` on, and the inbox. HF_NOT_FOUND; HF_CORRUPT with
      * the LSN of the damaged record. All in arena. */
     hf_status (*turn_view)(struct hf_backend *backend, const struct hf_item_id *from,

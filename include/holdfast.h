@@ -364,10 +364,93 @@ HF_API HF_MUST_CHECK hf_status hf_kv_wait(hf_store *store, const char *instance,
 /* NULL is fine. */
 HF_API void hf_value_free(const hf_value *value);
 
-/* ---- looking at sessions --------------------------------------------------------------------- */
+/* ---- looking into a store -------------------------------------------------------------------- */
 
-/* An open session. Valid until: the call that gave it says. In on_session what the runtime does not
- * know is 0: lease_left_ms and what is below it. */
+/* What to read: rows that fulfil all that is given. */
+typedef struct hf_query {
+    size_t size;
+    const char *instance;  /* of this instance, or itself; NULL: of all */
+    const char *worker_id; /* sessions that a worker of this id holds; NULL: held by any, or none */
+    uint64_t quiet_ms;     /* sessions without an activity, queued or running, for so long */
+    uint64_t limit;        /* at most so many; 0: no limit */
+    const char *id_prefix; /* instances whose id begins so; NULL: any */
+    const char *orchestration;                            /* instances of this name; NULL: any */
+    hf_instance_status status;                            /* instances of this status; 0: any */
+    uint64_t started_from_unix_ms, started_until_unix_ms; /* instances that were started then,
+                                                             inclusive; 0: no bound */
+    bool newest_first;  /* instances by falling time of their start; default: rising */
+    uint64_t execution; /* whose events; 0: the present one's */
+} hf_query;
+
+typedef struct hf_cursor hf_cursor;
+
+/* Begins to read; query NULL: all. What is read is decided by the first hf_next_... that is called;
+ * what the query says of other rows has no effect. The cursor reads page by page and holds nothing
+ * of the store in between: it may stay open for hours, and what changes meanwhile is seen or not.
+ * Returns owned: hf_cursor_close, before the store is closed. Errors: HF_NOT_FOUND (the instance),
+ * HF_INVALID, HF_IO, HF_NO_MEMORY, HF_FORKED. Any thread; one at a time uses a cursor. */
+HF_API HF_MUST_CHECK hf_status hf_query_open(hf_store *store, const hf_query *query,
+                                             hf_cursor **out_cursor, hf_error *error);
+/* Frees the cursor. NULL is fine. Errors: why hf_next_... ended early: HF_CORRUPT, HF_IO,
+ * HF_NO_MEMORY, HF_FORKED, HF_INVALID (rows of another kind than before, or the query names no
+ * instance where they are one's). */
+HF_API HF_MUST_CHECK hf_status hf_cursor_close(hf_cursor *cursor, hf_error *error);
+
+/* Each gives the next row; false: there are no more, or an error ended it, which hf_cursor_close
+ * tells. Valid until: the next call with the cursor. Threads as hf_query_open. */
+
+/* Instances, by their start. */
+HF_API bool hf_next_instance(hf_cursor *cursor, const hf_instance **out_row);
+
+/* An execution of an instance. */
+typedef struct hf_execution_info {
+    size_t size;
+    uint64_t execution;                      /* from 1 */
+    hf_instance_status status;               /* of the present one; 0: it continued as new */
+    uint64_t started_unix_ms, ended_unix_ms; /* ended 0: not yet */
+    uint64_t events_count;
+} hf_execution_info;
+/* Executions of the query's instance, the first one first; those that were pruned are not there. */
+HF_API bool hf_next_execution(hf_cursor *cursor, const hf_execution_info **out_row);
+
+/* An event of history. What its kind does not have is NULL, 0 or empty; docs/format.md lists them.
+ */
+typedef struct hf_event_info {
+    size_t size;
+    uint64_t event_id; /* from 1 */
+    const char *kind;  /* "activity_scheduled" */
+    uint64_t lsn;      /* of the record that holds its bytes */
+    uint64_t unix_ms;  /* of that record */
+    uint64_t source;   /* event that it answers, or belongs to */
+    const char *name;  /* of an activity, orchestration, mailbox, event, key or change */
+    const char *text;  /* a session, an instance, a reason, the message of an error */
+    const char *code;  /* of an error */
+    const char *tag, *version;
+    hf_slice payload;
+    uint64_t due_unix_ms; /* of a timer */
+} hf_event_info;
+/* Events of an execution of the query's instance, in order; read whole at the first call. */
+HF_API bool hf_next_event(hf_cursor *cursor, const hf_event_info **out_row);
+
+/* Values of the query's instance, by key, as they are in one view. */
+HF_API bool hf_next_value(hf_cursor *cursor, const hf_value **out_row);
+
+/* What was given up as poison: an activity, or a turn with its instance. */
+typedef struct hf_dead_letter {
+    size_t size;
+    const char *instance, *orchestration;
+    const char *activity;         /* NULL: a turn */
+    uint64_t execution, event_id; /* that scheduled it; 0: a turn */
+    uint64_t attempts_count;      /* that were counted */
+    uint64_t deaths_count;        /* of an activity's: how often its process died */
+    uint64_t given_up_unix_ms;
+    uint64_t lsn; /* of the record that did */
+} hf_dead_letter;
+/* Dead letters, by instance; they stay until it is deleted. */
+HF_API bool hf_next_dead_letter(hf_cursor *cursor, const hf_dead_letter **out_row);
+
+/* An open session. In on_session what the runtime does not know is 0: lease_left_ms and what is
+ * below it. */
 typedef struct hf_session_info {
     size_t size;
     const char *instance, *session;
@@ -380,31 +463,26 @@ typedef struct hf_session_info {
     uint64_t opened_unix_ms;
     uint64_t quiet_unix_ms; /* since then it has no activity, queued or running; 0: it has some */
 } hf_session_info;
-
-/* Which sessions: those that fulfil all that is given. */
-typedef struct hf_query {
-    size_t size;
-    const char *instance;  /* of this instance; NULL: of all */
-    const char *worker_id; /* held by a worker of this id; NULL: held by any, or by none */
-    uint64_t quiet_ms;     /* without an activity, queued or running, for at least so long */
-    uint64_t limit;        /* at most so many; 0: no limit */
-} hf_query;
-
-typedef struct hf_cursor hf_cursor;
-
-/* Begins to read the open sessions, by instance and incarnation; query NULL: all. The cursor reads
- * page by page and holds nothing of the store in between: it may stay open for hours, and what
- * changes meanwhile is seen or not. Returns owned: hf_cursor_close, before the store is closed.
- * Errors: HF_NOT_FOUND (the instance), HF_INVALID, HF_IO, HF_NO_MEMORY, HF_FORKED. Any thread; one
- * at a time uses a cursor. */
-HF_API HF_MUST_CHECK hf_status hf_query_open(hf_store *store, const hf_query *query,
-                                             hf_cursor **out_cursor, hf_error *error);
-/* The next session; false: there are no more, or an error ended it, which hf_cursor_close tells.
- * Valid until: the next call with the cursor. */
+/* Open sessions, by instance and incarnation. */
 HF_API bool hf_next_session(hf_cursor *cursor, const hf_session_info **out_row);
-/* Frees the cursor. NULL is fine. Errors: why hf_next_session ended early: HF_CORRUPT, HF_IO,
- * HF_NO_MEMORY, HF_FORKED. */
-HF_API HF_MUST_CHECK hf_status hf_cursor_close(hf_cursor *cursor, hf_error *error);
+
+/* How much of everything is there. */
+typedef struct hf_stats {
+    size_t size;
+    uint64_t pending_count, running_count, completed_count, failed_count, cancelled_count,
+        terminated_count;                    /* instances */
+    uint64_t suspended_count;                /* of them */
+    uint64_t executions_count, events_count; /* of all instances; events that are kept */
+    uint64_t messages_count;                 /* that no turn has taken yet */
+    uint64_t turns_due_count;                /* that nobody runs */
+    uint64_t activities_waiting_count, activities_running_count;
+    uint64_t timers_count; /* also pauses of activities that were handed back */
+    uint64_t sessions_count, values_count, dead_letters_count;
+    uint64_t workers_count; /* registered, and not declared dead */
+} hf_stats;
+/* Counts, in one view. It looks at every instance. Errors: HF_CORRUPT, HF_IO, HF_NO_MEMORY,
+ * HF_FORKED, HF_INVALID. Any thread. */
+HF_API HF_MUST_CHECK hf_status hf_stats_read(hf_store *store, hf_stats *out_stats, hf_error *error);
 
 /* ---- registry and runtime -------------------------------------------------------------------- */
 

@@ -16,7 +16,7 @@ static hf_status started_check(struct hf__fold *fold, const struct hf_started *b
     if (body->engine_version > HF_KEY_PART_MAX) {
         return hf__fold_misfit(fold, "engine version %" PRIu64, body->engine_version);
     }
-    hf_status status = hf_next_instance(fold->tables, &next, fold->error);
+    hf_status status = hf_instance_number_next(fold->tables, &next, fold->error);
     if (status != HF_OK) return status;
     if (body->instance != next) {
         return hf__fold_misfit(fold, "instance %" PRIu64 " is not the next one, %" PRIu64,

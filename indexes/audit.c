@@ -185,7 +185,7 @@ static hf_status check_tag_name(struct hf__audit *audit, const struct hf_table_r
 static hf_status was_instance(struct hf__audit *audit, uint64_t number, bool *out_was)
 {
     uint64_t next = 0;
-    hf_status status = hf_next_instance(audit->tables, &next, audit->error);
+    hf_status status = hf_instance_number_next(audit->tables, &next, audit->error);
     *out_was = number > 0 && number < next;
     return status;
 }

@@ -51,7 +51,7 @@ hf_status hf__audit_check_instance(struct hf__audit *audit, const struct hf_tabl
     uint64_t number = 0, next = 0;
     if (!hf_key_read_number(row->key, &number)) return hf__row_damaged(audit->table, audit->error);
     hf_status status = hf_instance_get(audit->tables, number, &instance, audit->error);
-    if (status == HF_OK) status = hf_next_instance(audit->tables, &next, audit->error);
+    if (status == HF_OK) status = hf_instance_number_next(audit->tables, &next, audit->error);
     if (status == HF_OK && number >= next) {
         return hf__audit_broken(audit, "instance %" PRIu64 " is not below the next number", number);
     }

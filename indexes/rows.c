@@ -278,6 +278,21 @@ hf_status hf_instance_next(struct hf_tables *tables, uint64_t after,
     return instance_decode(tables, found.value, number, out_row, error);
 }
 
+hf_status hf_instance_before(struct hf_tables *tables, uint64_t before,
+                             struct hf_row_instance *out_row, hf_error *error)
+{
+    struct hf_table_row found;
+    uint64_t number = 0;
+    struct hf_key key = hf_key_number(before == 0 ? UINT64_MAX : before);
+    hf_status status = hf_table_before(tables, HF_TABLE_INSTANCES, hf_key_slice(&key), &found,
+                                       error);
+    if (status != HF_OK) return status;
+    if (!hf_key_read_number(found.key, &number)) {
+        return hf__row_damaged(HF_TABLE_INSTANCES, error);
+    }
+    return instance_decode(tables, found.value, number, out_row, error);
+}
+
 bool hf_instance_has_ended(const struct hf_row_instance *row)
 {
     return row->status != HF_INSTANCE_PENDING && row->status != HF_INSTANCE_RUNNING;
@@ -301,7 +316,7 @@ hf_status hf_child_get(struct hf_tables *tables, const struct hf_item_id *event,
     return HF_OK;
 }
 
-hf_status hf_next_instance(struct hf_tables *tables, uint64_t *out_number, hf_error *error)
+hf_status hf_instance_number_next(struct hf_tables *tables, uint64_t *out_number, hf_error *error)
 {
     hf_status status = hf_meta_get_number(tables, "next_instance", out_number, error);
     if (status == HF_NOT_FOUND) *out_number = 1;

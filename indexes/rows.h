@@ -112,6 +112,9 @@ HF_MUST_CHECK hf_status hf_instance_find(struct hf_tables *tables, hf_slice id,
 /* The first instance with a number above `after`. */
 HF_MUST_CHECK hf_status hf_instance_next(struct hf_tables *tables, uint64_t after,
                                          struct hf_row_instance *out_row, hf_error *error);
+/* The last instance with a number below `before`; 0: the very last. */
+HF_MUST_CHECK hf_status hf_instance_before(struct hf_tables *tables, uint64_t before,
+                                           struct hf_row_instance *out_row, hf_error *error);
 /* Whether its status says that it has ended. */
 bool hf_instance_has_ended(const struct hf_row_instance *row);
 /* The arrival under which its turn stands in turns_due, unless it is locked; 0: none is to be run,
@@ -186,8 +189,8 @@ HF_MUST_CHECK hf_status hf_timer_find(struct hf_tables *tables, const struct hf_
 
 /* The number that the next instance gets: a row of meta, 1 in a new store. Errors: as above, never
  * HF_NOT_FOUND. */
-HF_MUST_CHECK hf_status hf_next_instance(struct hf_tables *tables, uint64_t *out_number,
-                                         hf_error *error);
+HF_MUST_CHECK hf_status hf_instance_number_next(struct hf_tables *tables, uint64_t *out_number,
+                                                hf_error *error);
 
 /* A row of meta that is one number of 8 bytes, little-endian. `name`: "next_lsn". */
 HF_MUST_CHECK hf_status hf_meta_get_number(struct hf_tables *tables, const char *name,

@@ -315,3 +315,24 @@ hf_status hf_table_next_in(struct hf_tables *tables, enum hf_table table,
     hf_table_cursor_release(&cursor);
     return status;
 }
+
+hf_status hf_table_before(struct hf_tables *tables, enum hf_table table, hf_slice key,
+                          struct hf_table_row *out_row, hf_error *error)
+{
+    struct hf_table_cursor cursor;
+    struct hf_table_row row;
+    MDB_val found_key, found_value;
+    hf_status status = hf_table_cursor_init(&cursor, tables, table, error);
+    if (status == HF_OK) status = hf_table_cursor_seek(&cursor, key, &row, error);
+    bool is_behind_all = status == HF_NOT_FOUND;
+    if (status == HF_OK || is_behind_all) {
+        int code = mdb_cursor_get(cursor.cursor, &found_key, &found_value,
+                                  is_behind_all ? MDB_LAST : MDB_PREV);
+        status = table_result(code, table, error);
+    }
+    if (status == HF_OK) {
+        *out_row = (struct hf_table_row){ slice_of(found_key), slice_of(found_value) };
+    }
+    hf_table_cursor_release(&cursor);
+    return status;
+}

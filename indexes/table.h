@@ -138,6 +138,10 @@ HF_MUST_CHECK hf_status hf_table_next_in(struct hf_tables *tables, enum hf_table
                                          const struct hf_table_range *range,
                                          struct hf_table_row *out_row, hf_error *error);
 
+/* The last row before `key`. Errors: as hf_table_seek. */
+HF_MUST_CHECK hf_status hf_table_before(struct hf_tables *tables, enum hf_table table, hf_slice key,
+                                        struct hf_table_row *out_row, hf_error *error);
+
 /* A walk over one table: init, seek, next ..., release, all in one transaction. A write to the same
  * table while the walk is under way is allowed for nobody. */
 struct hf_table_cursor {

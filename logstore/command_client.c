@@ -103,7 +103,7 @@ hf_status hf__command_start(struct hf__step *step, struct hf_store_start *start)
                                  .version = start->version,
                                  .body = start->body,
                                  .key = start->key };
-    status = hf_next_instance(step->tables, &record.instance, step->error);
+    status = hf_instance_number_next(step->tables, &record.instance, step->error);
     if (status == HF_OK) status = hf__step_append(step, HF_RECORD_STARTED, &record, NULL);
     if (status == HF_OK) start->out_instance = record.instance;
     return status;

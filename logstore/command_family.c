@@ -185,7 +185,7 @@ static hf_status child_start(struct hf__step *step, const struct hf_item_id *eve
         record.orphan_body = child->orphan_body;
         record.deleted_body = child->deleted_body;
     }
-    status = hf_next_instance(step->tables, &record.instance, step->error);
+    status = hf_instance_number_next(step->tables, &record.instance, step->error);
     return status == HF_OK ? hf__step_append(step, HF_RECORD_STARTED, &record, NULL) : status;
 }
 

@@ -51,8 +51,8 @@ hf_status hf__body_read(struct hf_tables *tables, const struct hf_ref *ref, hf_s
     return hf_log_read_ref(tables, ref, tables->arena, out_body, error);
 }
 
-static hf_status info_fill(struct hf_tables *tables, const struct hf_row_instance *row,
-                           struct hf_instance_info *out_info, hf_error *error)
+hf_status hf__info_fill(struct hf_tables *tables, const struct hf_row_instance *row,
+                        struct hf_instance_info *out_info, hf_error *error)
 {
     struct hf_instance_info info = {
         .number = row->number,
@@ -90,31 +90,9 @@ hf_status hf__read_instance(struct hf_backend *backend, hf_slice id, struct hf_a
     if (status == HF_NOT_FOUND) {
         hf_error_set(error, status, "there is no instance \"" HF_FMT "\"", HF_ARG(id));
     }
-    if (status == HF_OK) status = info_fill(&reader.tables, &row, out_info, error);
+    if (status == HF_OK) status = hf__info_fill(&reader.tables, &row, out_info, error);
     hf__reader_end(&reader);
     return status;
-}
-
-hf_status hf__read_instances(struct hf_backend *backend, uint64_t after, struct hf_arena *arena,
-                             struct hf_instance_info **out_rows, size_t *count, hf_error *error)
-{
-    struct hf__reader reader;
-    struct hf_row_instance row = { .number = after };
-    size_t found = 0;
-    struct hf_instance_info *rows = hf_arena_array(arena, *count, sizeof *rows);
-    if (!rows) return no_memory(error);
-    hf_status status = hf__reader_begin(hf__store_of(backend), arena, &reader, error);
-    if (status != HF_OK) return status;
-    while (status == HF_OK && found < *count) {
-        status = hf_instance_next(&reader.tables, row.number, &row, error);
-        if (status == HF_OK) status = info_fill(&reader.tables, &row, &rows[found], error);
-        if (status == HF_OK) found++;
-    }
-    hf__reader_end(&reader);
-    if (status != HF_OK && status != HF_NOT_FOUND) return status;
-    *out_rows = rows;
-    *count = found;
-    return HF_OK;
 }
 
 /* ---- what a turn needs --------------------------------------------------------------------- */

@@ -15,10 +15,27 @@ HF_MUST_CHECK hf_status hf__read_instance(struct hf_backend *backend, hf_slice i
                                           struct hf_arena *arena, struct hf_instance_info *out_info,
                                           hf_error *error);
 /* As above. */
-HF_MUST_CHECK hf_status hf__read_instances(struct hf_backend *backend, uint64_t after,
-                                           struct hf_arena *arena,
-                                           struct hf_instance_info **out_rows, size_t *count,
+HF_MUST_CHECK hf_status hf__read_instances(struct hf_backend *backend,
+                                           struct hf_instances_query *query, struct hf_arena *arena,
+                                           struct hf_instance_info **out_rows, size_t *out_count,
                                            hf_error *error);
+/* As above. */
+HF_MUST_CHECK hf_status hf__read_executions(struct hf_backend *backend, hf_slice id, uint64_t after,
+                                            struct hf_arena *arena,
+                                            struct hf_execution_row **out_rows, size_t *count,
+                                            hf_error *error);
+/* As above. */
+HF_MUST_CHECK hf_status hf__read_dead_letters(struct hf_backend *backend,
+                                              struct hf_dead_letters_query *query,
+                                              struct hf_arena *arena,
+                                              struct hf_dead_letter_info **out_rows, size_t *count,
+                                              hf_error *error);
+/* As above. */
+HF_MUST_CHECK hf_status hf__read_totals(struct hf_backend *backend, struct hf_arena *arena,
+                                        struct hf_store_totals *out_totals, hf_error *error);
+/* What is told of an instance. Errors: HF_CORRUPT, HF_NO_MEMORY, HF_IO. */
+HF_MUST_CHECK hf_status hf__info_fill(struct hf_tables *tables, const struct hf_row_instance *row,
+                                      struct hf_instance_info *out_info, hf_error *error);
 /* As above. */
 HF_MUST_CHECK hf_status hf__read_turn_view(struct hf_backend *backend,
                                            const struct hf_item_id *from, struct hf_arena *arena,

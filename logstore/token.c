@@ -256,7 +256,7 @@ hf_status hf__turn_token_check(struct hf__step *step, const struct hf_turn_token
 {
     *out_verdict = (struct hf__turn_verdict){ .code = NULL };
     uint64_t next_instance;
-    hf_status status = hf_next_instance(step->tables, &next_instance, step->error);
+    hf_status status = hf_instance_number_next(step->tables, &next_instance, step->error);
     if (status != HF_OK) return status;
     if (token->instance == 0 || token->instance >= next_instance) {
         out_verdict->code = HF__VOID_UNKNOWN;

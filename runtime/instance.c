@@ -8,8 +8,7 @@
 
 /* An hf_instance with all that it points to. */
 struct shown {
-    hf_instance instance; /* first: it is what users hold */
-    hf_error error, suspension;
+    struct hf__shown_instance shown; /* first, and its instance first: that is what users hold */
     struct hf_arena arena;
 };
 
@@ -25,49 +24,50 @@ static void shown_free(struct shown *self)
     hf_heap_free(heap, self, sizeof *self);
 }
 
+/* ---- showing -------------------------------------------------------------------------------- */
+
 /* Reads output and error out of the last event. */
-static hf_status shown_read_end(struct shown *self, const struct hf_instance_info *info,
-                                hf_error *error)
+static hf_status show_end(const struct hf_instance_info *info, struct hf_arena *arena,
+                          struct hf__shown_instance *shown, hf_error *error)
 {
-    hf_instance *instance = &self->instance;
     if (!has_ended(info->status)) return HF_OK;
-    hf_status status = hf_body_read_output(info->output_body, &self->arena, &instance->output,
-                                           &self->error, error);
+    hf_status status = hf_body_read_output(info->output_body, arena, &shown->instance.output,
+                                           &shown->error, error);
     if (status != HF_OK) return status;
-    if (info->status != HF_INSTANCE_COMPLETED) instance->error = &self->error;
+    if (info->status != HF_INSTANCE_COMPLETED) shown->instance.error = &shown->error;
     return HF_OK;
 }
 
-static void shown_suspension(struct shown *self, const struct hf_instance_info *info)
+static void show_suspension(const struct hf_instance_info *info, struct hf__shown_instance *shown)
 {
+    hf_error *suspension = &shown->suspension;
     if (info->suspended_code.size == 0) return;
-    self->suspension = (hf_error){ .status = HF_BUSY };
-    hf_text_copy(self->suspension.code, sizeof self->suspension.code, info->suspended_code);
-    hf_text_copy(self->suspension.message, sizeof self->suspension.message, info->suspended_text);
-    self->instance.suspension = &self->suspension;
+    *suspension = (hf_error){ .status = HF_BUSY };
+    hf_text_copy(suspension->code, sizeof suspension->code, info->suspended_code);
+    hf_text_copy(suspension->message, sizeof suspension->message, info->suspended_text);
+    shown->instance.suspension = suspension;
 }
 
-static hf_status shown_fill(struct shown *self, const struct hf_instance_info *info,
-                            hf_error *error)
+hf_status hf__instance_show(const struct hf_instance_info *info, struct hf_arena *arena,
+                            struct hf__shown_instance *out_shown, hf_error *error)
 {
-    hf_instance *instance = &self->instance;
+    hf_instance *instance = &out_shown->instance;
     *instance = (hf_instance){ .size = sizeof *instance,
-                               .id = hf_arena_text(&self->arena, info->id),
-                               .orchestration = hf_arena_text(&self->arena, info->orchestration),
-                               .version = hf_arena_text(&self->arena, info->version),
+                               .id = hf_arena_text(arena, info->id),
+                               .orchestration = hf_arena_text(arena, info->orchestration),
+                               .version = hf_arena_text(arena, info->version),
                                .status = (hf_instance_status)info->status,
                                .execution = info->execution,
                                .started_unix_ms = info->started_unix_ms,
                                .ended_unix_ms = info->ended_unix_ms,
                                .events_count = info->events_count,
                                .custom_status_version = info->status_version };
-    shown_suspension(self, info);
-    hf_status status = shown_read_end(self, info, error);
+    show_suspension(info, out_shown);
+    hf_status status = show_end(info, arena, out_shown, error);
     if (status == HF_OK && info->status_body.size > 0) {
-        status = hf_body_read_status(info->status_body, &self->arena, &instance->custom_status,
-                                     error);
+        status = hf_body_read_status(info->status_body, arena, &instance->custom_status, error);
     }
-    if (status == HF_OK && self->arena.failed) {
+    if (status == HF_OK && arena->failed) {
         status = hf_error_set(error, HF_NO_MEMORY, "no memory to show an instance");
     }
     return status;
@@ -83,12 +83,12 @@ static hf_status instance_read(hf_store *store, const char *id, const hf_instanc
     if (!self) return hf_error_set(error, HF_NO_MEMORY, "no memory to show an instance");
     hf_arena_init(&self->arena, store->heap);
     hf_status status = backend->ops->instance(backend, hf_text(id), &self->arena, &info, error);
-    if (status == HF_OK) status = shown_fill(self, &info, error);
+    if (status == HF_OK) status = hf__instance_show(&info, &self->arena, &self->shown, error);
     if (status != HF_OK) {
         shown_free(self);
         return status;
     }
-    *out_instance = &self->instance;
+    *out_instance = &self->shown.instance;
     return HF_OK;
 }
 

@@ -88,6 +88,15 @@ HF_MUST_CHECK hf_status hf__store_listen(hf_store *store, struct hf__listener *l
 HF_MUST_CHECK hf_status hf__store_call(hf_store *store, struct hf__submission *submission,
                                        hf_error *error);
 
+/* An instance as clients see it, and what it points to. */
+struct hf__shown_instance {
+    hf_instance instance; /* first */
+    hf_error error, suspension;
+};
+/* Shows an instance; texts in arena. Errors: HF_CORRUPT, HF_NO_MEMORY. */
+HF_MUST_CHECK hf_status hf__instance_show(const struct hf_instance_info *info,
+                                          struct hf_arena *arena,
+                                          struct hf__shown_instance *out_shown, hf_error *error);
 /* Shows a value as clients see it; in arena. Errors: HF_CORRUPT, HF_NO_MEMORY. */
 HF_MUST_CHECK hf_status hf__value_show(const struct hf_stored_value *stored, struct hf_arena *arena,
                                        hf_value *out_value, hf_error *error);

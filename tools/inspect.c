@@ -58,6 +58,7 @@ static void instance_json(struct tool_store *store, const struct hf_instance_inf
     json_text(json, "instance", info->id);
     json_number(json, "number", info->number);
     json_text(json, "orchestration", info->orchestration);
+    json_text(json, "version", info->version);
     json_text(json, "status", hf_text(status_name(info->status)));
     json_number(json, "execution", info->execution);
     json_number(json, "events", info->events_count);
@@ -83,29 +84,36 @@ static void instance_text(const struct hf_instance_info *info, hf_slice result)
     putchar('\n');
 }
 
+static hf_status instance_print(struct tool_store *store, const struct tool_arguments *arguments,
+                                const struct hf_instance_info *info, hf_error *error)
+{
+    hf_slice result;
+    hf_status status = instance_result(info, &store->arena, &result, error);
+    if (status) return status;
+    if (arguments->json) {
+        instance_json(store, info, result);
+    } else {
+        instance_text(info, result);
+    }
+    return HF_OK;
+}
+
 int tool_instances(const struct tool_arguments *arguments)
 {
-    enum { PAGE_COUNT = 100 };
     struct tool_store store;
     hf_error error = { 0 };
+    struct hf_instances_query query = { .started_until_unix_ms = UINT64_MAX,
+                                        .looked_max = 100,
+                                        .out_more = true };
     int failed = tool_open(&store, arguments->words[0]);
-    size_t count = PAGE_COUNT;
-    uint64_t after = 0;
-    while (!failed && count == PAGE_COUNT) {
+    while (!failed && query.out_more) {
         struct hf_instance_info *rows = NULL;
+        size_t count = 0;
         hf_arena_reset(&store.arena);
-        hf_status status = store.backend->ops->instances(store.backend, after, &store.arena, &rows,
+        hf_status status = store.backend->ops->instances(store.backend, &query, &store.arena, &rows,
                                                          &count, &error);
         for (size_t i = 0; i < count && !status; i++) {
-            hf_slice result;
-            status = instance_result(&rows[i], &store.arena, &result, &error);
-            if (status) break;
-            if (arguments->json) {
-                instance_json(&store, &rows[i], result);
-            } else {
-                instance_text(&rows[i], result);
-            }
-            after = rows[i].number;
+            status = instance_print(&store, arguments, &rows[i], &error);
         }
         if (status) failed = tool_fail(&error);
     }

@@ -89,7 +89,7 @@ static void trap_c1_crashes_count_and_blame_no_other(void **state)
     struct house house;
     struct child last;
     hf_error error = { 0 };
-    char id[16];
+    char id[24];
     house_open(&house, parts);
     house_start(&house, "killer", "kills", "");
     for (int i = 0; i < OTHERS; i++) {

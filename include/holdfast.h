@@ -139,6 +139,7 @@ typedef struct hf_registry hf_registry;
 typedef struct hf_runtime hf_runtime;
 typedef struct hf_orchestration hf_orchestration;
 typedef struct hf_activity hf_activity;
+typedef struct hf_completion hf_completion;
 
 /* ---- seams: vtables are Borrowed until the store is closed; `self` is passed back ------------ */
 
@@ -570,6 +571,8 @@ typedef struct hf_runtime_options {
      * run here; others are left alone, neither locked nor counted. Default: up to this library's.
      */
     uint32_t engine_version_min, engine_version_max;
+    uint32_t detached_max; /* activities that may be detached at a time; with so many no other one
+                              is taken; default 100 */
 } hf_runtime_options;
 
 /* A runtime that does not run yet. Returns owned: hf_runtime_free. Errors: HF_INVALID (the
@@ -945,6 +948,25 @@ HF_API bool hf_activity_wait_cancelled(const hf_activity *a, uint64_t timeout_ms
  * readable at once when it was told before. Do not read from it. Borrows: until the function
  * returns. -1: none could be made (the limit of open files): ask hf_activity_is_cancelled. */
 HF_API int hf_activity_cancel_fd(const hf_activity *a);
+
+/* The store on which it runs: to read values, to start or message instances, ... Borrows: until the
+ * function returns. */
+HF_API hf_store *hf_activity_store(const hf_activity *a);
+
+/* Keeps the activity beyond its function, which then returns, with any status, and gives its thread
+ * back: for what is answered later, by a callback or another thread. Until it is completed all that
+ * the calls above say of it holds: about, cancelled, descriptor, session memory. Once. Returns
+ * owned: one of the two calls below, exactly once, also when it was told to stop; hf_runtime_free
+ * waits for that. */
+HF_API hf_completion *hf_activity_detach(hf_activity *a);
+/* The activity behind it. Valid until: it is completed. Any thread. */
+HF_API hf_activity *hf_completion_activity(hf_completion *completion);
+/* Completes it, from any thread. HF_STALE: nobody wanted it any more (hf_activity_is_cancelled).
+ * HF_TOO_LARGE, HF_INVALID, HF_NO_MEMORY: nothing was done, and it is still to be completed. */
+HF_API HF_MUST_CHECK hf_status hf_completion_complete(hf_completion *completion, hf_slice output);
+/* Fails it, as hf_activity_fail; message may be NULL. Otherwise as hf_completion_complete. */
+HF_API HF_MUST_CHECK hf_status hf_completion_fail(hf_completion *completion, const char *code,
+                                                  hf_slice data, const char *message);
 
 /* The session's memory on this worker: NULL when cold. It belongs to one claim: when the session
  * was elsewhere in between it is NULL again, so stale state cannot be met. Activities of one

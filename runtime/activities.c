@@ -23,8 +23,8 @@ static hf_status slots_make(hf_runtime *runtime, hf_error *error)
 {
     struct hf__activities *self = &runtime->activities;
     self->threads_count = runtime->settings.activity_threads;
-    self->slots_count = self->threads_count * SLOTS_PER_THREAD;
     if (self->threads_count == 0) return HF_OK;
+    self->slots_count = self->threads_count * SLOTS_PER_THREAD + runtime->settings.detached_max;
     self->slots = hf_heap_new(runtime->heap, self->slots_count * sizeof *self->slots);
     self->threads = hf_heap_new(runtime->heap, self->threads_count * sizeof *self->threads);
     if (!self->slots || !self->threads) {
@@ -76,6 +76,7 @@ size_t hf__activities_room(const hf_runtime *runtime)
     const struct hf__activities *self = &runtime->activities;
     hf_assert(self->busy_count <= self->held_count);
     if (self->busy_count >= self->threads_count) return 0;
+    if (self->detached_count >= runtime->settings.detached_max) return 0;
     size_t idle = self->threads_count - self->busy_count;
     size_t unused = (self->slots_count - self->held_count) / SLOTS_PER_ITEM;
     return idle < unused ? idle : unused;
@@ -87,6 +88,7 @@ static void slot_begin(struct hf_activity *activity)
     activity->is_failed = false;
     activity->is_poison = false;
     activity->is_rebuild = false;
+    activity->is_detached = activity->is_completed = activity->has_returned = false;
     activity->is_told = activity->is_told_timed = activity->is_stuck = false;
     activity->claim = NULL;
     activity->registered = NULL;
@@ -123,6 +125,7 @@ void hf__activity_settle(struct hf_activity *activity)
     activity->next = self->free;
     self->free = activity;
     self->held_count--;
+    if (self->is_ending) uv_cond_broadcast(&self->work); /* whoever waits for the detached ones */
     hf__runtime_wake_if_stopping(activity->runtime);
 }
 
@@ -314,13 +317,11 @@ static void told_end(struct hf_activity *activity)
     activity->runtime->activities.told_count--;
 }
 
-/* The thread has left the function. Under the mutex. */
-static void activity_returned(struct hf_activity *activity, hf_status found, hf_status returned)
+/* Its outcome is there, and nobody uses it any more. Under the mutex. */
+static void activity_ended(struct hf_activity *activity, hf_status found, hf_status returned)
 {
     hf_runtime *runtime = activity->runtime;
     bool is_void = atomic_load(&activity->stop) == HF__STOP_VOID;
-    hf_assert(runtime->activities.busy_count > 0);
-    runtime->activities.busy_count--;
     activity->state = HF__ACTIVITY_SENDING;
     activity->is_called = false;
     told_end(activity);
@@ -340,6 +341,47 @@ static void activity_returned(struct hf_activity *activity, hf_status found, hf_
     hf__dispatch_kick(runtime);
 }
 
+/* The thread has left the function. Under the mutex. */
+static void activity_returned(struct hf_activity *activity, hf_status found, hf_status returned)
+{
+    hf_runtime *runtime = activity->runtime;
+    hf_assert(runtime->activities.busy_count > 0);
+    runtime->activities.busy_count--;
+    if (!activity->is_detached || activity->is_completed) {
+        activity_ended(activity, found, returned);
+        return;
+    }
+    activity->has_returned = true;
+    runtime->activities.detached_count++;
+    hf__dispatch_kick(runtime);
+}
+
+void hf__activity_detach(struct hf_activity *activity)
+{
+    uv_mutex_lock(&activity->runtime->mutex);
+    hf_assert(activity->is_called && !activity->is_detached);
+    activity->is_detached = true;
+    uv_mutex_unlock(&activity->runtime->mutex);
+}
+
+bool hf__activity_completed(struct hf_activity *activity, hf_status status)
+{
+    hf_runtime *runtime = activity->runtime;
+    outcome_set(activity, status);
+    uv_mutex_lock(&runtime->mutex);
+    hf_assert(activity->is_detached && !activity->is_completed);
+    bool is_taken = hf__activity_is_held(activity);
+    activity->is_completed = true;
+    if (activity->has_returned) {
+        hf_assert(runtime->activities.detached_count > 0);
+        runtime->activities.detached_count--;
+        activity_ended(activity, HF_OK, status);
+        hf__claims_bury_later(runtime);
+    }
+    uv_mutex_unlock(&runtime->mutex);
+    return is_taken;
+}
+
 /* Its function begins; the first of a claim finds the session's memory new. */
 static void activity_note_call(struct hf_activity *activity)
 {
@@ -357,6 +399,7 @@ static hf_status activity_call(struct hf_activity *activity)
     hf__metrics_add(&activity->runtime->metrics, HF__ACTIVITIES_STARTED, 1);
     activity_note_call(activity);
     hf_status returned = activity->registered->run(activity, activity->input);
+    if (activity->is_detached) return HF_OK; /* whoever completes it says what became of it */
     outcome_set(activity, returned);
     if (activity->is_rebuild) hf__recovery_log(activity, returned);
     return returned;
@@ -429,6 +472,9 @@ void hf__activities_join(hf_runtime *runtime)
         hf_assert(failed == 0);
     }
     self->threads_started_count = 0;
+    uv_mutex_lock(&runtime->mutex);
+    while (self->detached_count > 0) uv_cond_wait(&self->work, &runtime->mutex);
+    uv_mutex_unlock(&runtime->mutex);
 }
 
 /* ---- being told to stop --------------------------------------------------------------------- */

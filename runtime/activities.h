@@ -16,7 +16,9 @@
  *
  *     FREE -> QUEUED -> RUNNING -> SENDING -> FREE
  *       \    /    \         \---------------/       void: nothing is sent
- *      WAITING ----\-----------------> SENDING      handed back without having run */
+ *      WAITING ----\-----------------> SENDING      handed back without having run
+ *
+ * A detached one is RUNNING until it is completed, on no thread once its function has returned. */
 enum hf__activity_state {
     HF__ACTIVITY_FREE,
     HF__ACTIVITY_WAITING,
@@ -39,12 +41,15 @@ struct hf_activity {
     struct hf_arena arena; /* copies of the grant, input, output */
     struct hf_activity *next;
     enum hf__activity_state state;
-    bool gave_up;    /* the grace is over: it was handed back while it ran */
-    bool is_sending; /* the job is on its way, or waits to be tried again */
-    bool is_failed;  /* hf_activity_fail was called last, not hf_activity_complete */
-    bool is_poison;  /* it was given up without being run */
-    bool is_rebuild; /* of claim: no delivery, and nothing is sent */
-    bool is_called;  /* its function runs: info stands until it returns */
+    bool gave_up;     /* the grace is over: it was handed back while it ran */
+    bool is_sending;  /* the job is on its way, or waits to be tried again */
+    bool is_failed;   /* hf_activity_fail was called last, not hf_activity_complete */
+    bool is_poison;   /* it was given up without being run */
+    bool is_rebuild;  /* of claim: no delivery, and nothing is sent */
+    bool is_called;   /* its function runs, or it is detached: info stands until its end */
+    bool is_detached; /* it ends when it was completed and its function has returned, as the next
+                         two say */
+    bool is_completed, has_returned;
     atomic_int stop; /* enum hf__stop; written under the mutex, with `told` */
     uv_cond_t told;
     int cancel_fd;      /* an eventfd, made when it is asked for; -1: not yet */
@@ -67,10 +72,11 @@ struct hf__activities {
     struct hf_activity *free;
     struct hf_activity *queue_first, *queue_last;
     size_t threads_count, threads_started_count;
-    size_t busy_count;    /* queued or running */
-    size_t waiting_count; /* waiting */
-    size_t held_count;    /* not free */
-    size_t told_count;    /* running, and told to stop */
+    size_t busy_count;     /* queued or running */
+    size_t waiting_count;  /* waiting */
+    size_t held_count;     /* not free */
+    size_t told_count;     /* running, and told to stop */
+    size_t detached_count; /* whose function has returned, and which are not completed */
     uv_thread_t *threads;
     uv_cond_t work; /* something is queued, or is_ending */
     bool is_ending; /* the threads leave */
@@ -117,6 +123,11 @@ void hf__activities_give_up(hf_runtime *runtime);
 /* Whether deliveries remain that the store was not told the end of. Under the mutex. */
 bool hf__activities_are_pending(const hf_runtime *runtime);
 
+/* Its author keeps it beyond its function. Any thread, without the mutex. */
+void hf__activity_detach(struct hf_activity *activity);
+/* A detached one is completed with what stands in output and failure. False: the store takes
+ * nothing of it any more. Any thread, without the mutex. */
+bool hf__activity_completed(struct hf_activity *activity, hf_status status);
 /* The descriptor of hf_activity_cancel_fd. Without the mutex. */
 int hf__activity_cancel_fd(struct hf_activity *activity);
 /* Reports those that run on for longer than cancel_grace_ms after they were told to stop. Loop

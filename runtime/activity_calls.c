@@ -36,6 +36,41 @@ hf_status hf_activity_fail(hf_activity *a, const char *code, hf_slice data, cons
     return HF_FAILED;
 }
 
+/* ---- detached ------------------------------------------------------------------------------- */
+
+/* A completion is the activity, to whoever may complete it. */
+hf_completion *hf_activity_detach(hf_activity *a)
+{
+    hf__activity_detach(a);
+    return (hf_completion *)a;
+}
+
+hf_activity *hf_completion_activity(hf_completion *completion)
+{
+    return (hf_activity *)completion;
+}
+
+hf_status hf_completion_complete(hf_completion *completion, hf_slice output)
+{
+    hf_activity *a = hf_completion_activity(completion);
+    hf_status status = hf_activity_complete(a, output);
+    if (status != HF_OK) return status;
+    return hf__activity_completed(a, HF_OK) ? HF_OK : HF_STALE;
+}
+
+hf_status hf_completion_fail(hf_completion *completion, const char *code, hf_slice data,
+                             const char *message)
+{
+    hf_activity *a = hf_completion_activity(completion);
+    hf_status status = hf_activity_fail(a, code, data, "%s", message ? message : "");
+    return hf__activity_completed(a, status) ? HF_OK : HF_STALE;
+}
+
+hf_store *hf_activity_store(const hf_activity *a)
+{
+    return a->runtime->store;
+}
+
 const hf_activity_info *hf_activity_about(const hf_activity *a)
 {
     return &a->info;

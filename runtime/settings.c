@@ -22,6 +22,8 @@ enum {
     CANCEL_GRACE_DEFAULT_MS = 10000,
     SESSION_LEAK_DEFAULT_MS = 86400000,
     ATTEMPTS_MAX_DEFAULT = 10,
+    DETACHED_DEFAULT = 100,
+    DETACHED_MAX = 100000,
     KV_KEYS_DEFAULT = 100,
     KV_KEYS_MAX = 10000, /* continue-as-new writes a row for each */
     KV_VALUE_SIZE_DEFAULT = 16 * 1024
@@ -166,6 +168,7 @@ hf_status hf__settings_make(struct hf__settings *self, const hf_runtime_options 
         .kv_keys_max = options->kv_keys_max ? options->kv_keys_max : KV_KEYS_DEFAULT,
         .kv_value_size_max = options->kv_value_size_max ? options->kv_value_size_max
                                                         : KV_VALUE_SIZE_DEFAULT,
+        .detached_max = options->detached_max ? options->detached_max : DETACHED_DEFAULT,
         .engine_version_min = options->engine_version_min,
         .engine_version_max = options->engine_version_max ? options->engine_version_max
                                                           : HF_ENGINE_VERSION,
@@ -182,6 +185,9 @@ hf_status hf__settings_make(struct hf__settings *self, const hf_runtime_options 
     }
     if (status == HF_OK) {
         status = count_check("kv_keys_max", self->kv_keys_max, KV_KEYS_MAX, error);
+    }
+    if (status == HF_OK) {
+        status = count_check("detached_max", self->detached_max, DETACHED_MAX, error);
     }
     if (status == HF_OK) status = engine_versions_check(self, error);
     if (status == HF_OK) status = stack_check(self->stack_size, error);

@@ -140,6 +140,7 @@ typedef struct hf_runtime hf_runtime;
 typedef struct hf_orchestration hf_orchestration;
 typedef struct hf_activity hf_activity;
 typedef struct hf_completion hf_completion;
+typedef struct hf_test_clock hf_test_clock;
 
 /* ---- seams: vtables are Borrowed until the store is closed; `self` is passed back ------------ */
 
@@ -573,6 +574,7 @@ typedef struct hf_runtime_options {
     uint32_t engine_version_min, engine_version_max;
     uint32_t detached_max; /* activities that may be detached at a time; with so many no other one
                               is taken; default 100 */
+    hf_test_clock *test_clock; /* Borrows; NULL: none. The store's clock: see hf_test_clock_new */
 } hf_runtime_options;
 
 /* A runtime that does not run yet. Returns owned: hf_runtime_free. Errors: HF_INVALID (the
@@ -602,6 +604,45 @@ HF_API void hf_runtime_free(hf_runtime *runtime);
  * thread. */
 HF_API void hf_runtime_metrics(hf_runtime *runtime,
                                void (*each)(void *user, const hf_metric *metric), void *user);
+
+/* ---- testing ------------------------------------------------------------------------------------
+ */
+
+/* A clock for tests: its wall time stands still at start_unix_ms until it is moved. Give it to the
+ * store (hf_store_options.clock = hf_test_clock_clock(...)) and to its runtime
+ * (hf_runtime_options.test_clock): then time skips to the next timer whenever that runtime has
+ * nothing else to do, and an orchestration that sleeps for a month ends in milliseconds. For one
+ * runtime alone. Leases go by the machine's own clock. Returns owned: hf_test_clock_free; NULL: no
+ * memory. */
+HF_API hf_test_clock *hf_test_clock_new(uint64_t start_unix_ms);
+/* After the store is closed. NULL is fine. */
+HF_API void hf_test_clock_free(hf_test_clock *clock);
+/* Borrows. Any thread, as the next two. */
+HF_API const hf_clock *hf_test_clock_clock(const hf_test_clock *clock);
+/* What it shows. */
+HF_API uint64_t hf_test_clock_unix_ms(const hf_test_clock *clock);
+/* Moves it forward. */
+HF_API void hf_test_clock_advance(hf_test_clock *clock, uint64_t ms);
+
+/* The history of an instance's present execution, as bytes that need no store. */
+typedef struct hf_history {
+    size_t size;
+    hf_slice bytes;
+    uint64_t execution, events_count;
+} hf_history;
+/* Exports it; also of an instance that runs. Returns owned: hf_history_free. Errors: HF_NOT_FOUND,
+ * HF_INVALID, HF_CORRUPT, HF_IO, HF_NO_MEMORY, HF_FORKED. Any thread. */
+HF_API HF_MUST_CHECK hf_status hf_history_export(hf_store *store, const char *instance,
+                                                 const hf_history **out_history, hf_error *error);
+/* NULL is fine. */
+HF_API void hf_history_free(const hf_history *history);
+/* Replays an exported history with the code of a registry, without any store: whether a change fits
+ * instances that are under way. HF_OK: it does; what the code does beyond the history has no
+ * effect. Errors: HF_NONDETERMINISM: it does not; the message has the first difference with both
+ * sides. HF_NOT_FOUND: no such orchestration or version. HF_CORRUPT, HF_FORMAT_NEWER: the bytes are
+ * no history. HF_INVALID, HF_NO_MEMORY. Any thread. */
+HF_API HF_MUST_CHECK hf_status hf_replay(const hf_registry *registry, hf_slice history,
+                                         hf_error *error);
 
 /* ---- authoring an orchestration ---------------------------------------------------------------
  * Ending. Return HF_OK (with hf_complete's output), or another status: the instance fails, and when

@@ -78,7 +78,9 @@ size_t hf__activities_room(const hf_runtime *runtime)
     if (self->busy_count >= self->threads_count) return 0;
     if (self->detached_count >= runtime->settings.detached_max) return 0;
     size_t idle = self->threads_count - self->busy_count;
-    size_t unused = (self->slots_count - self->held_count) / SLOTS_PER_ITEM;
+    /* The detached ones have slots of their own. */
+    size_t taken = self->held_count - self->detached_count;
+    size_t unused = (self->threads_count * SLOTS_PER_THREAD - taken) / SLOTS_PER_ITEM;
     return idle < unused ? idle : unused;
 }
 

@@ -168,6 +168,7 @@ hf_status hf__settings_make(struct hf__settings *self, const hf_runtime_options 
         .kv_keys_max = options->kv_keys_max ? options->kv_keys_max : KV_KEYS_DEFAULT,
         .kv_value_size_max = options->kv_value_size_max ? options->kv_value_size_max
                                                         : KV_VALUE_SIZE_DEFAULT,
+        .test_clock = options->test_clock,
         .detached_max = options->detached_max ? options->detached_max : DETACHED_DEFAULT,
         .engine_version_min = options->engine_version_min,
         .engine_version_max = options->engine_version_max ? options->engine_version_max

@@ -52,6 +52,8 @@ static const struct subcommand subcommands[] = {
       tool_instances, NULL, false, true },
     { "history", NULL, 2, 2, "history DIR INSTANCE  the events of its present execution",
       tool_history, NULL, false, true },
+    { "export", NULL, 2, 2, "export DIR INSTANCE > FILE   the same as bytes, which hf_replay reads",
+      tool_export, NULL, false, true },
     { "sessions", NULL, 1, 1,
       "sessions DIR          open sessions: who holds them, what waits, how long they are quiet",
       tool_sessions, NULL, false, true },

@@ -7,6 +7,7 @@
 #include "engine/base/status.h"
 #include "engine/event.h"
 #include "engine/execution.h"
+#include "engine/history.h"
 #include "tools/tool.h"
 
 /* A named number of a JSON object. */
@@ -175,13 +176,14 @@ static void event_text(const struct hf_stored_event *stored, const struct hf_eve
 }
 
 static hf_status history_read(struct tool_store *store, hf_slice id, struct hf_turn_view *out_view,
-                              hf_error *error)
+                              uint64_t *out_execution, hf_error *error)
 {
     const struct hf_backend_ops *ops = store->backend->ops;
     struct hf_instance_info info;
     hf_status status = ops->instance(store->backend, id, &store->arena, &info, error);
     if (status) return status;
     struct hf_item_id first = { info.number, info.execution, 1 };
+    *out_execution = info.execution;
     return ops->turn_view(store->backend, &first, &store->arena, out_view, error);
 }
 
@@ -192,7 +194,10 @@ int tool_history(const struct tool_arguments *arguments)
     hf_error error = { 0 };
     int failed = tool_open(&store, arguments->words[0]);
     hf_status status = HF_OK;
-    if (!failed) status = history_read(&store, hf_text(arguments->words[1]), &view, &error);
+    uint64_t execution = 0;
+    if (!failed) {
+        status = history_read(&store, hf_text(arguments->words[1]), &view, &execution, &error);
+    }
     for (size_t i = 0; i < view.events_count && !status; i++) {
         struct hf_event event;
         status = hf_event_decode(view.events[i].body, &store.arena, &event, &error);
@@ -202,6 +207,27 @@ int tool_history(const struct tool_arguments *arguments)
         } else {
             event_text(&view.events[i], &event);
         }
+    }
+    if (status) failed = tool_fail(&error);
+    tool_close(&store);
+    return failed;
+}
+
+int tool_export(const struct tool_arguments *arguments)
+{
+    struct tool_store store;
+    struct hf_turn_view view = { .events_count = 0 };
+    hf_error error = { 0 };
+    uint64_t execution = 0;
+    int failed = tool_open(&store, arguments->words[0]);
+    if (failed) return failed;
+    hf_status status = history_read(&store, hf_text(arguments->words[1]), &view, &execution,
+                                    &error);
+    hf_slice bytes = HF_EMPTY;
+    if (!status) bytes = hf_history_encode(&view, execution, &store.arena);
+    if (!status && !bytes.data) status = hf_error_set(&error, HF_NO_MEMORY, "no memory to export");
+    if (!status && fwrite(bytes.data, 1, bytes.size, stdout) != bytes.size) {
+        status = hf_error_set(&error, HF_IO, "the history could not be written");
     }
     if (status) failed = tool_fail(&error);
     tool_close(&store);

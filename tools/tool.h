@@ -45,6 +45,8 @@ int tool_rebuild(const struct tool_arguments *arguments);
 int tool_instances(const struct tool_arguments *arguments);
 /* `history`: prints the events of an instance's present execution. */
 int tool_history(const struct tool_arguments *arguments);
+/* `export`: writes that history as the bytes that hf_replay reads. */
+int tool_export(const struct tool_arguments *arguments);
 /* `sessions`: prints all open sessions. */
 int tool_sessions(const struct tool_arguments *arguments);
 /* `workers`: prints all registrations. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/event.h"
+#include "engine/history.h"
 #include "engine/record.h"
 #include "indexes/rows_internal.h"
 
@@ -54,6 +55,7 @@ static struct layouts layouts_of_all(void)
 {
     struct layouts layouts = layouts_of_records();
     layouts_add(&layouts, hf_event_layout());
+    layouts_add(&layouts, hf_history_layout());
     layouts_add_elements(&layouts);
     layouts_add(&layouts, &hf__row_instance_layout);
     layouts_add(&layouts, &hf__row_item_layout);

@@ -45,17 +45,44 @@ hf_status hf_continue_as_new_with(hf_orchestration *o, const hf_continue_options
     return intend(self, HF__INTENT_CONTINUE, own.input, "input of the next execution");
 }
 
+/* Keeps it as the error that the code may now return. */
+static hf_status fail_as(struct hf_execution *self, const char *code, hf_slice data,
+                         const char *message)
+{
+    hf_error error = { .status = HF_FAILED };
+    hf__execution_check_payload(self, data, "data of a failure");
+    hf_error_code(&error, code ? code : "");
+    hf_text_copy(error.message, sizeof error.message, hf_text(message));
+    struct hf_arena copy;
+    hf_arena_init(&copy, self->heap); /* data may be that of the error before */
+    error.data = hf_arena_copy(&copy, data);
+    hf_arena_release(&self->error_memory);
+    self->error_memory = copy;
+    self->latest_error = error;
+    if (!error.data.data) hf__execution_no_memory(self);
+    hf__execution_leave(self);
+    return HF_FAILED;
+}
+
 hf_status hf_fail(hf_orchestration *o, const char *code, const char *format, ...)
 {
-    struct hf_execution *self = hf__execution_enter(o);
-    hf_error error = { .status = HF_FAILED };
-    hf_error_code(&error, code ? code : "");
+    char message[HF_ERROR_MESSAGE_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(error.message, sizeof error.message, format, arguments);
+    vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    self->latest_error = error;
-    return HF_FAILED;
+    return fail_as(hf__execution_enter(o), code, (hf_slice)HF_EMPTY, message);
+}
+
+hf_status hf_fail_with(hf_orchestration *o, const char *code, hf_slice data, const char *format,
+                       ...)
+{
+    char message[HF_ERROR_MESSAGE_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    return fail_as(hf__execution_enter(o), code, data, message);
 }
 
 /* ---- the instance --------------------------------------------------------------------------- */

@@ -46,7 +46,8 @@ static void error_fill(struct hf_execution *self, const struct hf__future *futur
     hf_error *error = &self->latest_error;
     char what[HF_ID_SIZE_MAX + 64], tries[sizeof ", at try 4294967295 of 4294967295"];
     future_describe(future, what, sizeof what);
-    switch (status) {
+    bool was_told = future->code.size > 0; /* by whoever ended it, not by a limit here */
+    switch (was_told && status == HF_TIMEOUT ? HF_FAILED : status) {
     case HF_FAILED:
         *error = (hf_error){ .status = status };
         hf_text_copy(error->code, sizeof error->code, future->code);

@@ -56,6 +56,9 @@ static hf_future schedule(struct hf_execution *self, const hf_activity_options *
         event.incarnation = open->incarnation;
         event.tag = hf_text(open->tag);
     }
+    if (options->start_timeout_ms > 0) {
+        event.start_due_unix_ms = hf__due_unix_ms(self, options->start_timeout_ms);
+    }
     uint64_t id = hf__command_issue(self, &event);
     struct hf__future *future = hf__future_new(self, HF__FUTURE_ACTIVITY, id, event.name);
     hf__execution_leave(self);

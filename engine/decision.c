@@ -1,6 +1,7 @@
 /* What a turn decides: the lists of struct hf_turn_committed, grown in the arena of the decision.
  * It knows what an event means for a store (an item, a timer, a session's row, a child), not when
  * the code may issue it. At replay nothing is added: it was committed. */
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/execution_internal.h"
@@ -28,12 +29,31 @@ static void *list_add(struct hf_execution *self, struct hf_list *list, size_t el
 
 /* ---- commands ------------------------------------------------------------------------------- */
 
+/* What is to be said when nobody is given the item in time. */
+static void limit_start(struct hf_execution *self, struct hf_turn_item *item,
+                        const struct hf_event *scheduled)
+{
+    enum { TEXT_SIZE = HF_ID_SIZE_MAX + 96 };
+    char text[TEXT_SIZE];
+    snprintf(text, sizeof text, "no worker took the activity \"" HF_FMT "\" in time",
+             HF_ARG(scheduled->name));
+    const struct hf_event late = { .kind = HF_EVENT_ACTIVITY_FAILED,
+                                   .source = item->event_id,
+                                   .status = HF_TIMEOUT,
+                                   .code = HF_SLICE("start_timeout"),
+                                   .text = hf_text(text) };
+    item->start_due_unix_ms = scheduled->start_due_unix_ms;
+    item->late_body = hf_event_encode(&late, self->turn->arena);
+    if (!item->late_body.data) hf__execution_no_memory(self);
+}
+
 /* What is done on a session has the session's tag, which the store knows. */
 static void add_item(struct hf_execution *self, uint64_t event_id, const struct hf_event *event)
 {
     struct hf_turn_item *item = list_add(self, &self->turn->decision.items, sizeof *item);
     if (!item) return;
     *item = (struct hf_turn_item){ .event_id = event_id, .incarnation = event->incarnation };
+    if (event->start_due_unix_ms > 0) limit_start(self, item, event);
     if (event->incarnation > 0) return;
     item->tag = hf_arena_copy(self->turn->arena, event->tag);
     if (!item->tag.data) hf__execution_no_memory(self);
@@ -102,11 +122,29 @@ static void add_effects(struct hf_execution *self, uint64_t event_id, const stru
     }
 }
 
+/* Warns once when half of what a history may hold is there. */
+static void history_look(struct hf_execution *self, uint64_t event_id)
+{
+    enum { MESSAGE_SIZE = 160 };
+    char message[MESSAGE_SIZE];
+    uint64_t limit = self->options.history_events_max;
+    if (limit == 0 || event_id != limit / 2 || !hf__execution_is_heard(self)) return;
+    snprintf(message, sizeof message,
+             "its history has %llu events, and may have %llu: it should continue as new",
+             (unsigned long long)event_id, (unsigned long long)limit);
+    hf_log_line line = HF_INIT(hf_log_line);
+    line.level = HF_LOG_WARN;
+    line.event = "instance.history_long";
+    line.message = message;
+    hf__execution_log(self, &line);
+}
+
 uint64_t hf__decision_add_event(struct hf_execution *self, const struct hf_event *event)
 {
     struct hf__turn *turn = self->turn;
     hf_assert(turn->is_live);
     uint64_t event_id = self->next_event_id++;
+    history_look(self, event_id);
     struct hf_turn_event *row = list_add(self, &turn->decision.events, sizeof *row);
     if (!row) return event_id;
     *row = (struct hf_turn_event){ event_id, hf_event_encode(event, turn->arena) };

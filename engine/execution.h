@@ -29,6 +29,7 @@ struct hf_execution_options {
     uint64_t sessions_max; /* open at a time in one instance */
     uint64_t payload_size_max;
     uint64_t kv_keys_max, kv_value_size_max;
+    uint64_t history_events_max; /* of an execution; 0: no limit */
     /* Fills bytes with random ones, on the small stack of the code. */
     void (*random)(void *self, void *bytes, size_t size);
     void *random_self;

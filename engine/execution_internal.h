@@ -54,8 +54,8 @@ struct hf__tries {
     uint32_t count, max; /* scheduled so far; in all */
     uint64_t pause_ms;   /* the next one; 0: none */
     uint64_t pause_max_ms, percent, step_ms;
-    uint64_t try_timeout_ms; /* 0: none */
-    struct hf_event again;   /* the command of a further try */
+    uint64_t try_timeout_ms, start_timeout_ms; /* 0: none */
+    struct hf_event again;                     /* the command of a further try */
     struct hf__work works[HF__WORKS_COUNT];
 };
 

@@ -123,7 +123,8 @@ static hf_status status_of(const struct hf_event *outcome)
 {
     switch (outcome->kind) {
     case HF_EVENT_ACTIVITY_FAILED:
-        return outcome->status == HF_SESSION_LOST ? HF_SESSION_LOST : HF_FAILED;
+        if (outcome->status == HF_SESSION_LOST) return HF_SESSION_LOST;
+        return outcome->status == HF_TIMEOUT ? HF_TIMEOUT : HF_FAILED; /* nobody took it in time */
     case HF_EVENT_CHILD_FAILED: return HF_FAILED;
     default: return HF_OK;
     }

@@ -192,6 +192,8 @@ static const struct hf_field turn_item_fields[] = {
     NUMBER(hf_turn_item, 1, true, event_id),
     NUMBER(hf_turn_item, 2, false, incarnation),
     TEXT(hf_turn_item, 3, false, tag),
+    BYTES(hf_turn_item, 4, false, late_body),
+    NUMBER(hf_turn_item, 101, false, start_due_unix_ms),
 };
 LAYOUT(turn_item, hf_turn_item);
 

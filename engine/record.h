@@ -195,6 +195,8 @@ struct hf_turn_item {
     uint64_t event_id;    /* of this record: its body is the item's */
     uint64_t incarnation; /* of its session, 0: ordinary */
     hf_slice tag;
+    uint64_t start_due_unix_ms; /* with late_body: by then somebody is given it, or it goes ... */
+    hf_slice late_body;         /* ... and this becomes a message; empty: no limit */
 };
 
 struct hf_turn_timer {

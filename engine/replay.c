@@ -123,6 +123,7 @@ static void adopt(struct hf_event *event, const struct hf_event *recorded)
 {
     event->due_unix_ms = recorded->due_unix_ms;
     event->now_unix_ms = recorded->now_unix_ms;
+    event->start_due_unix_ms = recorded->start_due_unix_ms;
     if (event->kind == HF_EVENT_RANDOM_DRAWN) event->payload = recorded->payload;
 }
 
@@ -142,6 +143,7 @@ static const char *event_difference(const struct hf_event *a, const struct hf_ev
     if (!hf_slice_equal(a->version, b->version)) return "version";
     if (!payload_is_equal(a, b)) return a->kind == HF_EVENT_RANDOM_DRAWN ? "size" : "input";
     if (!due_is_equal(a, b)) return "due time";
+    if ((a->start_due_unix_ms == 0) != (b->start_due_unix_ms == 0)) return "limit of its start";
     if (a->status != b->status || !hf_slice_equal(a->code, b->code)) return "status";
     return NULL;
 }
@@ -188,6 +190,13 @@ uint64_t hf__command_match(struct hf_execution *self, struct hf_event *event)
 
 uint64_t hf__command_issue(struct hf_execution *self, struct hf_event *event)
 {
+    uint64_t limit = self->options.history_events_max;
+    if (limit > 0 && self->next_event_id > limit && hf__command_is_judged(self)) {
+        hf__execution_fail(self, HF_TOO_LARGE, "history_full",
+                           "its history has %llu events, which is history_events_max: continue as "
+                           "new in time (hf_history_is_long)",
+                           (unsigned long long)limit);
+    }
     uint64_t event_id = hf__command_match(self, event);
     if (event_id == 0) hf__execution_leave(self);
     return event_id;

@@ -160,7 +160,12 @@ static void try_begun(struct hf_execution *self, struct hf__future *future, uint
 
 static void try_again(struct hf_execution *self, struct hf__future *future)
 {
-    try_begun(self, future, hf__command_match(self, &future->tries->again));
+    struct hf__tries *tries = future->tries;
+    struct hf_event event = tries->again;
+    if (tries->start_timeout_ms > 0) {
+        event.start_due_unix_ms = hf__due_unix_ms(self, tries->start_timeout_ms);
+    }
+    try_begun(self, future, hf__command_match(self, &event));
 }
 
 /* pause_ms * percent / 100, rounded up, plus step_ms, at most pause_max_ms; nothing wraps. */
@@ -212,6 +217,7 @@ static void pause_begin(struct hf_execution *self, struct hf__future *future)
 static bool is_tried_again(const struct hf__tries *tries, const struct hf_event *failed)
 {
     if (failed->kind != HF_EVENT_ACTIVITY_FAILED || tries->count >= tries->max) return false;
+    if (failed->status == HF_TIMEOUT) return false; /* nobody took it: its time is over */
     return failed->status != HF_SESSION_LOST && !hf_slice_equal(failed->code, hf_text("poison"));
 }
 
@@ -280,7 +286,8 @@ void hf__tries_begin(struct hf_execution *self, struct hf__future *future,
         return;
     }
     *tries = (struct hf__tries){ .max = options->tries_max > 0 ? options->tries_max : 1,
-                                 .try_timeout_ms = options->try_timeout_ms };
+                                 .try_timeout_ms = options->try_timeout_ms,
+                                 .start_timeout_ms = options->start_timeout_ms };
     pauses_set(tries, options);
     if (tries->max > 1) tries->again = again(self, future, scheduled);
     future->tries = tries;

@@ -574,7 +574,10 @@ typedef struct hf_runtime_options {
     uint32_t engine_version_min, engine_version_max;
     uint32_t detached_max; /* activities that may be detached at a time; with so many no other one
                               is taken; default 100 */
-    hf_test_clock *test_clock; /* Borrows; NULL: none. The store's clock: see hf_test_clock_new */
+    hf_test_clock *test_clock;   /* Borrows; NULL: none. The store's clock: see hf_test_clock_new */
+    uint64_t history_events_max; /* of an execution; at half of it the log says
+                                    instance.history_long, beyond it the instance fails, code
+                                    "history_full"; default 200,000 */
 } hf_runtime_options;
 
 /* A runtime that does not run yet. Returns owned: hf_runtime_free. Errors: HF_INVALID (the
@@ -716,6 +719,9 @@ typedef struct hf_activity_options {
                                 */
     uint64_t try_timeout_ms;   /* of each try; 0: none */
     uint64_t total_timeout_ms; /* of all tries and pauses together; 0: none */
+    uint64_t start_timeout_ms; /* from each scheduling until a worker is given it; 0: none. Nobody
+                                  was: HF_TIMEOUT, code "start_timeout", and it is not tried again
+                                */
 } hf_activity_options;
 /* Schedules with options; the two calls above are short for it. */
 HF_API hf_future hf_schedule_with(hf_orchestration *o, const hf_activity_options *options);
@@ -935,6 +941,9 @@ HF_API HF_MUST_CHECK hf_status hf_complete(hf_orchestration *o, hf_slice output)
 /* `return hf_fail(o, "refused", "by %s", who);` ends it as failed. */
 HF_API HF_MUST_CHECK hf_status hf_fail(hf_orchestration *o, const char *code, const char *format,
                                        ...) HF_PRINTF(3, 4);
+/* The same with data, which parent and client see: hf_error.data. */
+HF_API HF_MUST_CHECK hf_status hf_fail_with(hf_orchestration *o, const char *code, hf_slice data,
+                                            const char *format, ...) HF_PRINTF(4, 5);
 /* `return hf_continue_as_new(o, input);` ends the execution and starts the next with a short
  * history. Open sessions and messages not taken yet are carried on. */
 HF_API HF_MUST_CHECK hf_status hf_continue_as_new(hf_orchestration *o, hf_slice input);

@@ -41,6 +41,15 @@ static hf_status deliver_check_owner(struct hf__fold *fold, const struct hf_row_
                            registration, id.incarnation);
 }
 
+/* The limit of its start is kept. */
+static hf_status deliver_in_time(struct hf__fold *fold, const struct hf_row_item *item)
+{
+    struct hf_row_timer timer;
+    if (!item->has_start_limit) return HF_OK;
+    hf_status status = hf__timer_take(fold, &item->id, &timer);
+    return hf__fold_expect(fold, status, "start limit of item", item->id.event_id);
+}
+
 static hf_status deliver_item(struct hf__fold *fold, const struct hf_item_id *id,
                               const struct hf_row_item *delivery)
 {
@@ -54,8 +63,10 @@ static hf_status deliver_item(struct hf__fold *fold, const struct hf_item_id *id
     }
     if (before.state == HF_ITEM_RUNNING) fold->tables->effects |= HF_EFFECT_VOIDED;
     struct hf_row_item after;
-    status = hf__item_take_away(fold, &before, &after);
+    status = deliver_in_time(fold, &before);
+    if (status == HF_OK) status = hf__item_take_away(fold, &before, &after);
     if (status != HF_OK) return status;
+    after.has_start_limit = 0;
     after.state = HF_ITEM_RUNNING;
     after.registration = delivery->registration;
     after.delivery_lsn = delivery->delivery_lsn;
@@ -169,6 +180,18 @@ hf_status hf__apply_abandoned(struct hf__fold *fold, const struct hf_abandoned *
 
 /* ---- timers --------------------------------------------------------------------------------- */
 
+/* Nobody was given the item in time: it goes. Its timer has gone already. */
+static hf_status start_is_late(struct hf__fold *fold, const struct hf_item_id *id)
+{
+    struct hf_row_item item;
+    hf_status status = hf__item_pointed(fold, id, &item);
+    if (status != HF_OK) return status;
+    if (item.state != HF_ITEM_READY || !item.has_start_limit) {
+        return hf__fold_misfit(fold, "item %" PRIu64 " has no limit of its start", id->event_id);
+    }
+    return hf__item_put(fold, &item, NULL);
+}
+
 hf_status hf__apply_timer_fired(struct hf__fold *fold, const struct hf_timer_fired *body)
 {
     struct hf_row_instance instance;
@@ -178,6 +201,10 @@ hf_status hf__apply_timer_fired(struct hf__fold *fold, const struct hf_timer_fir
     hf_status status = hf__timer_take(fold, &body->timer, &timer);
     status = hf__fold_expect(fold, status, "timer", body->timer.event_id);
     if (status != HF_OK) return status;
+    if (timer.kind == HF_TIMER_START) {
+        status = start_is_late(fold, &body->timer);
+        if (status != HF_OK) return status;
+    }
     if (timer.kind == HF_TIMER_ITEM) {
         status = hf__item_pointed(fold, &body->timer, &item);
         if (status == HF_OK && item.state != HF_ITEM_DELAYED) {

@@ -181,6 +181,15 @@ static hf_status turn_check_free(struct turn *turn, const struct hf_item_id *id)
     return hf__fold_misfit(turn->fold, "event %" PRIu64 " schedules twice", id->event_id);
 }
 
+static hf_status turn_limit_start(struct turn *turn, const struct hf_turn_item *item,
+                                  const struct hf_item_id *id)
+{
+    const struct hf_timer_place place = { item->start_due_unix_ms, *id };
+    const struct hf_row_timer row = { HF_TIMER_START,
+                                      hf_ref_of(turn->fold->record, item->late_body) };
+    return hf__timer_put(turn->fold, &place, &row);
+}
+
 static hf_status turn_add_item(struct turn *turn, const struct hf_turn_item *item, uint64_t number)
 {
     struct hf_row_item row = {
@@ -194,7 +203,9 @@ static hf_status turn_add_item(struct turn *turn, const struct hf_turn_item *ite
     if (status != HF_OK) return status;
     status = turn_item_tag(turn, item, &row.tag);
     if (status != HF_OK) return status == HF_NOT_FOUND ? HF_OK : status;
-    return hf__item_put(turn->fold, NULL, &row);
+    row.has_start_limit = item->late_body.size > 0;
+    if (row.has_start_limit) status = turn_limit_start(turn, item, &row.id);
+    return status == HF_OK ? hf__item_put(turn->fold, NULL, &row) : status;
 }
 
 static hf_status turn_items(struct turn *turn)

@@ -270,11 +270,13 @@ hf_status hf__audit_check_timer(struct hf__audit *audit, const struct hf_table_r
         status = hf__audit_points(audit, HF_TABLE_TIMERS_BY_ID, &key, hf_bytes(due, sizeof(due)));
     }
     if (status == HF_OK) status = hf__audit_instance_of(audit, place.id.instance, &instance);
-    if (status != HF_OK || timer.kind != HF_TIMER_ITEM) return status;
+    if (status != HF_OK || timer.kind == HF_TIMER_MESSAGE) return status;
     status = hf_item_get(audit->tables, &place.id, &item, audit->error);
-    status = hf__audit_there(audit, status, "delayed item", place.id.event_id);
-    if (status != HF_OK || item.state == HF_ITEM_DELAYED) return status;
-    return hf__audit_broken(audit, "item %" PRIu64 " is not delayed", place.id.event_id);
+    status = hf__audit_there(audit, status, "item of timer", place.id.event_id);
+    if (status != HF_OK) return status;
+    bool is_start = timer.kind == HF_TIMER_START;
+    if (is_start ? item.has_start_limit != 0 : item.state == HF_ITEM_DELAYED) return HF_OK;
+    return hf__audit_broken(audit, "item %" PRIu64 " waits for no such timer", place.id.event_id);
 }
 
 hf_status hf__audit_check_timer_by_id(struct hf__audit *audit, const struct hf_table_row *row)

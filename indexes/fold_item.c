@@ -167,7 +167,7 @@ hf_status hf__item_purge(struct hf__fold *fold, const struct hf_row_item *row)
     struct hf_row_timer timer;
     hf_status status = HF_OK;
     if (row->state == HF_ITEM_RUNNING) fold->tables->effects |= HF_EFFECT_VOIDED;
-    if (row->state == HF_ITEM_DELAYED) {
+    if (row->state == HF_ITEM_DELAYED || row->has_start_limit) {
         status = hf__timer_take(fold, &row->id, &timer);
         status = hf__fold_expect(fold, status, "timer of item", row->id.event_id);
     }
@@ -214,8 +214,9 @@ hf_status hf__timer_put(struct hf__fold *fold, const struct hf_timer_place *plac
         return hf__fold_misfit(fold, "timer %" PRIu64 " is set already", place->id.event_id);
     }
     if (status != HF_NOT_FOUND) return status;
-    size_t size = row->kind == HF_TIMER_MESSAGE ? sizeof(bytes) : 1;
-    if (row->kind == HF_TIMER_MESSAGE) hf_ref_write(&row->body, bytes + 1);
+    bool has_body = row->kind != HF_TIMER_ITEM;
+    size_t size = has_body ? sizeof(bytes) : 1;
+    if (has_body) hf_ref_write(&row->body, bytes + 1);
     hf_put_le64(due, place->due_unix_ms);
     fold->tables->effects |= HF_EFFECT_TIMERS;
     status = hf__fold_put(fold, HF_TABLE_TIMERS, &key, hf_bytes(bytes, size));

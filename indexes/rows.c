@@ -66,6 +66,7 @@ static const struct hf_field item_fields[] = {
     NUMBER(hf_row_item, 9, delivery_number),
     REF(hf_row_item, 10, body),
     NUMBER(hf_row_item, 14, deaths),
+    NUMBER(hf_row_item, 15, has_start_limit),
 };
 
 static const struct hf_field session_fields[] = {
@@ -207,9 +208,10 @@ static bool item_is_sound(const struct hf_row_item *row)
     bool is_running = row->state == HF_ITEM_RUNNING;
     return row->state >= HF_ITEM_READY && row->state <= HF_ITEM_DELAYED && row->arrival.lsn != 0 &&
            row->arrival.number <= HF_KEY_PART_MAX && row->tag <= HF_KEY_PART_MAX &&
-           row->incarnation <= HF_KEY_PART_MAX && is_running == (row->registration != 0) &&
-           is_running == (row->delivery_lsn != 0) && row->deaths <= row->attempts &&
-           ref_is_sound(&row->body);
+           row->incarnation <= HF_KEY_PART_MAX &&
+           !(row->has_start_limit && row->state != HF_ITEM_READY) &&
+           is_running == (row->registration != 0) && is_running == (row->delivery_lsn != 0) &&
+           row->deaths <= row->attempts && ref_is_sound(&row->body);
 }
 
 static bool session_is_sound(const struct hf_row_session *row)
@@ -526,7 +528,7 @@ hf_status hf__timer_read(hf_slice value, struct hf_row_timer *out_row, hf_error 
 {
     struct hf_row_timer row = { .kind = value.size > 0 ? (unsigned char)value.data[0] : 0 };
     bool fits = row.kind == HF_TIMER_ITEM && value.size == 1;
-    if (row.kind == HF_TIMER_MESSAGE) {
+    if (row.kind == HF_TIMER_MESSAGE || row.kind == HF_TIMER_START) {
         fits = hf_ref_read(hf_bytes(value.data + 1, value.size - 1), &row.body);
     }
     if (!fits) return hf__row_damaged(HF_TABLE_TIMERS, error);

@@ -59,8 +59,9 @@ struct hf_row_item {
     uint64_t deaths;      /* of those: how often its process died in it */
     uint64_t state;       /* enum hf_item_state */
     uint64_t registration, delivery_lsn,
-        delivery_number; /* of the latest delivery while running, else 0 */
-    struct hf_ref body;  /* of the event that scheduled it */
+        delivery_number;      /* of the latest delivery while running, else 0 */
+    struct hf_ref body;       /* of the event that scheduled it */
+    uint64_t has_start_limit; /* 1: a timer of kind start stands, until it is delivered once */
 };
 
 struct hf_row_session {
@@ -96,7 +97,9 @@ struct hf_row_registration {
 /* A durable timer: what stands behind its due time. */
 enum hf_timer_kind {
     HF_TIMER_MESSAGE = 1, /* body becomes a message */
-    HF_TIMER_ITEM = 2     /* the item of that id goes back to its queue */
+    HF_TIMER_ITEM = 2,    /* the item of that id goes back to its queue */
+    HF_TIMER_START = 3 /* the item of that id, if nobody was given it, goes; body becomes a message
+                        */
 };
 struct hf_row_timer {
     uint64_t kind; /* enum hf_timer_kind */

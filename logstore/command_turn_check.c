@@ -101,6 +101,9 @@ static hf_status check_items(struct check *self)
         if (items[i].incarnation > HF_KEY_PART_MAX) {
             return refuse_form(self, "an item's incarnation has over 32 bits", i);
         }
+        if (items[i].start_due_unix_ms != 0 && hf_slice_is_empty(items[i].late_body)) {
+            return refuse_form(self, "an item has a limit and no message", i);
+        }
         hf_status status = hf__check_optional_name(self->step, "tag of an item", items[i].tag);
         if (status != HF_OK) return status;
     }

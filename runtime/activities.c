@@ -24,7 +24,8 @@ static hf_status slots_make(hf_runtime *runtime, hf_error *error)
     struct hf__activities *self = &runtime->activities;
     self->threads_count = runtime->settings.activity_threads;
     if (self->threads_count == 0) return HF_OK;
-    self->slots_count = self->threads_count * SLOTS_PER_THREAD + runtime->settings.detached_max;
+    self->shared_count = self->threads_count * SLOTS_PER_THREAD;
+    self->slots_count = self->shared_count + runtime->settings.detached_max;
     self->slots = hf_heap_new(runtime->heap, self->slots_count * sizeof *self->slots);
     self->threads = hf_heap_new(runtime->heap, self->threads_count * sizeof *self->threads);
     if (!self->slots || !self->threads) {
@@ -78,9 +79,8 @@ size_t hf__activities_room(const hf_runtime *runtime)
     if (self->busy_count >= self->threads_count) return 0;
     if (self->detached_count >= runtime->settings.detached_max) return 0;
     size_t idle = self->threads_count - self->busy_count;
-    /* The detached ones have slots of their own. */
     size_t taken = self->held_count - self->detached_count;
-    size_t unused = (self->threads_count * SLOTS_PER_THREAD - taken) / SLOTS_PER_ITEM;
+    size_t unused = (self->shared_count - taken) / SLOTS_PER_ITEM;
     return idle < unused ? idle : unused;
 }
 

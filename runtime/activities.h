@@ -69,6 +69,7 @@ struct hf_activity {
 struct hf__activities {
     struct hf_activity *slots; /* all of them */
     size_t slots_count;
+    size_t shared_count; /* of them, but for those that the detached ones may take */
     struct hf_activity *free;
     struct hf_activity *queue_first, *queue_last;
     size_t threads_count, threads_started_count;

@@ -94,7 +94,7 @@ void hf__recovery_leave(struct hf_activity *activity)
 static void wait_or_go_back(struct hf_activity *activity)
 {
     const struct hf__activities *activities = &activity->runtime->activities;
-    if (activities->waiting_count < activities->slots_count / 2) {
+    if (activities->waiting_count < activities->shared_count / 2) {
         wait_add(activity);
     } else {
         hf__delivery_refuse(activity, HF_BUSY);

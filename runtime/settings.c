@@ -22,6 +22,7 @@ enum {
     CANCEL_GRACE_DEFAULT_MS = 10000,
     SESSION_LEAK_DEFAULT_MS = 86400000,
     ATTEMPTS_MAX_DEFAULT = 10,
+    HISTORY_EVENTS_DEFAULT = 200000,
     DETACHED_DEFAULT = 100,
     DETACHED_MAX = 100000,
     KV_KEYS_DEFAULT = 100,
@@ -168,6 +169,8 @@ hf_status hf__settings_make(struct hf__settings *self, const hf_runtime_options 
         .kv_keys_max = options->kv_keys_max ? options->kv_keys_max : KV_KEYS_DEFAULT,
         .kv_value_size_max = options->kv_value_size_max ? options->kv_value_size_max
                                                         : KV_VALUE_SIZE_DEFAULT,
+        .history_events_max = options->history_events_max ? options->history_events_max
+                                                          : HISTORY_EVENTS_DEFAULT,
         .test_clock = options->test_clock,
         .detached_max = options->detached_max ? options->detached_max : DETACHED_DEFAULT,
         .engine_version_min = options->engine_version_min,

@@ -12,6 +12,7 @@ struct hf__settings {
     uint64_t sessions_max, sessions_per_orchestration_max;
     uint64_t kv_keys_max, kv_value_size_max;
     size_t detached_max;
+    uint64_t history_events_max;
     hf_test_clock *test_clock; /* NULL: time passes as it does */
     uint64_t engine_version_min, engine_version_max;
     size_t live_instances_max;

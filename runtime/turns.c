@@ -49,6 +49,7 @@ static void thread_init(hf_runtime *runtime, size_t index)
         .sessions_supported = store->backend->ops->capabilities.sessions,
         .sessions_max = runtime->settings.sessions_per_orchestration_max,
         .payload_size_max = store->payload_size_max,
+        .history_events_max = runtime->settings.history_events_max,
         .kv_keys_max = runtime->settings.kv_keys_max,
         .kv_value_size_max = runtime->settings.kv_value_size_max,
         .random = store->seams.random,

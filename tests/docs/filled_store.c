@@ -157,7 +157,8 @@ static void fill_a_commit(struct filled_store *store)
     for (size_t i = 0; i < SESSION_ITEMS; i++) {
         items[i] = (struct hf_turn_item){ .event_id = i + 2, .incarnation = 1 };
     }
-    items[SESSION_ITEMS] = (struct hf_turn_item){ SESSION_ITEMS + 2, 0, hf_text("rare") };
+    items[SESSION_ITEMS] = (struct hf_turn_item){ .event_id = SESSION_ITEMS + 2,
+                                                  .tag = hf_text("rare") };
     struct hf_turn_value value = { .event_id = 2, .key = hf_text("k") };
     const struct hf_turn_committed turn = {
         .execution = grant.execution,

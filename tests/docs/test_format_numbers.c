@@ -75,6 +75,7 @@ static const char *timer_kind_name(uint64_t number)
     switch ((enum hf_timer_kind)number) {
     case HF_TIMER_MESSAGE: return "message";
     case HF_TIMER_ITEM: return "item";
+    case HF_TIMER_START: return "start";
     }
     return "?";
 }

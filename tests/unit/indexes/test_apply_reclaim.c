@@ -29,7 +29,7 @@ static uint64_t schedule_many(struct world *world, struct many *many, uint64_t i
     turn_finish(&turn);
     for (size_t i = 0; i < MANY; i++) {
         many->events[i] = (struct hf_turn_event){ first + i, hf_text("scheduled") };
-        many->items[i] = (struct hf_turn_item){ first + i, incarnation, HF_EMPTY };
+        many->items[i] = (struct hf_turn_item){ .event_id = first + i, .incarnation = incarnation };
     }
     turn.body.events = (struct hf_list){ many->events, MANY };
     turn.body.items = (struct hf_list){ many->items, MANY };

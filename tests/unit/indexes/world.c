@@ -288,8 +288,9 @@ uint64_t turn_event(struct world_turn *turn, const char *body)
 uint64_t turn_item(struct world_turn *turn, uint64_t incarnation, const char *tag)
 {
     uint64_t event_id = turn_event(turn, "scheduled");
-    turn->items[turn->body.items.count++] = (struct hf_turn_item){ event_id, incarnation,
-                                                                   hf_text(tag) };
+    turn->items[turn->body.items.count++] = (struct hf_turn_item){ .event_id = event_id,
+                                                                   .incarnation = incarnation,
+                                                                   .tag = hf_text(tag) };
     return event_id;
 }
 

@@ -161,6 +161,21 @@ static void child_id(const struct hf_execution *self, char id[HF_ID_SIZE_MAX + 1
     snprintf(id, HF_ID_SIZE_MAX + 1, "%s.%s", fits ? self->instance_id : "child", place);
 }
 
+/* Whether an id is one that child_id makes, of any execution: that of the former one stands in what
+ * a restart keeps of its history. */
+static bool is_child_id(const struct hf_execution *self, hf_slice id)
+{
+    char before[HF_ID_SIZE_MAX + 24], after[24];
+    int before_size = snprintf(before, sizeof before, "%s.%llu.", self->instance_id,
+                               (unsigned long long)self->instance);
+    int after_size = snprintf(after, sizeof after, ".%llu",
+                              (unsigned long long)hf__command_next_id(self));
+    hf_assert(before_size > 0 && after_size > 0);
+    size_t head = (size_t)before_size, tail = (size_t)after_size;
+    if (id.size < head + tail) return false;
+    return memcmp(id.data, before, head) == 0 && memcmp(id.data + id.size - tail, after, tail) == 0;
+}
+
 /* The command that starts another instance: a child, or one of its own. */
 static uint64_t start_issue(struct hf_execution *self, uint64_t kind, hf_child_options *own,
                             char generated[HF_ID_SIZE_MAX + 1])
@@ -175,6 +190,10 @@ static uint64_t start_issue(struct hf_execution *self, uint64_t kind, hf_child_o
                               .version = hf_text(own->version),
                               .payload = own->input,
                               .text = hf_text(own->instance ? own->instance : generated) };
+    const struct hf_event *recorded = hf__command_recorded(self);
+    if (!own->instance && recorded && is_child_id(self, recorded->text)) {
+        event.text = recorded->text;
+    }
     return hf__command_issue(self, &event);
 }
 

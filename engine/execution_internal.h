@@ -312,6 +312,10 @@ uint64_t hf__command_issue(struct hf_execution *self, struct hf_event *event);
 uint64_t hf__command_match(struct hf_execution *self, struct hf_event *event);
 /* Whether history has this command where the code is now; false beyond history. */
 bool hf__command_is_next(const struct hf_execution *self, const struct hf_event *event);
+/* The command that history has next; NULL: none, the code is beyond it. Borrows: until the turn
+ * ends.
+ */
+const struct hf_event *hf__command_recorded(const struct hf_execution *self);
 /* The event id of the command that the code issues next. */
 uint64_t hf__command_next_id(const struct hf_execution *self);
 /* Whether limits are judged for what the code does now: nothing of history is left to match. */

@@ -285,6 +285,22 @@ static const struct hf_field deleted_fields[] = {
 };
 LAYOUT(deleted, hf_deleted);
 
+static const struct hf_field restarted_fields[] = {
+    NUMBER(hf_restarted, 1, true, instance),
+    NUMBER(hf_restarted, 2, true, execution),
+    NUMBER(hf_restarted, 3, false, events_kept),
+    BYTES(hf_restarted, 4, false, body),
+    TEXT(hf_restarted, 5, false, version),
+    NUMBER(hf_restarted, 6, false, engine_version),
+    LIST(hf_restarted, 7, false, sessions, turn_session),
+    LIST(hf_restarted, 8, false, items, turn_item),
+    LIST(hf_restarted, 9, false, timers, turn_timer),
+    LIST(hf_restarted, 10, false, values, turn_value),
+    NUMBER(hf_restarted, 11, false, status_event),
+    LIST(hf_restarted, 12, false, messages, turn_carried),
+};
+LAYOUT(restarted, hf_restarted);
+
 /* clang-format on */
 
 const struct hf_layout *hf_record_layout(enum hf_record_kind kind)
@@ -307,6 +323,7 @@ const struct hf_layout *hf_record_layout(enum hf_record_kind kind)
         [HF_RECORD_TURN_LOST] = &turn_lost_layout,
         [HF_RECORD_DELETED] = &deleted_layout,
         [HF_RECORD_SUSPENDED] = &suspended_layout,
+        [HF_RECORD_RESTARTED] = &restarted_layout,
     };
     _Static_assert(HF_COUNT_OF(layouts) == HF_RECORD_KIND_MAX + 1, "every kind has a layout");
     return kind >= 1 && kind <= HF_RECORD_KIND_MAX ? layouts[kind] : NULL;

@@ -29,7 +29,8 @@ enum hf_record_kind {
     HF_RECORD_TURN_LOST = 15,
     HF_RECORD_DELETED = 16,
     HF_RECORD_SUSPENDED = 17,
-    HF_RECORD_KIND_MAX = 17
+    HF_RECORD_RESTARTED = 18,
+    HF_RECORD_KIND_MAX = 18
 };
 
 /* Why work was taken from someone, or handed back. Append-only numbers. */
@@ -115,6 +116,22 @@ struct hf_suspended {
     hf_slice code; /* why, for programs; empty: it is resumed */
     hf_slice text; /* why, for people */
     hf_slice key;
+};
+
+/* An ended instance runs again, in its next execution, whose history begins with a part of the one
+ * that ended, or anew. Event ids are of both. */
+struct hf_restarted {
+    uint64_t instance, execution; /* that ended */
+    uint64_t events_kept;         /* of it, from event 1 on; 0: none */
+    hf_slice body;                /* event 1, when none is kept */
+    hf_slice version;             /* of the code, or that is asked for; empty: none */
+    uint64_t engine_version;      /* when none is kept; 0: as it is */
+    struct hf_list sessions;      /* hf_turn_session: open again, cold */
+    struct hf_list items;         /* hf_turn_item: to be done again */
+    struct hf_list timers;        /* hf_turn_timer: set again */
+    struct hf_list values;        /* hf_turn_value: set or cleared in what is kept */
+    uint64_t status_event;        /* that set the custom status in what is kept; 0: none */
+    struct hf_list messages;      /* hf_turn_carried: behind what is kept; into the inbox again */
 };
 
 struct hf_registered {
@@ -310,6 +327,7 @@ union hf_record_body {
     struct hf_turn_lost turn_lost;
     struct hf_deleted deleted;
     struct hf_suspended suspended;
+    struct hf_restarted restarted;
 };
 
 /* The name of a reason: "dead"; "?" for a number that is none. Static storage. */

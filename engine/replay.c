@@ -155,6 +155,13 @@ bool hf__command_is_next(const struct hf_execution *self, const struct hf_event 
     return !event_difference(&turn->steps[turn->command].event, event);
 }
 
+const struct hf_event *hf__command_recorded(const struct hf_execution *self)
+{
+    const struct hf__turn *turn = self->turn;
+    if (turn->is_live || turn->command == turn->commands_end) return NULL;
+    return &turn->steps[turn->command].event;
+}
+
 uint64_t hf__command_next_id(const struct hf_execution *self)
 {
     const struct hf__turn *turn = self->turn;

@@ -71,7 +71,8 @@ enum hf_store_command_kind {
     HF_STORE_FIRE_TIMERS,
     HF_STORE_DELETE,
     HF_STORE_SUSPEND,
-    HF_STORE_FAIL_TURN
+    HF_STORE_FAIL_TURN,
+    HF_STORE_RESTART
 };
 
 /* Creates an instance. Errors: HF_EXISTS; a known key: done already, HF_OK. */
@@ -131,6 +132,16 @@ struct hf_store_fail_turn {
     uint64_t registration;
     uint64_t attempts; /* that were made, at least 1 */
     hf_slice body, parent_body;
+};
+
+/* Lets an ended instance run again, in its next execution; its dead letters go. Errors:
+ * HF_NOT_FOUND; HF_STILL_RUNNING; HF_STALE: it has been restarted since `restarted` was made;
+ * HF_BUSY: what it had is being cleared up. */
+struct hf_store_restart {
+    hf_slice id;
+    const struct hf_restarted *restarted;
+    struct hf_list answers; /* hf_turn_event: children whose outcome is not known any more, each
+                               with a message that says so */
 };
 
 /* Registers a worker; ends a dead registration of the same worker id in the same transaction. Its
@@ -329,6 +340,7 @@ struct hf_store_command {
         struct hf_store_delete delete_instance;
         struct hf_store_suspend suspend;
         struct hf_store_fail_turn fail_turn;
+        struct hf_store_restart restart;
     };
 };
 

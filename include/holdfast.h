@@ -266,6 +266,31 @@ HF_API HF_MUST_CHECK hf_status hf_suspend(hf_store *store, const char *instance,
  * suspended: HF_OK, no effect. Errors and threads as hf_enqueue. */
 HF_API HF_MUST_CHECK hf_status hf_resume(hf_store *store, const char *instance, hf_error *error);
 
+typedef struct hf_restart_options {
+    size_t size;
+    const char *instance;
+    uint64_t from_event; /* of its latest execution: from 2; 0: from its start, anew */
+    hf_slice input;      /* anew: instead of the one that it had; data NULL: the same */
+} hf_restart_options;
+
+/* Lets an instance that has ended run again, as its next execution; who waited for its end has been
+ * told, and its parent is not told again. Values and custom status are as they were there.
+ *   Anew: with its input, by the version that the policy chooses now.
+ *   From an event: history is kept up to the turn that has the event, and that turn runs anew.
+ * Messages, raised events and outcomes of children from there on come again. Activities and timers
+ * whose outcome history does not have are scheduled again, sessions that were open are open again,
+ * cold; children whose outcome it does not have fail with code "restarted". Errors:
+ * HF_STILL_RUNNING, HF_NOT_FOUND; HF_INVALID: no such event, or the execution began with sessions
+ * that a former one had opened (code "carried_sessions": only anew); HF_BUSY: what it had is being
+ * cleared up by a worker, try again soon; HF_CORRUPT; HF_STALE: somebody else did it, code
+ * "restarted"; otherwise as hf_start. Any thread. */
+HF_API HF_MUST_CHECK hf_status hf_restart(hf_store *store, const hf_restart_options *options,
+                                          hf_error *error);
+/* Restarts an instance from its latest dead letter on (hf_next_dead_letter): the turn that was
+ * given up, or the turn that was told of the activity. Its dead letters go. Errors: as hf_restart;
+ * HF_NOT_FOUND code "no_dead_letter": its latest execution has none. Any thread. */
+HF_API HF_MUST_CHECK hf_status hf_requeue(hf_store *store, const char *instance, hf_error *error);
+
 typedef enum hf_command_kind {
     HF_COMMAND_START = 1,
     HF_COMMAND_ENQUEUE,
@@ -448,7 +473,7 @@ typedef struct hf_dead_letter {
     uint64_t given_up_unix_ms;
     uint64_t lsn; /* of the record that did */
 } hf_dead_letter;
-/* Dead letters, by instance; they stay until it is deleted. */
+/* Dead letters, by instance; they stay until it is restarted or deleted. */
 HF_API bool hf_next_dead_letter(hf_cursor *cursor, const hf_dead_letter **out_row);
 
 /* An open session. In on_session what the runtime does not know is 0: lease_left_ms and what is

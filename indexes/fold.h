@@ -129,6 +129,8 @@ HF_MUST_CHECK hf_status hf__value_set(struct hf__fold *fold, uint64_t instance, 
 HF_MUST_CHECK hf_status hf__value_clear(struct hf__fold *fold, uint64_t instance, hf_slice key);
 /* The next execution begins: what values are is what it found. */
 HF_MUST_CHECK hf_status hf__values_settle(struct hf__fold *fold, uint64_t instance);
+/* The present execution begins once more: values are what it found. */
+HF_MUST_CHECK hf_status hf__values_revert(struct hf__fold *fold, uint64_t instance);
 /* Removes one row of a deleted instance. HF_NOT_FOUND: there is none. */
 HF_MUST_CHECK hf_status hf__value_purge(struct hf__fold *fold, uint64_t instance);
 
@@ -180,6 +182,8 @@ HF_MUST_CHECK hf_status hf__apply_terminated(struct hf__fold *fold,
                                              const struct hf_terminated *body);
 /* An instance was suspended or resumed. */
 HF_MUST_CHECK hf_status hf__apply_suspended(struct hf__fold *fold, const struct hf_suspended *body);
+/* An ended instance runs again. */
+HF_MUST_CHECK hf_status hf__apply_restarted(struct hf__fold *fold, const struct hf_restarted *body);
 /* A turn was committed. */
 HF_MUST_CHECK hf_status hf__apply_turn_committed(struct hf__fold *fold,
                                                  const struct hf_turn_committed *body);

@@ -55,6 +55,11 @@ static void value_settle(struct hf_row_value *row)
     row->former = row->present;
 }
 
+static void value_revert(struct hf_row_value *row)
+{
+    row->present = row->former;
+}
+
 hf_status hf__value_clear(struct hf__fold *fold, uint64_t instance, hf_slice key)
 {
     if (key.size == 0) return values_each(fold, instance, value_clear);
@@ -65,6 +70,11 @@ hf_status hf__value_clear(struct hf__fold *fold, uint64_t instance, hf_slice key
 hf_status hf__values_settle(struct hf__fold *fold, uint64_t instance)
 {
     return values_each(fold, instance, value_settle);
+}
+
+hf_status hf__values_revert(struct hf__fold *fold, uint64_t instance)
+{
+    return values_each(fold, instance, value_revert);
 }
 
 hf_status hf__value_purge(struct hf__fold *fold, uint64_t instance)

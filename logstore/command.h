@@ -39,6 +39,9 @@ HF_MUST_CHECK hf_status hf__command_delete(struct hf__step *step,
 HF_MUST_CHECK hf_status hf__command_suspend(struct hf__step *step,
                                             const struct hf_store_suspend *suspend);
 /* As above. */
+HF_MUST_CHECK hf_status hf__command_restart(struct hf__step *step,
+                                            const struct hf_store_restart *restart);
+/* As above. */
 HF_MUST_CHECK hf_status hf__command_fail_turn(struct hf__step *step,
                                               const struct hf_store_fail_turn *fail);
 /* As above. */

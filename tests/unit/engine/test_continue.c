@@ -19,7 +19,7 @@ static hf_status one_each(hf_orchestration *o, hf_slice input)
 
 /* The execution ends with its event, the next one begins with the new input and the messages left
  * over, in their order. */
-static void test_continue_carries_messages_not_taken(void **state)
+static void row_1b_5_messages_not_taken_are_carried(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -192,7 +192,7 @@ static void test_generated_id_of_closed_session_is_not_repeated(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_continue_carries_messages_not_taken),
+        cmocka_unit_test(row_1b_5_messages_not_taken_are_carried),
         cmocka_unit_test(test_continue_cancels_pending_work),
         cmocka_unit_test(test_completion_of_former_execution_is_dropped),
         cmocka_unit_test(test_continue_under_a_request_is_cancelled),

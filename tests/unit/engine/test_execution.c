@@ -572,7 +572,7 @@ static hf_status drain(hf_orchestration *o, hf_slice input)
 }
 
 /* There is no bound on how much a turn drains: 10,000 messages, a status for each. */
-static void test_backlog_of_ten_thousand_drains_in_one_turn(void **state)
+static void row_10_7_backlog_of_ten_thousand_drains(void **state)
 {
     (void)state;
     struct probe probe = { 0 };
@@ -612,7 +612,7 @@ int main(void)
         cmocka_unit_test(test_new_carried_sessions_out_of_order_are_damage),
         cmocka_unit_test(test_turn_elsewhere_in_history_is_refused),
         cmocka_unit_test(test_ended_history_replays_and_decides_nothing),
-        cmocka_unit_test(test_backlog_of_ten_thousand_drains_in_one_turn),
+        cmocka_unit_test(row_10_7_backlog_of_ten_thousand_drains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@ static hf_status take_in_other_order(hf_orchestration *o, hf_slice input)
 }
 
 /* Order is that of the takes, not of the awaits; messages may come before, between or after. */
-static void test_nth_take_gets_nth_message(void **state)
+static void trap_a14_takes_pair_in_their_order(void **state)
 {
     (void)state;
     const char *const words[] = { "mq=1 mq=2 .", ". mq=1 . mq=2 .", "mq=1 . mq=2 .",
@@ -43,7 +43,7 @@ static hf_status sleep_then_take_three(hf_orchestration *o, hf_slice input)
 }
 
 /* Messages that nobody waits for yet are kept in their order, over turns and evictions. */
-static void test_messages_wait_in_order(void **state)
+static void row_1b_4_messages_wait_in_order(void **state)
 {
     (void)state;
     const char *const words[] = { ". mq=1 mq=2 mq=3 t2 .", ". mq=1 . mq=2 . e t2 . mq=3 ." };
@@ -72,7 +72,7 @@ static hf_status cancel_the_first_take(hf_orchestration *o, hf_slice input)
 
 /* A cancelled take consumes nothing: the message goes to the next one, also when it came in the
  * same batch. */
-static void test_cancelled_take_consumes_nothing(void **state)
+static void row_1b_4_cancelled_take_takes_nothing(void **state)
 {
     (void)state;
     const char *const words[] = { ". t4 . mq=1 .", ". t4 mq=1 .", ". t4 . e mq=1 ." };
@@ -141,9 +141,9 @@ static void test_empty_message_is_taken(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nth_take_gets_nth_message),
-        cmocka_unit_test(test_messages_wait_in_order),
-        cmocka_unit_test(test_cancelled_take_consumes_nothing),
+        cmocka_unit_test(trap_a14_takes_pair_in_their_order),
+        cmocka_unit_test(row_1b_4_messages_wait_in_order),
+        cmocka_unit_test(row_1b_4_cancelled_take_takes_nothing),
         cmocka_unit_test(test_message_before_the_deadline_wins),
         cmocka_unit_test(test_queues_are_apart),
         cmocka_unit_test(test_empty_message_is_taken),

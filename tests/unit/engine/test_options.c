@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "engine/base/slice.h"
 #include "engine/event.h"
 
 /* ---- activities ------------------------------------------------------------------------------ */
@@ -161,6 +162,33 @@ static void test_misuse_of_activity_options_fails_the_instance(void **state)
         { newer_option, "bad_options", "does not know" },
     };
     check_misuse(misuses, sizeof misuses / sizeof *misuses);
+}
+
+static hf_status tag_of_size(hf_orchestration *o, hf_slice input)
+{
+    const size_t *size = probe_of(o);
+    char *tag = hf_alloc(o, *size + 1);
+    memset(tag, 't', *size);
+    return hf_call_with(o, HF_WITH(hf_activity_options, .name = "a", .input = input, .tag = tag),
+                        NULL);
+}
+
+/* A tag may have 255 bytes, and not one more. */
+static void row_10_4_tag_has_a_limit(void **state)
+{
+    (void)state;
+    size_t size = HF_ID_SIZE_MAX;
+    struct hf_script script;
+    hf_script_init(&script, tag_of_size, &size);
+    play(&script, ". c2=x .");
+    assert_completed(&script, "");
+    hf_script_release(&script);
+    size++;
+    hf_script_init(&script, tag_of_size, &size);
+    play(&script, ".");
+    assert_failed(&script, "bad_tag", "over 255 bytes");
+    assert_int_equal(script.turn.items.count, 0);
+    hf_script_release(&script);
 }
 
 /* ---- sessions -------------------------------------------------------------------------------- */
@@ -325,6 +353,7 @@ int main(void)
         cmocka_unit_test(test_tag_of_an_ordinary_activity),
         cmocka_unit_test(test_activities_have_the_tag_of_their_session),
         cmocka_unit_test(test_misuse_of_activity_options_fails_the_instance),
+        cmocka_unit_test(row_10_4_tag_has_a_limit),
         cmocka_unit_test(test_session_options_are_of_the_first_opening),
         cmocka_unit_test(test_misuse_of_session_options_fails_the_instance),
         cmocka_unit_test(test_carried_session_keeps_its_tag),

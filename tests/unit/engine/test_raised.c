@@ -18,7 +18,7 @@ static hf_status wait_in_other_order(hf_orchestration *o, hf_slice input)
 
 /* Order is that of the waits, not of the awaits; other names and mailboxes of that name are apart.
  */
-static void test_nth_wait_gets_nth_raise(void **state)
+static void row_1b_1_nth_wait_gets_nth_event(void **state)
 {
     (void)state;
     const char *const words[] = { ". ve=1 ve=2 .", ". ve=1 . ve=2 .", ". ve=1 . e ve=2 .",
@@ -42,7 +42,7 @@ static hf_status sleep_then_wait(hf_orchestration *o, hf_slice input)
 }
 
 /* Raised while nobody waits: history has it, the code never does; the next one is met. */
-static void test_raise_that_nobody_waits_for_is_recorded_and_dropped(void **state)
+static void trap_a13_event_that_nobody_waits_for_is_recorded(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -99,7 +99,7 @@ static hf_status lose_then_wait(hf_orchestration *o, hf_slice input)
 
 /* A wait that lost gives up its place: it takes nothing from the next one, and what is raised
  * between the two answers nobody. Before the timer in history, the event wins. */
-static void test_lost_wait_gives_up_its_place(void **state)
+static void trap_a12_lost_wait_steals_no_event(void **state)
 {
     (void)state;
     const struct {
@@ -137,7 +137,7 @@ static hf_status cancel_the_middle(hf_orchestration *o, hf_slice input)
 }
 
 /* The same in the middle of a line. A store is told nothing: it knows no waits. */
-static void test_cancelled_wait_leaves_the_middle_of_the_line(void **state)
+static void row_1b_2_cancelled_wait_gives_up_its_place(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -184,7 +184,7 @@ static hf_status wait_in_each_execution(hf_orchestration *o, hf_slice input)
 
 /* Continue-as-new carries no events on, whether they came before the end or in its turn; a raise
  * behind it is one of the next execution. */
-static void test_continue_as_new_carries_no_events(void **state)
+static void row_1b_5_events_are_not_carried(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -217,13 +217,13 @@ static void test_bad_name_fails_the_instance(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nth_wait_gets_nth_raise),
-        cmocka_unit_test(test_raise_that_nobody_waits_for_is_recorded_and_dropped),
+        cmocka_unit_test(row_1b_1_nth_wait_gets_nth_event),
+        cmocka_unit_test(trap_a13_event_that_nobody_waits_for_is_recorded),
         cmocka_unit_test(test_raises_of_one_batch_reach_waits_one_after_the_other),
-        cmocka_unit_test(test_lost_wait_gives_up_its_place),
-        cmocka_unit_test(test_cancelled_wait_leaves_the_middle_of_the_line),
+        cmocka_unit_test(trap_a12_lost_wait_steals_no_event),
+        cmocka_unit_test(row_1b_2_cancelled_wait_gives_up_its_place),
         cmocka_unit_test(test_wait_under_a_request),
-        cmocka_unit_test(test_continue_as_new_carries_no_events),
+        cmocka_unit_test(row_1b_5_events_are_not_carried),
         cmocka_unit_test(test_bad_name_fails_the_instance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,6 +169,61 @@ static void trap_a19_unknown_kind_counts_and_ends(void **state)
     house_close(&house);
 }
 
+/* Puts bytes that are no message into its inbox. */
+static void message_raw(struct house *house, const char *id, hf_slice bytes)
+{
+    struct hf_store_command message = { .kind = HF_STORE_MESSAGE };
+    struct hf_store_command *commands = &message;
+    struct hf_batch batch = { .commands = &commands, .count = 1 };
+    struct hf_backend *backend = house->store->backend;
+    message.message = (struct hf_store_message){ .id = hf_text(id), .body = bytes };
+    assert_ok(backend->ops->commit(backend, &batch, &message.error), &message.error);
+    assert_ok(message.status, &message.error);
+}
+
+static void check_last_event(struct house *house, const char *id, uint64_t event_id)
+{
+    hf_error error = { 0 };
+    hf_cursor *cursor = NULL;
+    const hf_event_info *event = NULL;
+    uint64_t last = 0;
+    assert_ok(hf_query_open(house->store, HF_WITH(hf_query, .instance = id), &cursor, &error),
+              &error);
+    while (hf_next_event(cursor, &event)) {
+        last = event->event_id;
+        if (last == event_id) {
+            assert_string_equal(event->kind, "failed");
+            assert_string_equal(event->code, "poison");
+            assert_true(strlen(event->text) > 0);
+        }
+    }
+    assert_ok(hf_cursor_close(cursor, &error), &error);
+    assert_int_equal(last, event_id);
+}
+
+/* The store writes its end without a look at what cannot be read: a failure like any other, with
+ * the next id, and its parent goes on. */
+static void trap_a20_unreadable_child_ends_and_its_parent_is_told(void **state)
+{
+    (void)state;
+    struct house house;
+    house_open(&house, parts);
+    house_start(&house, "parent", "has_child", "patient");
+    hf_runtime *runtime = house_worker(
+        &house, HF_WITH(hf_runtime_options, .worker_id = "w", .attempts_max = 2));
+    house_wait_status(&house, "child", "waits");
+    message_raw(&house, "child", hf_text("\xc1 no event"));
+    for (size_t i = 1; i <= 2; i++) {
+        stage_wait(&house.stage, "log instance.unreadable w", i);
+        house_move_clocks(&house, BACKOFF_MS, BACKOFF_MS);
+    }
+    house_expect(&house, "parent", "poison");
+    check_last_event(&house, "child", 4);
+    house_rest(runtime);
+    hf_runtime_free(runtime);
+    house_close(&house);
+}
+
 int main(int argc, char **argv)
 {
     int status = child_main(argc, argv, parts);
@@ -178,6 +233,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(trap_c1_crashes_count_and_blame_no_other),
         cmocka_unit_test(row_4b_6_damaged_history_is_given_up),
         cmocka_unit_test(trap_a19_unknown_kind_counts_and_ends),
+        cmocka_unit_test(trap_a20_unreadable_child_ends_and_its_parent_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,7 +100,7 @@ static void bad_ids_fill(struct bad_text bad[4], char long_id[HF_ID_SIZE_MAX + 2
 }
 
 /* Every id and name is proved by every call, and the message names which one is wrong and how. */
-static void test_bad_ids_are_refused_by_name(void **state)
+static void row_10_10_ids_and_names_have_a_limit(void **state)
 {
     struct handle *handle = *state;
     hf_store *store = handle->store;
@@ -167,7 +167,7 @@ static void test_null_where_something_must_be_is_refused(void **state)
 
 /* A payload may be as large as the option says, and not a byte larger; the message has both
  * numbers. */
-static void test_payload_over_its_limit_is_too_large(void **state)
+static void row_10_10_payloads_have_a_limit(void **state)
 {
     struct handle *handle = *state;
     static const char bytes[1001];
@@ -254,10 +254,10 @@ int main(void)
         CASE(test_messages_and_requests_reach_running_instances),
         CASE(test_terminated_instance_shows_its_reason),
         CASE(test_unknown_outcome_is_passed_on),
-        CASE(test_bad_ids_are_refused_by_name),
+        CASE(row_10_10_ids_and_names_have_a_limit),
         CASE(test_id_of_255_bytes_is_allowed),
         CASE(test_null_where_something_must_be_is_refused),
-        CASE(test_payload_over_its_limit_is_too_large),
+        CASE(row_10_10_payloads_have_a_limit),
         CASE(test_default_payload_limit_is_1_mib),
         CASE(test_bad_commands_are_refused_and_not_answered),
     };

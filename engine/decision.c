@@ -238,6 +238,7 @@ static uint64_t message_take(struct hf_execution *self, const struct hf_stored_m
     }
     if (!message_is_wanted(self, message, &event)) return 0;
     uint64_t event_id = self->next_event_id++;
+    history_look(self, event_id);
     turn->steps[turn->steps_count++] = (struct hf__step){ event_id, event };
     return event_id;
 }

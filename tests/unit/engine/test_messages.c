@@ -2,9 +2,10 @@
  * and what a library does not know. */
 #include "tests/unit/engine/play.h"
 
-#include <string.h>
-
+#include "engine/base/status.h"
 #include "engine/event.h"
+
+enum { NOTE_SIZE = 64 };
 
 /* ---- timers --------------------------------------------------------------------------------- */
 
@@ -199,6 +200,35 @@ static void row_1d_3_cancelled_waits_leave_a_mark_in_history(void **state)
     hf_script_release(&script);
 }
 
+static void note_line(void *self, const hf_log_line *line)
+{
+    char *text = self;
+    hf_text_copy(text, NOTE_SIZE, hf_text(line->event));
+}
+
+/* Messages fill a history like all else: the warning comes also when the event at half of the limit
+ * is one, and once. */
+static void row_7_19_messages_fill_a_history(void **state)
+{
+    (void)state;
+    char note[NOTE_SIZE] = "";
+    struct hf_script script;
+    hf_script_init(&script, read_number, NULL);
+    script.options.history_events_max = 8;
+    script.options.log = note_line;
+    script.options.log_self = note;
+    play(&script, ". mother=1 .");
+    assert_string_equal(note, "");
+    play(&script, "mother=2 .");
+    assert_string_equal(note, "instance.history_long");
+    note[0] = '\0';
+    play(&script, "mother=3 . e mother=4 .");
+    assert_string_equal(note, "");
+    play(&script, "mother=5 . mq=bad .");
+    assert_failed(&script, "history_full", "its history has");
+    hf_script_release(&script);
+}
+
 /* ---- what is not known ---------------------------------------------------------------------- */
 
 /* An event of a kind that this library does not have, in the inbox or in history, is told by its
@@ -236,6 +266,7 @@ int main(void)
         cmocka_unit_test(row_1a_15_take_is_a_future_like_any_other),
         cmocka_unit_test(trap_a23_unreadable_message_is_the_codes_to_judge),
         cmocka_unit_test(row_1d_3_cancelled_waits_leave_a_mark_in_history),
+        cmocka_unit_test(row_7_19_messages_fill_a_history),
         cmocka_unit_test(row_1a_17_unknown_kind_is_told_and_nothing_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

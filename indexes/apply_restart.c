@@ -94,7 +94,12 @@ static hf_status open_again(struct restart *self, const struct hf_turn_session *
     if (session->id.size == 0 || session->incarnation > HF_KEY_PART_MAX) {
         return hf__fold_misfit(fold, "session %" PRIu64 " has no id", session->incarnation);
     }
-    hf_status status = kept_ref(self, session->event_id, &row.opening);
+    struct hf_row_session other;
+    hf_status status = hf_session_get(fold->tables, &row.id, &other, fold->error);
+    if (status == HF_OK) {
+        return hf__fold_misfit(fold, "session %" PRIu64 " is open already", session->incarnation);
+    }
+    if (status == HF_NOT_FOUND) status = kept_ref(self, session->event_id, &row.opening);
     if (status == HF_OK) status = hf__tag_number(fold, session->tag, &row.tag);
     row.quiet_unix_ms = hf__session_quiet(fold, &row);
     return status == HF_OK ? hf__session_put(fold, NULL, &row) : status;
@@ -137,6 +142,9 @@ static hf_status restart_items(struct restart *self)
     const struct hf_turn_item *items = self->body->items.items;
     hf_status status = HF_OK;
     for (size_t i = 0; status == HF_OK && i < self->body->items.count; i++) {
+        if (i > 0 && items[i].event_id <= items[i - 1].event_id) {
+            return hf__fold_misfit(self->fold, "its items are not by rising event id");
+        }
         struct hf_arena_mark mark = hf_arena_mark(self->fold->tables->arena);
         status = schedule_again(self, &items[i], i + 1);
         hf_arena_reset_to(self->fold->tables->arena, mark);

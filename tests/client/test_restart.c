@@ -226,6 +226,30 @@ static void test_restart_from_an_event_keeps_what_is_before_it(void **state)
     rest(&house, runtime);
 }
 
+/* What the part that is not kept had set is gone at once. */
+static void test_restart_from_an_event_takes_values_back(void **state)
+{
+    (void)state;
+    struct house house;
+    hf_error error = { 0 };
+    const hf_value *value = NULL;
+    scene_open(&house);
+    hf_runtime *runtime = worker(&house, 0);
+    house_start(&house, "i", "counts", "x");
+    house_expect(&house, "i", "x first");
+    house_rest(runtime);
+    hf_runtime_free(runtime);
+    assert_ok(hf_kv_read(house.store, "i", "ran", &value, &error), &error);
+    hf_value_free(value);
+    assert_ok(
+        restart(&house, HF_WITH(hf_restart_options, .instance = "i", .from_event = 2), &error),
+        &error);
+    assert_status(hf_kv_read(house.store, "i", "ran", &value, &error), HF_NOT_FOUND);
+    runtime = worker(&house, 0);
+    house_expect(&house, "i", "x first");
+    rest(&house, runtime);
+}
+
 /* Of what was under way there, work and timer are done again, and the child's outcome is unknown.
  */
 static void test_restart_from_an_event_does_again_what_was_pending(void **state)
@@ -345,6 +369,7 @@ int main(void)
         cmocka_unit_test(test_restart_anew_is_the_next_execution),
         cmocka_unit_test(test_restart_anew_does_all_again),
         cmocka_unit_test(test_restart_from_an_event_keeps_what_is_before_it),
+        cmocka_unit_test(test_restart_from_an_event_takes_values_back),
         cmocka_unit_test(test_restart_from_an_event_does_again_what_was_pending),
         cmocka_unit_test(row_8_4_poison_activity_is_requeued),
         cmocka_unit_test(row_8_4_poison_turn_is_requeued),

@@ -293,7 +293,7 @@ static void row_10_3_worker_has_64_tags_at_most(void **state)
     struct house house;
     hf_error error = { 0 };
     hf_runtime *runtime = NULL;
-    char names[TAGS_MAX + 1][8];
+    char names[TAGS_MAX + 1][16];
     const char *tags[TAGS_MAX + 1];
     for (int i = 0; i <= TAGS_MAX; i++) {
         snprintf(names[i], sizeof names[i], "tag-%d", i);

@@ -381,8 +381,10 @@ struct hf_instance_info {
     hf_slice status_body; /* the event that set the custom status; else empty */
     uint64_t status_version;
     hf_slice suspended_code, suspended_text; /* why its code does not run; empty: it runs */
-    hf_slice version; /* of the code of the present execution, or that was asked for; may be empty
-                       */
+    hf_slice version;   /* of the code of the present execution, or that was asked for; may be empty
+                         */
+    hf_slice parent_id; /* whose child it was started as; empty: nobody's, or that is deleted */
+    hf_slice root_id;   /* the topmost of that line, its own without one; empty: it is deleted */
 };
 
 /* Which instances. The answer goes on behind `after`, which moves on. */
@@ -391,9 +393,11 @@ struct hf_instances_query {
     uint64_t status;                                      /* hf_instance_status; 0: any */
     uint64_t started_from_unix_ms, started_until_unix_ms; /* inclusive */
     bool newest_first;
-    uint64_t after;    /* number; 0: from the first on */
-    size_t looked_max; /* rows that are looked at */
-    bool out_more;     /* ask again */
+    uint64_t ended_until_unix_ms; /* that have ended by then; 0: any */
+    uint64_t root;                /* this one and all that stem from it; 0: all */
+    uint64_t after;               /* number; 0: from the first on */
+    size_t looked_max;            /* rows that are looked at */
+    bool out_more;                /* ask again */
 };
 
 /* An execution of an instance. */

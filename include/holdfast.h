@@ -351,6 +351,9 @@ typedef struct hf_instance {
     const hf_error *suspension; /* why its code does not run; NULL: it does, or it has ended. Code
                                    "suspended" of hf_suspend, "nondeterminism" of a worker */
     const char *version;        /* of the code of the present execution; "": not chosen yet */
+    const char *parent; /* id of the instance whose child it was started as; NULL: nobody's, or that
+                           is deleted */
+    const char *root;   /* the topmost of that line, itself without one; NULL: it is deleted */
 } hf_instance;
 
 /* Reads the instance. Returns owned: hf_instance_free. Errors: HF_NOT_FOUND, HF_CORRUPT, HF_IO,
@@ -407,6 +410,8 @@ typedef struct hf_query {
                                                              inclusive; 0: no bound */
     bool newest_first;  /* instances by falling time of their start; default: rising */
     uint64_t execution; /* whose events; 0: the present one's */
+    const char *root;   /* this instance and all that stem from it: its children, theirs, ... */
+    uint64_t ended_until_unix_ms; /* instances that have ended by then; 0: any */
 } hf_query;
 
 typedef struct hf_cursor hf_cursor;

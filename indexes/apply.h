@@ -15,7 +15,7 @@
 #include "indexes/rows.h"
 
 /* Raised whenever hf_apply makes other rows of the same records. */
-enum { HF_FOLD_VERSION = 3 };
+enum { HF_FOLD_VERSION = 4 };
 
 /* So many items, sessions, timers and messages move or go at most when one record ends a session,
  * an instance or a registration; the rest waits in reclaim. Part of the fold: the same number for

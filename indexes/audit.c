@@ -17,7 +17,9 @@
  *  6. Rows of ended and deleted instances, closed sessions and ended registrations are there only
  * while reclaim names them.
  *  7. A running child names its parent's event, and children has that event with the child; the
- * parent runs in that execution, or has ended and reclaim names it. */
+ * parent runs in that execution, or has ended and reclaim names it.
+ *  8. An instance that was started as a child is in families, under the root that it names, and
+ * nobody else is. */
 #include "indexes/audit_internal.h"
 
 #include <inttypes.h>
@@ -277,6 +279,7 @@ hf_status hf_audit_indexes(struct hf_tables *tables, hf_error *error)
         { HF_TABLE_CHILDREN, hf__audit_check_child },
         { HF_TABLE_KV, hf__audit_check_value },
         { HF_TABLE_DEAD_LETTERS, hf__audit_check_dead_letter },
+        { HF_TABLE_FAMILIES, hf__audit_check_family },
         { HF_TABLE_REGISTRATIONS, check_registration },
         { HF_TABLE_WORKERS, check_worker },
         { HF_TABLE_TAGS, check_tag },

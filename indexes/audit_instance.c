@@ -1,4 +1,5 @@
-/* Laws 1, 2 and 7 (audit.c): instances, their history, inboxes, due turns and children. */
+/* Laws 1, 2, 7 and 8 (audit.c): instances, their history, inboxes, due turns, children and
+ * families. */
 #include <inttypes.h>
 
 #include "engine/base/status.h"
@@ -44,6 +45,17 @@ static hf_status check_parent(struct hf__audit *audit, const struct hf_row_insta
                             row->number);
 }
 
+/* Law 8, from the child's side. */
+static hf_status check_descent(struct hf__audit *audit, const struct hf_row_instance *row)
+{
+    struct hf_key key = hf_key_pair(&(struct hf_number_pair){ row->family_root, row->number });
+    bool has_row = false;
+    if (row->family_root == 0) return HF_OK;
+    hf_status status = hf__audit_has_row(audit, HF_TABLE_FAMILIES, &key, &has_row);
+    if (status != HF_OK || has_row) return status;
+    return hf__audit_broken(audit, "instance %" PRIu64 " is missing in its family", row->number);
+}
+
 hf_status hf__audit_check_instance(struct hf__audit *audit, const struct hf_table_row *row)
 {
     struct hf_row_instance instance, same;
@@ -68,6 +80,7 @@ hf_status hf__audit_check_instance(struct hf__audit *audit, const struct hf_tabl
         status = hf__audit_there(audit, status, "last event of instance", number);
     }
     if (status == HF_OK) status = check_parent(audit, &instance);
+    if (status == HF_OK) status = check_descent(audit, &instance);
     return status == HF_OK ? check_due(audit, &instance) : status;
 }
 
@@ -159,6 +172,20 @@ hf_status hf__audit_check_child(struct hf__audit *audit, const struct hf_table_r
     if (!runs || event.execution == parent.execution) return HF_OK;
     return hf__audit_broken(audit, "instance %" PRIu64 " has a child of a former execution",
                             event.instance);
+}
+
+/* Law 8, from the family's side. */
+hf_status hf__audit_check_family(struct hf__audit *audit, const struct hf_table_row *row)
+{
+    struct hf_number_pair place;
+    struct hf_row_instance instance;
+    if (!hf_key_read_pair(row->key, &place) || row->value.size > 0) {
+        return hf__row_damaged(audit->table, audit->error);
+    }
+    hf_status status = hf_instance_get(audit->tables, place.second, &instance, audit->error);
+    status = hf__audit_there(audit, status, "instance", place.second);
+    if (status != HF_OK || instance.family_root == place.first) return status;
+    return hf__audit_broken(audit, "instance %" PRIu64 " is of another family", place.second);
 }
 
 /* What outlives the end of its instance stays until that is deleted. */

@@ -85,6 +85,9 @@ HF_MUST_CHECK hf_status hf__audit_check_timer(struct hf__audit *audit,
 /* The laws of one row of children. */
 HF_MUST_CHECK hf_status hf__audit_check_child(struct hf__audit *audit,
                                               const struct hf_table_row *row);
+/* The laws of one row of families. */
+HF_MUST_CHECK hf_status hf__audit_check_family(struct hf__audit *audit,
+                                               const struct hf_table_row *row);
 /* The laws of one row of kv. */
 HF_MUST_CHECK hf_status hf__audit_check_value(struct hf__audit *audit,
                                               const struct hf_table_row *row);

@@ -70,8 +70,8 @@ HF_MUST_CHECK hf_status hf__dead_letter_put(struct hf__fold *fold,
 HF_MUST_CHECK hf_status hf__dead_letter_purge(struct hf__fold *fold, uint64_t instance);
 
 /* Makes a new instance the child of a running one: row->parent names an event of its present
- * execution that has no child yet. */
-HF_MUST_CHECK hf_status hf__child_link(struct hf__fold *fold, const struct hf_row_instance *row);
+ * execution that has no child yet. Sets its family, too. */
+HF_MUST_CHECK hf_status hf__child_link(struct hf__fold *fold, struct hf_row_instance *row);
 /* Makes an instance nobody's child, if it is somebody's: the row in children goes, and in `row`
  * what tells of a parent. The caller writes it, or removes it. */
 HF_MUST_CHECK hf_status hf__child_cut(struct hf__fold *fold, struct hf_row_instance *row);

@@ -5,7 +5,8 @@
  * own head), or when its inbox holds messages (the oldest). Its turns_due row stands under (engine
  * version, turn_due_lsn), unless a soft lock hides it or the instance is suspended.
  *
- * A running child says whose it is, and children says the same, until it ends or is orphaned. */
+ * A running child says whose it is, and children says the same, until it ends or is orphaned. Whose
+ * it was started as stays in its row and in families until it is deleted itself. */
 #include <inttypes.h>
 
 #include "engine/base/assert.h"
@@ -89,6 +90,24 @@ hf_status hf__instance_end(struct hf__fold *fold, const struct hf_row_instance *
     return status == HF_OK ? hf__purge(fold, &place) : status;
 }
 
+/* What a child keeps of its descent when the link to its parent is cut. */
+static hf_status family_join(struct hf__fold *fold, const struct hf_row_instance *parent,
+                             struct hf_row_instance *row)
+{
+    hf_assert(parent->number < row->number);
+    row->family_parent = parent->number;
+    row->family_root = parent->family_root ? parent->family_root : parent->number;
+    struct hf_key key = hf_key_pair(&(struct hf_number_pair){ row->family_root, row->number });
+    return hf__fold_put(fold, HF_TABLE_FAMILIES, &key, (hf_slice)HF_EMPTY);
+}
+
+static hf_status family_leave(struct hf__fold *fold, const struct hf_row_instance *row)
+{
+    if (row->family_root == 0) return HF_OK;
+    struct hf_key key = hf_key_pair(&(struct hf_number_pair){ row->family_root, row->number });
+    return hf__fold_delete(fold, HF_TABLE_FAMILIES, &key);
+}
+
 /* Its turn is neither locked nor due any more. */
 static hf_status instance_forget_turn(struct hf__fold *fold, const struct hf_row_instance *row)
 {
@@ -105,6 +124,7 @@ hf_status hf__instance_remove(struct hf__fold *fold, const struct hf_row_instanc
     struct hf_key key = hf_key_number(row->number);
     if (!hf_instance_has_ended(row)) fold->tables->effects |= HF_EFFECT_ENDED;
     hf_status status = hf__child_cut(fold, &gone);
+    if (status == HF_OK) status = family_leave(fold, row);
     if (status == HF_OK) status = instance_forget_turn(fold, row);
     if (status == HF_OK) status = hf__fold_delete(fold, HF_TABLE_INSTANCES, &key);
     if (status == HF_OK) {
@@ -116,7 +136,7 @@ hf_status hf__instance_remove(struct hf__fold *fold, const struct hf_row_instanc
 
 /* ---- children ------------------------------------------------------------------------------- */
 
-hf_status hf__child_link(struct hf__fold *fold, const struct hf_row_instance *row)
+hf_status hf__child_link(struct hf__fold *fold, struct hf_row_instance *row)
 {
     const struct hf_item_id *event = &row->parent;
     struct hf_row_instance parent;
@@ -134,6 +154,8 @@ hf_status hf__child_link(struct hf__fold *fold, const struct hf_row_instance *ro
                                event->event_id, other);
     }
     if (status != HF_NOT_FOUND) return status;
+    status = family_join(fold, &parent, row);
+    if (status != HF_OK) return status;
     struct hf_key key = hf_key_item(event);
     hf_put_le64(number, row->number);
     return hf__fold_put(fold, HF_TABLE_CHILDREN, &key, hf_bytes(number, sizeof(number)));

@@ -26,6 +26,7 @@
  *   reclaim           kind 1, number 8, incarnation 4
  *   kv                instance 8, name (values.h)
  *   dead_letters      instance 8, lsn 8
+ *   families          root 8, instance 8
  *   leases            registration 8
  *   turn_locks        instance 8
  *   turn_locks_owned  registration 8, instance 8
@@ -126,7 +127,7 @@ hf_slice hf_key_slice(const struct hf_key *key);
 struct hf_key hf_key_number(uint64_t number);
 /* tag_names. */
 struct hf_key hf_key_tag(uint64_t tag);
-/* inbox, turn_locks_owned, turns_held. */
+/* inbox, turn_locks_owned, turns_held, dead_letters, families. */
 struct hf_key hf_key_pair(const struct hf_number_pair *pair);
 /* history, items, timers_by_id, children. */
 struct hf_key hf_key_item(const struct hf_item_id *item);

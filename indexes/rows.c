@@ -52,6 +52,8 @@ static const struct hf_field instance_fields[] = {
     TEXT(hf_row_instance, 41, suspended_text),
     TEXT(hf_row_instance, 42, version),
     NUMBER(hf_row_instance, 43, turn_deaths),
+    NUMBER(hf_row_instance, 44, family_parent),
+    NUMBER(hf_row_instance, 45, family_root),
 };
 
 static const struct hf_field item_fields[] = {
@@ -192,10 +194,18 @@ static bool parent_is_sound(const struct hf_row_instance *row)
            is_child == (row->orphan.lsn != 0);
 }
 
+/* Numbers count up, so a walk from child to parent comes to an end. */
+static bool family_is_sound(const struct hf_row_instance *row)
+{
+    bool has_family = row->family_root != 0;
+    return has_family == (row->family_parent != 0) && row->family_root <= row->family_parent &&
+           (!has_family || row->family_parent < row->number);
+}
+
 static bool instance_is_sound(const struct hf_row_instance *row)
 {
     bool has_ended = hf_instance_has_ended(row);
-    return parent_is_sound(row) && row->status >= HF_INSTANCE_PENDING &&
+    return parent_is_sound(row) && family_is_sound(row) && row->status >= HF_INSTANCE_PENDING &&
            row->status <= HF_INSTANCE_TERMINATED && row->id.size > 0 && row->execution >= 1 &&
            row->execution <= HF_KEY_PART_MAX && row->head != 0 &&
            row->engine_version <= HF_KEY_PART_MAX && ref_is_sound(&row->output) &&

@@ -48,6 +48,9 @@ struct hf_row_instance {
     hf_slice version;     /* of the code of the present execution, or that was asked for; empty: its
                              first turn will choose it */
     uint64_t turn_deaths; /* of the turns lost: how often their process died */
+    uint64_t family_parent; /* instance whose child it was started as, whatever became of the two;
+                               0: nobody's */
+    uint64_t family_root;   /* the topmost of that line; 0: nobody's child. Then families has it */
 };
 
 struct hf_row_item {

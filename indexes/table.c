@@ -43,6 +43,7 @@ static const struct table_entry table_entries[] = {
     [HF_TABLE_RECLAIM] = { "reclaim", HF_TABLE_CLASS_HARD },
     [HF_TABLE_KV] = { "kv", HF_TABLE_CLASS_HARD },
     [HF_TABLE_DEAD_LETTERS] = { "dead_letters", HF_TABLE_CLASS_HARD },
+    [HF_TABLE_FAMILIES] = { "families", HF_TABLE_CLASS_HARD },
     [HF_TABLE_LEASES] = { "leases", HF_TABLE_CLASS_SOFT },
     [HF_TABLE_TURN_LOCKS] = { "turn_locks", HF_TABLE_CLASS_SOFT },
     [HF_TABLE_TURN_LOCKS_OWNED] = { "turn_locks_owned", HF_TABLE_CLASS_SOFT },

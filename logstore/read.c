@@ -51,6 +51,26 @@ hf_status hf__body_read(struct hf_tables *tables, const struct hf_ref *ref, hf_s
     return hf_log_read_ref(tables, ref, tables->arena, out_body, error);
 }
 
+/* The id of an instance; empty: it is deleted. */
+static hf_status id_read(struct hf_tables *tables, uint64_t number, hf_slice *out_id,
+                         hf_error *error)
+{
+    struct hf_row_instance row = { .number = 0 };
+    hf_status status = hf_instance_get(tables, number, &row, error);
+    if (status != HF_OK && status != HF_NOT_FOUND) return status;
+    *out_id = row.id;
+    return HF_OK;
+}
+
+static hf_status family_fill(struct hf_tables *tables, const struct hf_row_instance *row,
+                             struct hf_instance_info *info, hf_error *error)
+{
+    info->root_id = row->id;
+    if (row->family_root == 0) return HF_OK;
+    hf_status status = id_read(tables, row->family_parent, &info->parent_id, error);
+    return status == HF_OK ? id_read(tables, row->family_root, &info->root_id, error) : status;
+}
+
 hf_status hf__info_fill(struct hf_tables *tables, const struct hf_row_instance *row,
                         struct hf_instance_info *out_info, hf_error *error)
 {
@@ -72,6 +92,7 @@ hf_status hf__info_fill(struct hf_tables *tables, const struct hf_row_instance *
     };
     hf_status status = hf__body_read(tables, &row->output, &info.output_body, error);
     if (status == HF_OK) status = hf__body_read(tables, &row->status_ref, &info.status_body, error);
+    if (status == HF_OK) status = family_fill(tables, row, &info, error);
     if (status == HF_OK) *out_info = info;
     return status;
 }

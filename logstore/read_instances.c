@@ -8,6 +8,7 @@
 #include "engine/base/slice.h"
 #include "engine/base/status.h"
 #include "indexes/dead_letters.h"
+#include "indexes/families.h"
 #include "indexes/queries.h"
 
 static hf_status no_memory(hf_error *error)
@@ -26,17 +27,67 @@ static bool is_asked(const struct hf_instances_query *query, const struct hf_row
     bool has_name = query->orchestration.size == 0 ||
                     hf_slice_equal(row->orchestration, query->orchestration);
     bool has_status = query->status == 0 || row->status == query->status;
+    uint64_t ended_until_unix_ms = query->ended_until_unix_ms;
+    bool has_ended_by = ended_until_unix_ms == 0 ||
+                        (hf_instance_has_ended(row) && row->ended_unix_ms <= ended_until_unix_ms);
     return has_prefix && has_name && has_status &&
            row->started_unix_ms >= query->started_from_unix_ms &&
-           row->started_unix_ms <= query->started_until_unix_ms;
+           row->started_unix_ms <= query->started_until_unix_ms && has_ended_by;
 }
 
 /* The next instance of the walk, whatever is asked: by rising or falling number. */
-static hf_status walk_next(struct hf_tables *tables, const struct hf_instances_query *query,
-                           struct hf_row_instance *out_row, hf_error *error)
+static hf_status walk_all(struct hf_tables *tables, const struct hf_instances_query *query,
+                          struct hf_row_instance *out_row, hf_error *error)
 {
     if (!query->newest_first) return hf_instance_next(tables, query->after, out_row, error);
     return hf_instance_before(tables, query->after, out_row, error);
+}
+
+/* The next number of the family of query->root, with that as the smallest. */
+static hf_status family_step(struct hf_tables *tables, const struct hf_instances_query *query,
+                             uint64_t family, uint64_t *out_number, hf_error *error)
+{
+    struct hf_number_pair place = { family, query->after };
+    hf_status status = HF_NOT_FOUND;
+    *out_number = query->root;
+    if (!query->newest_first) {
+        if (query->after < query->root) return HF_OK;
+        status = hf_family_next(tables, &place, error);
+        if (status == HF_OK) *out_number = place.second;
+        return status;
+    }
+    if (query->after != 0 && query->after <= query->root) return HF_NOT_FOUND;
+    status = hf_family_before(tables, &place, error);
+    if (status == HF_OK && place.second > query->root) *out_number = place.second;
+    return status == HF_NOT_FOUND ? HF_OK : status;
+}
+
+/* The same among the family of query->root. */
+static hf_status walk_family(struct hf_tables *tables, const struct hf_instances_query *query,
+                             struct hf_row_instance *out_row, hf_error *error)
+{
+    struct hf_row_instance root;
+    uint64_t number = 0;
+    hf_status status = hf_instance_get(tables, query->root, &root, error);
+    if (status != HF_OK) return status;
+    status = family_step(tables, query, hf_family_of(&root), &number, error);
+    return status == HF_OK ? hf_instance_get(tables, number, out_row, error) : status;
+}
+
+static hf_status walk_next(struct hf_tables *tables, const struct hf_instances_query *query,
+                           struct hf_row_instance *out_row, hf_error *error)
+{
+    return query->root ? walk_family(tables, query, out_row, error)
+                       : walk_all(tables, query, out_row, error);
+}
+
+/* Whether an instance of the walk is wanted: is_asked, and of the tree of query->root. */
+static hf_status is_wanted(struct hf_tables *tables, const struct hf_instances_query *query,
+                           const struct hf_row_instance *row, bool *out_is, hf_error *error)
+{
+    *out_is = is_asked(query, row);
+    if (!*out_is || query->root == 0 || row->number == query->root) return HF_OK;
+    return hf_family_stems_from(tables, row, query->root, out_is, error);
 }
 
 hf_status hf__read_instances(struct hf_backend *backend, struct hf_instances_query *query,
@@ -56,10 +107,11 @@ hf_status hf__read_instances(struct hf_backend *backend, struct hf_instances_que
         status = walk_next(&reader.tables, query, &row, error);
         if (status != HF_OK) break;
         query->after = row.number;
-        bool is_wanted = is_asked(query, &row);
-        if (is_wanted) status = hf__info_fill(&reader.tables, &row, &rows[found], error);
-        if (is_wanted && status == HF_OK) found++;
-        if (!is_wanted) hf_arena_reset_to(arena, mark);
+        bool is_found = false;
+        status = is_wanted(&reader.tables, query, &row, &is_found, error);
+        if (is_found) status = hf__info_fill(&reader.tables, &row, &rows[found], error);
+        if (is_found && status == HF_OK) found++;
+        if (!is_found) hf_arena_reset_to(arena, mark);
     }
     hf__reader_end(&reader);
     query->out_more = status == HF_OK;

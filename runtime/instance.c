@@ -48,6 +48,11 @@ static void show_suspension(const struct hf_instance_info *info, struct hf__show
     shown->instance.suspension = suspension;
 }
 
+static const char *text_or_null(struct hf_arena *arena, hf_slice text)
+{
+    return text.size > 0 ? hf_arena_text(arena, text) : NULL;
+}
+
 hf_status hf__instance_show(const struct hf_instance_info *info, struct hf_arena *arena,
                             struct hf__shown_instance *out_shown, hf_error *error)
 {
@@ -56,6 +61,8 @@ hf_status hf__instance_show(const struct hf_instance_info *info, struct hf_arena
                                .id = hf_arena_text(arena, info->id),
                                .orchestration = hf_arena_text(arena, info->orchestration),
                                .version = hf_arena_text(arena, info->version),
+                               .parent = text_or_null(arena, info->parent_id),
+                               .root = text_or_null(arena, info->root_id),
                                .status = (hf_instance_status)info->status,
                                .execution = info->execution,
                                .started_unix_ms = info->started_unix_ms,

@@ -17,6 +17,7 @@ static hf_status query_check(const hf_query *query, hf_error *error)
     const struct {
         const char *what, *text;
     } texts[] = { { "instance id", query->instance },
+                  { "root id", query->root },
                   { "worker id", query->worker_id },
                   { "prefix of an id", query->id_prefix },
                   { "orchestration's name", query->orchestration } };
@@ -29,16 +30,25 @@ static hf_status query_check(const hf_query *query, hf_error *error)
                         (unsigned)query->status);
 }
 
-static hf_status find_instance(hf_cursor *self, hf_error *error)
+/* Reads the instance of an id; NULL: none, and zeros. */
+static hf_status find(hf_cursor *self, const char *id, struct hf_instance_info *out_info,
+                      hf_error *error)
 {
     struct hf_backend *backend = self->store->backend;
-    struct hf_instance_info info;
-    if (!self->query.instance) return HF_OK;
-    hf_status status = backend->ops->instance(backend, hf_text(self->query.instance), &self->arena,
-                                              &info, error);
+    *out_info = (struct hf_instance_info){ .number = 0 };
+    if (!id) return HF_OK;
+    return backend->ops->instance(backend, hf_text(id), &self->arena, out_info, error);
+}
+
+static hf_status find_instances(hf_cursor *self, hf_error *error)
+{
+    struct hf_instance_info instance, root;
+    hf_status status = find(self, self->query.instance, &instance, error);
+    if (status == HF_OK) status = find(self, self->query.root, &root, error);
     if (status != HF_OK) return status;
-    self->instance = info.number;
-    self->execution = info.execution;
+    self->instance = instance.number;
+    self->execution = instance.execution;
+    self->root = root.number;
     return HF_OK;
 }
 
@@ -50,12 +60,13 @@ static const char *text_keep(hf_cursor *self, const char *text)
 static hf_status cursor_prepare(hf_cursor *self, hf_error *error)
 {
     self->query.instance = text_keep(self, self->query.instance);
+    self->query.root = text_keep(self, self->query.root);
     self->query.worker_id = text_keep(self, self->query.worker_id);
     self->query.id_prefix = text_keep(self, self->query.id_prefix);
     self->query.orchestration = text_keep(self, self->query.orchestration);
     if (self->memory.failed) return hf_error_set(error, HF_NO_MEMORY, "no memory for a query");
     self->left_count = self->query.limit ? self->query.limit : UINT64_MAX;
-    return find_instance(self, error);
+    return find_instances(self, error);
 }
 
 static void cursor_free(hf_cursor *self)

@@ -23,6 +23,7 @@ struct hf_cursor {
     hf_query query;         /* its texts in memory */
     uint64_t instance;      /* number of query.instance; 0: of all */
     uint64_t execution;     /* its present one */
+    uint64_t root;          /* number of query.root; 0: none */
     struct hf_arena memory; /* as long as the cursor */
     uint64_t left_count;    /* rows that may still be given */
     const struct hf__source *source;

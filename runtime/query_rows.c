@@ -17,7 +17,9 @@ static void instances_begin(hf_cursor *self)
         .status = query->status,
         .started_from_unix_ms = query->started_from_unix_ms,
         .started_until_unix_ms = until_unix_ms ? until_unix_ms : UINT64_MAX,
+        .ended_until_unix_ms = query->ended_until_unix_ms,
         .newest_first = query->newest_first,
+        .root = self->root,
         .after = self->instance ? self->instance - 1 : 0,
         .looked_max = HF__PAGE_ROWS
     };

@@ -231,6 +231,7 @@ static struct hf_key key_counting(enum hf_table table)
     case HF_TABLE_INBOX:
     case HF_TABLE_TURN_LOCKS_OWNED:
     case HF_TABLE_DEAD_LETTERS:
+    case HF_TABLE_FAMILIES:
     case HF_TABLE_TURNS_HELD: return hf_key_pair(&(struct hf_number_pair){ 1, 2 });
     case HF_TABLE_TURNS_DUE: return hf_key_turn_due(&(struct hf_turn_due){ 1, 2, 3 });
     case HF_TABLE_ITEMS_READY: return hf_key_ready(&(struct hf_ready_place){ 1, { 2, 3 } });

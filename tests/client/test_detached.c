@@ -166,7 +166,7 @@ static void test_limit_of_detached_activities_holds(void **state)
     stage_wait(&house.stage, "kept ", 2);
     house_start(&house, "c", "asks", "x");
     house_start(&house, "turns", "waits", ""); /* turns go on */
-    hf_stats stats = { 0 };
+    hf_stats stats = HF_INIT(hf_stats);
     while (stats.activities_waiting_count < 2) {
         assert_ok(hf_stats_read(house.store, &stats, NULL), NULL);
     }

@@ -84,13 +84,18 @@ static void rest(struct house *house, hf_runtime *runtime)
 
 /* ---- limits of a start ---------------------------------------------------------------------- */
 
+static bool item_waits(void *context)
+{
+    struct house *house = context;
+    hf_stats stats = HF_INIT(hf_stats);
+    assert_ok(hf_stats_read(house->store, &stats, NULL), NULL);
+    return stats.activities_waiting_count > 0;
+}
+
 /* Waits until an item waits in the store. */
 static void wait_item(struct house *house)
 {
-    hf_stats stats = { 0 };
-    while (stats.activities_waiting_count == 0) {
-        assert_ok(hf_stats_read(house->store, &stats, NULL), NULL);
-    }
+    if (!hf_test_wait(STAGE_LIMIT_MS, house, item_waits)) fail_msg("no item waits");
 }
 
 /* A tag that nobody serves; a worker that runs no activities: the time passes, the await returns a
@@ -107,7 +112,7 @@ static void trap_c20_work_that_nobody_takes_ends(void **state)
         wait_item(&house);
         house_move_clocks(&house, 0, 1001);
         house_expect(&house, "i", "HF_TIMEOUT start_timeout");
-        hf_stats stats = { 0 };
+        hf_stats stats = HF_INIT(hf_stats);
         assert_ok(hf_stats_read(house.store, &stats, NULL), NULL);
         assert_int_equal(stats.activities_waiting_count + stats.timers_count, 0);
         rest(&house, runtime);
@@ -122,7 +127,7 @@ static void test_what_is_taken_in_time_has_no_limit(void **state)
     hf_runtime *runtime = house_worker(&house, HF_WITH(hf_runtime_options, .worker_id = "w"));
     house_start(&house, "i", "hurries", "plain");
     house_expect(&house, "i", "plain");
-    hf_stats stats = { 0 };
+    hf_stats stats = HF_INIT(hf_stats);
     assert_ok(hf_stats_read(house.store, &stats, NULL), NULL);
     assert_int_equal(stats.timers_count, 0);
     rest(&house, runtime);
@@ -139,7 +144,7 @@ static void test_cancelled_start_leaves_no_limit(void **state)
     house_start(&house, "i", "hurries", "tag");
     wait_item(&house);
     assert_ok(hf_terminate(house.store, "i", NULL, &error), &error);
-    hf_stats stats = { 0 };
+    hf_stats stats = HF_INIT(hf_stats);
     assert_ok(hf_stats_read(house.store, &stats, NULL), NULL);
     assert_int_equal(stats.timers_count + stats.activities_waiting_count, 0);
     rest(&house, runtime);

@@ -285,7 +285,7 @@ static void row_8_4_dead_letters_are_listed(void **state)
 static void row_3_13_totals_are_counted(void **state)
 {
     struct scene *scene = *state;
-    hf_stats stats = { 0 };
+    hf_stats stats = HF_INIT(hf_stats);
     hf_error error = { 0 };
     house_start(&scene->house, "done", "hello", "you");
     house_expect(&scene->house, "done", "Hello, you!");
@@ -313,7 +313,7 @@ static void row_3_13_totals_are_counted(void **state)
 static void row_3_14_depths_are_counted(void **state)
 {
     struct scene *scene = *state;
-    hf_stats stats = { 0 };
+    hf_stats stats = HF_INIT(hf_stats);
     hf_error error = { 0 };
     house_start(&scene->house, "held", "hold", "gate");
     stage_wait(&scene->house.stage, "held held w", 1);

@@ -126,20 +126,39 @@ static uint64_t event_of(struct house *house, const char *id, const char *kind)
     return event_id;
 }
 
-/* While a worker clears up what the instance had, it cannot be restarted: asks again until it can.
- */
+/* A request that is refused while a worker clears up what the instance had. */
+struct attempt {
+    struct house *house;
+    const hf_restart_options *restart; /* NULL: a requeue */
+    const char *id;
+    hf_error *error;
+    hf_status status;
+};
+
+static bool attempt_is_answered(void *context)
+{
+    struct attempt *self = context;
+    self->status = self->restart ? hf_restart(self->house->store, self->restart, self->error)
+                                 : hf_requeue(self->house->store, self->id, self->error);
+    return self->status != HF_BUSY;
+}
+
+/* Asks again until the instance is cleared up: HF_BUSY when it never is. */
+static hf_status attempt_until_answered(struct attempt attempt)
+{
+    hf_test_wait(STAGE_LIMIT_MS, &attempt, attempt_is_answered);
+    return attempt.status;
+}
+
 static hf_status restart(struct house *house, const hf_restart_options *options, hf_error *error)
 {
-    hf_status status = HF_BUSY;
-    while (status == HF_BUSY) status = hf_restart(house->store, options, error);
-    return status;
+    return attempt_until_answered(
+        (struct attempt){ .house = house, .restart = options, .error = error });
 }
 
 static hf_status requeue(struct house *house, const char *id, hf_error *error)
 {
-    hf_status status = HF_BUSY;
-    while (status == HF_BUSY) status = hf_requeue(house->store, id, error);
-    return status;
+    return attempt_until_answered((struct attempt){ .house = house, .id = id, .error = error });
 }
 
 static uint64_t execution_of(struct house *house, const char *id)

@@ -13,7 +13,7 @@ static struct hf_store_command terminate_command(const char *id)
 }
 
 /* An instance is there at once: numbered, pending, with its first event, and its turn is due. */
-static void test_start_creates_the_instance_pending(void **state)
+static void row_6b_1_start_has_all_that_a_turn_needs(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -166,7 +166,7 @@ static void test_message_waits_in_the_inbox_and_makes_a_turn_due(void **state)
 }
 
 /* Messages to instances that are not there, or have ended, are refused, or dropped on request. */
-static void test_message_to_nobody_is_refused(void **state)
+static void trap_b6_message_to_nobody_is_refused(void **state)
 {
     struct world *world = *state;
     struct hf_store_command message = message_command("nobody", "hello");
@@ -186,7 +186,7 @@ static void test_message_to_nobody_is_refused(void **state)
 
 /* A termination ends the instance at once: last event, status, nothing due, nothing to fetch, and
  * the turn in progress is refused. */
-static void test_terminate_ends_everything_at_once(void **state)
+static void row_7_11_ended_instance_has_no_further_turn(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -217,7 +217,7 @@ static void test_terminate_ends_everything_at_once(void **state)
 }
 
 /* A timer is a message that arrives when the wall clock reaches its time, and not before. */
-static void test_timer_is_invisible_before_its_time(void **state)
+static void row_6b_5_timer_is_invisible_before_its_time(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -270,7 +270,7 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_start_creates_the_instance_pending),
+        CASE(row_6b_1_start_has_all_that_a_turn_needs),
         CASE(test_second_start_is_refused_in_any_state),
         CASE(test_start_with_known_key_takes_effect_once),
         CASE(test_message_and_terminate_with_known_key_take_effect_once),
@@ -278,9 +278,9 @@ int main(void)
         CASE(test_first_turn_resolves_the_version),
         CASE(test_malformed_client_commands_are_refused),
         CASE(test_message_waits_in_the_inbox_and_makes_a_turn_due),
-        CASE(test_message_to_nobody_is_refused),
-        CASE(test_terminate_ends_everything_at_once),
-        CASE(test_timer_is_invisible_before_its_time),
+        CASE(trap_b6_message_to_nobody_is_refused),
+        CASE(row_7_11_ended_instance_has_no_further_turn),
+        CASE(row_6b_5_timer_is_invisible_before_its_time),
         CASE(test_timers_fire_in_bounded_steps_and_cancelled_ones_never),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

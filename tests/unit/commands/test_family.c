@@ -71,7 +71,7 @@ static void assert_no_message(struct world *world, const char *id)
 
 /* The commit of a turn starts its child in the same transaction: it is there, with its first event,
  * and its turn is due. */
-static void test_committed_turn_starts_the_child(void **state)
+static void row_6c_4_committed_turn_starts_the_child(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -442,7 +442,7 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_committed_turn_starts_the_child),
+        CASE(row_6c_4_committed_turn_starts_the_child),
         CASE(test_ended_child_answers_its_parent),
         CASE(test_silent_child_is_lost),
         CASE(test_child_ended_from_outside_answers_its_parent),

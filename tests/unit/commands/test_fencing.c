@@ -93,7 +93,7 @@ static void test_queued_work_of_a_passed_owner_is_taken_over(void **state)
 }
 
 /* A fetch that may claim nothing, or has no room, takes no session, and goes on with the rest. */
-static void test_full_worker_goes_on_with_what_it_owns(void **state)
+static void trap_b8_full_worker_goes_on_with_what_it_owns(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -642,7 +642,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_log_says_from_whom_work_was_taken_and_why),
         CASE(test_queued_work_of_a_passed_owner_is_taken_over),
-        CASE(test_full_worker_goes_on_with_what_it_owns),
+        CASE(trap_b8_full_worker_goes_on_with_what_it_owns),
         CASE(test_orphaned_sessions_are_claimed_first),
         CASE(test_release_takes_what_it_can_and_names_the_rest),
         CASE(test_release_at_shutdown_takes_queued_work_along),

@@ -48,7 +48,7 @@ static void test_completion_is_one_step(void **state)
 }
 
 /* What is handed back with a delay is skipped until its time, and keeps its place then. */
-static void test_delayed_item_is_skipped_until_its_time(void **state)
+static void trap_b3_delayed_item_is_skipped_until_its_time(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -88,7 +88,7 @@ static size_t fetch_tagged(struct world *world, uint64_t registration, const hf_
 
 /* Untagged work is everybody's; tagged work goes only to those who serve the tag, also after it was
  * handed back. A tag given twice gives nothing twice; one that nobody ever used gives nothing. */
-static void test_items_go_to_those_who_serve_their_tag(void **state)
+static void trap_b19_items_go_to_those_who_serve_their_tag(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -121,7 +121,7 @@ static void test_items_go_to_those_who_serve_their_tag(void **state)
 
 /* Work of a registration that renews no more is delivered again, as one more attempt, and the
  * former token is refused; until the deadline it is nobody else's. */
-static void test_passed_item_is_delivered_again(void **state)
+static void trap_b4_passed_item_is_delivered_again(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -147,7 +147,7 @@ static void test_passed_item_is_delivered_again(void **state)
 }
 
 /* The token decides, not the clock: accepted after the deadline while nobody took the item. */
-static void test_completion_after_the_deadline_is_accepted(void **state)
+static void trap_b4_completion_after_the_deadline_is_accepted(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -244,7 +244,7 @@ static void test_acknowledged_token_is_named_as_final(void **state)
 }
 
 /* Work handed back can be fetched at once, at its old place. */
-static void test_abandoned_item_is_ready_at_once(void **state)
+static void trap_b15_abandoned_item_is_ready_at_once(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -347,7 +347,7 @@ static void test_named_items_go(void **state)
 }
 
 /* What one turn schedules and cancels comes to nothing. */
-static void test_scheduled_and_cancelled_in_one_turn_is_nothing(void **state)
+static void trap_b5_scheduled_and_cancelled_in_one_turn_is_nothing(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -432,20 +432,20 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_items_come_oldest_first_and_stay_until_acknowledged),
         CASE(test_completion_is_one_step),
-        CASE(test_delayed_item_is_skipped_until_its_time),
-        CASE(test_items_go_to_those_who_serve_their_tag),
-        CASE(test_passed_item_is_delivered_again),
-        CASE(test_completion_after_the_deadline_is_accepted),
+        CASE(trap_b3_delayed_item_is_skipped_until_its_time),
+        CASE(trap_b19_items_go_to_those_who_serve_their_tag),
+        CASE(trap_b4_passed_item_is_delivered_again),
+        CASE(trap_b4_completion_after_the_deadline_is_accepted),
         CASE(test_renewal_moves_the_deadline),
         CASE(test_unknown_tokens_are_named),
         CASE(test_renewal_after_the_deadline),
         CASE(test_acknowledged_token_is_named_as_final),
-        CASE(test_abandoned_item_is_ready_at_once),
+        CASE(trap_b15_abandoned_item_is_ready_at_once),
         CASE(test_work_of_another_boot_can_be_taken),
         CASE(test_attempts_of_items),
         CASE(test_attempts_are_counted_per_item),
         CASE(test_named_items_go),
-        CASE(test_scheduled_and_cancelled_in_one_turn_is_nothing),
+        CASE(trap_b5_scheduled_and_cancelled_in_one_turn_is_nothing),
         CASE(test_tokens_hold_until_the_instance_ends),
         CASE(test_malformed_and_empty_item_commands),
         CASE(test_dead_registrations_are_refused),

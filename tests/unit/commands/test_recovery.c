@@ -162,7 +162,7 @@ static void data_damage(struct world *world, const char *text)
 
 /* An item whose body is damaged on disk is handed out without it, said and counted, and holds
  * nothing else up. (The store is not whole then: this case verifies nothing at its end.) */
-static void test_damaged_item_holds_nothing_up(void **state)
+static void trap_b9_damaged_item_holds_nothing_up(void **state)
 {
     static const char body[] = "the body that a disk will damage";
     struct world *world = *state;
@@ -236,7 +236,7 @@ int main(void)
         CASE(test_turn_taken_after_the_loss_of_soft_state_is_fenced),
         CASE(test_deliveries_and_claims_survive_the_loss_of_soft_state),
         CASE(test_copy_voids_every_token),
-        cmocka_unit_test_setup_teardown(test_damaged_item_holds_nothing_up, world_setup,
+        cmocka_unit_test_setup_teardown(trap_b9_damaged_item_holds_nothing_up, world_setup,
                                         teardown_of_a_damaged_store),
         cmocka_unit_test_setup_teardown(test_damaged_words_of_a_family_hold_nothing_up, world_setup,
                                         teardown_of_a_damaged_store),

@@ -216,7 +216,7 @@ static void test_second_commit_with_one_token_is_refused(void **state)
 /* ---- locks ----------------------------------------------------------------------------------- */
 
 /* A locked turn is nobody else's; other instances are not held up by it. */
-static void test_lock_is_exclusive_and_of_one_instance(void **state)
+static void trap_b1_lock_is_exclusive_and_of_one_instance(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -234,7 +234,7 @@ static void test_lock_is_exclusive_and_of_one_instance(void **state)
 }
 
 /* The same turn never has the same token twice. */
-static void test_each_fetch_has_a_new_token(void **state)
+static void trap_b1_each_fetch_has_a_new_token(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -283,7 +283,7 @@ static void test_wrong_tokens_are_refused(void **state)
 
 /* What arrives while a turn is locked is not offered to others, stays when the turn is committed,
  * and is then due. */
-static void test_messages_during_a_turn_stay_for_the_next(void **state)
+static void trap_b2_messages_during_a_turn_stay_for_the_next(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -333,7 +333,7 @@ static void test_turns_come_oldest_first(void **state)
 
 /* A turn whose holder does not renew can be taken when the deadline for items has passed; until
  * then by nobody. The old token is refused once it was taken. */
-static void test_passed_lock_can_be_taken(void **state)
+static void row_4a_5_passed_lock_can_be_taken(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -355,7 +355,7 @@ static void test_passed_lock_can_be_taken(void **state)
 }
 
 /* A turn handed back is due at once. */
-static void test_abandon_releases_the_lock_at_once(void **state)
+static void trap_b15_abandon_releases_the_lock_at_once(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -370,7 +370,7 @@ static void test_abandon_releases_the_lock_at_once(void **state)
 }
 
 /* A turn handed back with a delay waits for the boot clock, and is then anybody's. */
-static void test_abandon_with_delay_holds_the_turn_back(void **state)
+static void trap_b3_abandon_with_delay_holds_the_turn_back(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -443,7 +443,7 @@ static void test_ended_registration_gets_no_turn(void **state)
 /* ---- versions -------------------------------------------------------------------------------- */
 
 /* A range gives what stands in it, ends included, and nothing beyond. */
-static void test_range_is_inclusive(void **state)
+static void row_4b_7_range_is_inclusive(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -596,18 +596,18 @@ int main(void)
         CASE(test_duplicate_event_id_is_refused),
         CASE(test_malformed_turns_are_refused),
         CASE(test_second_commit_with_one_token_is_refused),
-        CASE(test_lock_is_exclusive_and_of_one_instance),
-        CASE(test_each_fetch_has_a_new_token),
+        CASE(trap_b1_lock_is_exclusive_and_of_one_instance),
+        CASE(trap_b1_each_fetch_has_a_new_token),
         CASE(test_wrong_tokens_are_refused),
-        CASE(test_messages_during_a_turn_stay_for_the_next),
+        CASE(trap_b2_messages_during_a_turn_stay_for_the_next),
         CASE(test_turns_come_oldest_first),
-        CASE(test_passed_lock_can_be_taken),
-        CASE(test_abandon_releases_the_lock_at_once),
-        CASE(test_abandon_with_delay_holds_the_turn_back),
+        CASE(row_4a_5_passed_lock_can_be_taken),
+        CASE(trap_b15_abandon_releases_the_lock_at_once),
+        CASE(trap_b3_abandon_with_delay_holds_the_turn_back),
         CASE(test_late_commit_lands_while_nobody_took_the_turn),
         CASE(test_renewal_after_the_deadline_keeps_the_turn),
         CASE(test_ended_registration_gets_no_turn),
-        CASE(test_range_is_inclusive),
+        CASE(row_4b_7_range_is_inclusive),
         CASE(trap_a18_skipped_turns_are_neither_locked_nor_counted),
         CASE(test_empty_range_matches_nothing),
         CASE(test_commit_stores_the_version),

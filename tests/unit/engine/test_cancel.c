@@ -49,7 +49,7 @@ static void test_request_lets_the_code_compensate(void **state)
 }
 
 /* A second request changes nothing: compensation goes on, the first reason stays. */
-static void test_second_request_has_no_effect(void **state)
+static void row_6b_9_second_request_has_no_effect(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -215,7 +215,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_request_lets_the_code_compensate),
-        cmocka_unit_test(test_second_request_has_no_effect),
+        cmocka_unit_test(row_6b_9_second_request_has_no_effect),
         cmocka_unit_test(test_request_takes_its_place_in_history),
         cmocka_unit_test(test_request_before_the_first_turn),
         cmocka_unit_test(test_cancelled_whatever_is_returned),

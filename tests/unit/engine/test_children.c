@@ -426,7 +426,7 @@ static void test_child_answers_with_its_end(void **state)
 }
 
 /* The parent survives continue-as-new of its child: the first event of each execution names it. */
-static void test_child_knows_its_parent_after_continue_as_new(void **state)
+static void row_6b_2_continued_child_knows_its_parent(void **state)
 {
     (void)state;
     struct family family;
@@ -558,7 +558,7 @@ int main(void)
         cmocka_unit_test(test_given_up_child_is_asked_to_stop),
         cmocka_unit_test(test_pending_children_at_the_end),
         cmocka_unit_test(test_child_answers_with_its_end),
-        cmocka_unit_test(test_child_knows_its_parent_after_continue_as_new),
+        cmocka_unit_test(row_6b_2_continued_child_knows_its_parent),
         cmocka_unit_test(test_nobodys_child_tells_nobody),
         cmocka_unit_test(test_cancel_reaches_children_of_children),
         cmocka_unit_test(test_session_of_the_parent_is_not_the_childs),

@@ -62,7 +62,7 @@ static void completion_between_view_and_commit(struct hf_script *script)
 
 /* A completion of the former execution names an event id that the new one has, too: it is dropped
  * all the same. */
-static void test_completion_of_former_execution_is_dropped(void **state)
+static void row_6b_4_completion_of_former_execution_is_dropped(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -194,7 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(row_1b_5_messages_not_taken_are_carried),
         cmocka_unit_test(test_continue_cancels_pending_work),
-        cmocka_unit_test(test_completion_of_former_execution_is_dropped),
+        cmocka_unit_test(row_6b_4_completion_of_former_execution_is_dropped),
         cmocka_unit_test(test_continue_under_a_request_is_cancelled),
         cmocka_unit_test(test_carried_messages_replay),
         cmocka_unit_test(test_carried_sessions_are_those_that_were_open),

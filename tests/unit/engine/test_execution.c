@@ -24,7 +24,7 @@ static hf_status call_once(hf_orchestration *o, hf_slice input)
 }
 
 /* An activity is scheduled, awaited and its output completes the instance. */
-static void test_call_records_item_and_completes(void **state)
+static void row_6c_1_scheduling_makes_an_event_and_an_item(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -80,7 +80,7 @@ static hf_status sleep_once(hf_orchestration *o, hf_slice input)
 }
 
 /* A timer is due by the wall clock of the turn that made it; replays adopt that time. */
-static void test_sleep_counts_from_its_own_turn(void **state)
+static void row_6c_2_timer_makes_an_event_and_a_due_row(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -303,7 +303,7 @@ static hf_status big_next_input(hf_orchestration *o, hf_slice input)
 }
 
 /* A payload over the limit fails the instance, and the message gives both sizes. */
-static void test_payload_over_the_limit_fails_the_instance(void **state)
+static void row_7_18_payload_over_the_limit_fails_the_instance(void **state)
 {
     (void)state;
     const hf_orchestration_fn runs[] = { big_input, big_status, big_output, big_next_input };
@@ -318,7 +318,7 @@ static void test_payload_over_the_limit_fails_the_instance(void **state)
 }
 
 /* A limit that was lowered since does not disturb what history holds. */
-static void test_payload_limit_is_not_judged_at_replay(void **state)
+static void row_7_18_payload_limit_is_not_judged_at_replay(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -348,7 +348,7 @@ static hf_status bad_slice(hf_orchestration *o, hf_slice input)
 }
 
 /* Misuse fails the instance and says what is wrong. */
-static void test_misuse_fails_the_instance(void **state)
+static void row_7_15_misuse_fails_the_instance(void **state)
 {
     (void)state;
     const struct {
@@ -429,7 +429,7 @@ static void test_batch_is_recorded_before_its_commands(void **state)
 
 /* A completion that comes twice, in one batch, late or after eviction, is consumed without an
  * event. */
-static void test_second_completion_is_dropped(void **state)
+static void row_7_2_second_completion_is_dropped(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -589,9 +589,9 @@ static void row_10_7_backlog_of_ten_thousand_drains(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_call_records_item_and_completes),
+        cmocka_unit_test(row_6c_1_scheduling_makes_an_event_and_an_item),
         cmocka_unit_test(test_returned_status_of_latest_await_passes_its_error_on),
-        cmocka_unit_test(test_sleep_counts_from_its_own_turn),
+        cmocka_unit_test(row_6c_2_timer_makes_an_event_and_a_due_row),
         cmocka_unit_test(test_timer_due_time_does_not_wrap),
         cmocka_unit_test(test_status_set_names_its_last_event),
         cmocka_unit_test(test_log_is_silent_at_replay),
@@ -599,12 +599,12 @@ int main(void)
         cmocka_unit_test(test_returned_status_of_its_own_fails),
         cmocka_unit_test(test_complete_latest_output_wins),
         cmocka_unit_test(test_end_cancels_pending_work),
-        cmocka_unit_test(test_payload_over_the_limit_fails_the_instance),
-        cmocka_unit_test(test_payload_limit_is_not_judged_at_replay),
-        cmocka_unit_test(test_misuse_fails_the_instance),
+        cmocka_unit_test(row_7_18_payload_over_the_limit_fails_the_instance),
+        cmocka_unit_test(row_7_18_payload_limit_is_not_judged_at_replay),
+        cmocka_unit_test(row_7_15_misuse_fails_the_instance),
         cmocka_unit_test(test_history_is_long_is_the_same_at_replay),
         cmocka_unit_test(test_batch_is_recorded_before_its_commands),
-        cmocka_unit_test(test_second_completion_is_dropped),
+        cmocka_unit_test(row_7_2_second_completion_is_dropped),
         cmocka_unit_test(test_completion_of_another_kind_is_damage),
         cmocka_unit_test(test_damaged_message_names_its_record),
         cmocka_unit_test(test_new_unregistered_orchestration_is_not_found),

@@ -19,7 +19,7 @@ static void play_scenario(struct hf_script *script, const struct scenario *scena
 }
 
 /* Kept live from turn to turn, or evicted after each: the same decisions, byte for byte. */
-static void test_scenarios_decide_alike_live_and_replayed(void **state)
+static void row_7_1_turns_decide_alike_live_and_replayed(void **state)
 {
     (void)state;
     size_t count;
@@ -42,7 +42,7 @@ static void test_scenarios_decide_alike_live_and_replayed(void **state)
 
 /* Messages that come all in one turn, or each in a turn of its own, reach the code in the same
  * order: it ends alike. */
-static void test_bundling_of_messages_does_not_change_the_end(void **state)
+static void row_7_3_bundling_of_messages_does_not_change_the_end(void **state)
 {
     (void)state;
     size_t count;
@@ -93,7 +93,7 @@ static void test_scenarios_survive_every_failed_allocation(void **state)
 
 /* An allocation that fails once costs one turn: repeated with memory, it decides as if nothing had
  * been. */
-static void test_turn_repeated_after_no_memory_decides_alike(void **state)
+static void row_8_1_turn_repeated_after_no_memory_decides_alike(void **state)
 {
     (void)state;
     size_t count;
@@ -358,7 +358,7 @@ static void check_change(const struct change *change)
 
 /* Each way in which code can leave its history is refused; the message shows both sides and the
  * event. */
-static void test_changed_code_is_nondeterminism(void **state)
+static void row_7_5_changed_code_is_nondeterminism(void **state)
 {
     (void)state;
     const struct change changes[] = {
@@ -420,7 +420,7 @@ static void test_open_that_is_missing_is_nondeterminism(void **state)
 }
 
 /* Code opens a session where history has another command. */
-static void test_open_instead_of_a_command_is_nondeterminism(void **state)
+static void row_7_9_open_instead_of_a_command_is_nondeterminism(void **state)
 {
     (void)state;
     const struct change change = { "surplus open",
@@ -433,7 +433,7 @@ static void test_open_instead_of_a_command_is_nondeterminism(void **state)
 }
 
 /* History opens A then B, code opens B then A. */
-static void test_swapped_opens_are_nondeterminism(void **state)
+static void row_7_4_swapped_opens_are_nondeterminism(void **state)
 {
     (void)state;
     const struct change change = {
@@ -466,7 +466,7 @@ static void test_changed_outcome_is_nondeterminism(void **state)
 }
 
 /* What a command cancels is compared; and so is how an ended instance failed. */
-static void test_changed_source_and_status_are_nondeterminism(void **state)
+static void row_7_13_changed_cancels_are_nondeterminism(void **state)
 {
     (void)state;
     struct program program = { "aAaBWtw" };
@@ -515,7 +515,7 @@ static void check_damaged_event(size_t index, struct hf_event event, const char 
 }
 
 /* Each broken rule of a history's shape is damage that names its record. */
-static void test_damaged_history_runs_no_code(void **state)
+static void row_7_12_damaged_history_runs_no_code(void **state)
 {
     (void)state;
     const struct hf_event started = { .kind = HF_EVENT_STARTED, .name = HF_SLICE("t") };
@@ -553,7 +553,7 @@ static void test_gap_in_event_ids_is_damage(void **state)
 
 /* A completion for work that a cancel has ended is legal at replay, too: it was in the same batch.
  */
-static void test_completion_of_cancelled_work_is_ignored(void **state)
+static void row_7_14_completion_of_cancelled_work_is_ignored(void **state)
 {
     (void)state;
     struct program program = { "aAWwaBw" };
@@ -570,22 +570,22 @@ static void test_completion_of_cancelled_work_is_ignored(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scenarios_decide_alike_live_and_replayed),
-        cmocka_unit_test(test_bundling_of_messages_does_not_change_the_end),
+        cmocka_unit_test(row_7_1_turns_decide_alike_live_and_replayed),
+        cmocka_unit_test(row_7_3_bundling_of_messages_does_not_change_the_end),
         cmocka_unit_test(test_scenarios_survive_every_failed_allocation),
-        cmocka_unit_test(test_turn_repeated_after_no_memory_decides_alike),
+        cmocka_unit_test(row_8_1_turn_repeated_after_no_memory_decides_alike),
         cmocka_unit_test(test_eviction_in_every_await_frees_everything),
         cmocka_unit_test(test_end_runs_clean_ups_once),
         cmocka_unit_test(test_free_before_the_first_turn),
-        cmocka_unit_test(test_changed_code_is_nondeterminism),
+        cmocka_unit_test(row_7_5_changed_code_is_nondeterminism),
         cmocka_unit_test(test_open_that_is_missing_is_nondeterminism),
-        cmocka_unit_test(test_open_instead_of_a_command_is_nondeterminism),
-        cmocka_unit_test(test_swapped_opens_are_nondeterminism),
+        cmocka_unit_test(row_7_9_open_instead_of_a_command_is_nondeterminism),
+        cmocka_unit_test(row_7_4_swapped_opens_are_nondeterminism),
         cmocka_unit_test(test_changed_outcome_is_nondeterminism),
-        cmocka_unit_test(test_changed_source_and_status_are_nondeterminism),
-        cmocka_unit_test(test_damaged_history_runs_no_code),
+        cmocka_unit_test(row_7_13_changed_cancels_are_nondeterminism),
+        cmocka_unit_test(row_7_12_damaged_history_runs_no_code),
         cmocka_unit_test(test_gap_in_event_ids_is_damage),
-        cmocka_unit_test(test_completion_of_cancelled_work_is_ignored),
+        cmocka_unit_test(row_7_14_completion_of_cancelled_work_is_ignored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

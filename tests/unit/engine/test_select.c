@@ -52,7 +52,7 @@ static void test_select_cancels_the_losers(void **state)
 }
 
 /* The first in history wins, also within one batch; what came behind it is recorded and ignored. */
-static void test_select_first_in_history_wins(void **state)
+static void row_7_7_first_in_history_wins_a_select(void **state)
 {
     (void)state;
     const char *const words[] = { ". c5=B c2=A t3 mq=M . e c13=ok .", ". t3 c2=A . c11=ok .",
@@ -283,7 +283,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_select_cancels_the_losers),
-        cmocka_unit_test(test_select_first_in_history_wins),
+        cmocka_unit_test(row_7_7_first_in_history_wins_a_select),
         cmocka_unit_test(test_select_order_of_the_array_decides_among_done),
         cmocka_unit_test(test_select_failure_wins),
         cmocka_unit_test(test_select_under_a_request),

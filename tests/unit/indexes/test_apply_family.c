@@ -184,7 +184,7 @@ static void test_orphaned_child_is_nobodys(void **state)
 
 /* A message that answers an execution says so in the inbox; one for an execution to come is none.
  */
-static void test_answer_names_its_execution(void **state)
+static void row_6b_8_answer_names_its_execution(void **state)
 {
     (void)state;
     struct world world;
@@ -378,7 +378,7 @@ int main(void)
         cmocka_unit_test(test_child_of_nobody_is_refused),
         cmocka_unit_test(test_ended_child_leaves_its_parent),
         cmocka_unit_test(test_orphaned_child_is_nobodys),
-        cmocka_unit_test(test_answer_names_its_execution),
+        cmocka_unit_test(row_6b_8_answer_names_its_execution),
         cmocka_unit_test(test_ended_parent_waits_for_its_children),
         cmocka_unit_test(test_deleted_instance_leaves_nothing),
         cmocka_unit_test(test_deleted_instance_takes_its_lock),

@@ -278,7 +278,7 @@ static void test_timer_fires_into_the_inbox(void **state)
 
 /* Continue-as-new begins a history of its own with the carried events, keeps sessions and messages,
  * and is due at once. */
-static void test_continue_as_new_carries_events_and_sessions(void **state)
+static void row_6c_6_continue_as_new_is_one_step(void **state)
 {
     (void)state;
     struct world world;
@@ -357,7 +357,7 @@ static void test_message_names_the_execution_it_answers(void **state)
 }
 
 /* The custom status is that of the event which set it last, and counts its changes. */
-static void test_status_event_sets_custom_status(void **state)
+static void row_6c_7_status_event_sets_custom_status(void **state)
 {
     (void)state;
     struct world world;
@@ -487,9 +487,9 @@ int main(void)
         cmocka_unit_test(test_cancels_in_the_same_turn_net_nothing),
         cmocka_unit_test(test_cancel_voids_a_running_item),
         cmocka_unit_test(test_timer_fires_into_the_inbox),
-        cmocka_unit_test(test_continue_as_new_carries_events_and_sessions),
+        cmocka_unit_test(row_6c_6_continue_as_new_is_one_step),
         cmocka_unit_test(test_message_names_the_execution_it_answers),
-        cmocka_unit_test(test_status_event_sets_custom_status),
+        cmocka_unit_test(row_6c_7_status_event_sets_custom_status),
         cmocka_unit_test(test_message_for_a_locked_turn_waits_for_its_commit),
         cmocka_unit_test(test_lost_turn_counts_and_unlocks),
         cmocka_unit_test(test_idempotency_key_is_remembered),

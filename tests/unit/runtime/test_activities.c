@@ -275,7 +275,7 @@ static void test_unregistered_activity_is_handed_back_until_it_is_poison(void **
 
 /* What was handed out too often is never run again: it fails with the code "poison", is logged as
  * an error and counted. Deaths have a limit of their own and use up no attempt. */
-static void test_poison_fails_without_running(void **state)
+static void row_4b_5_poison_fails_without_running(void **state)
 {
     static const struct {
         uint64_t attempt, deaths;
@@ -365,7 +365,7 @@ static void test_stale_completion_is_dropped(void **state)
 }
 
 /* A full disk passes: the completion is sent again until it is taken, and the function ran once. */
-static void test_refused_completion_is_sent_again(void **state)
+static void row_4b_3_refused_completion_is_sent_again(void **state)
 {
     static const hf_status passing[] = { HF_DISK_FULL, HF_IO, HF_BUSY, HF_UNKNOWN };
     struct puppet *puppet = &((struct fixture *)*state)->puppet;
@@ -391,7 +391,7 @@ static void test_refused_completion_is_sent_again(void **state)
 
 /* No more is asked for than can run at once; what is left is fetched as soon as there is room,
  * without looking: a fetch that came back full says that there may be more. */
-static void test_fetches_ask_for_free_threads_only(void **state)
+static void row_4a_4_fetches_ask_for_free_threads_only(void **state)
 {
     struct fixture *fixture = *state;
     struct puppet *puppet = &fixture->puppet;
@@ -431,7 +431,7 @@ static void test_runtime_without_threads_asks_for_no_items(void **state)
 }
 
 /* A ring brings work at once: the slow look, once a second, is only the net under it. */
-static void test_ring_brings_items_at_once(void **state)
+static void row_4a_2_ring_brings_items_at_once(void **state)
 {
     enum { ITEMS_COUNT = 40, LIMIT_S = ITEMS_COUNT / 2 };
     struct puppet *puppet = &((struct fixture *)*state)->puppet;
@@ -541,7 +541,7 @@ static void test_descriptor_tells_to_stop(void **state)
 
 /* One that runs on for longer than its grace after it was told to stop is reported once, and
  * counted; its result is dropped all the same. */
-static void test_stuck_activity_is_reported_once(void **state)
+static void row_4a_11_stuck_activity_is_reported_once(void **state)
 {
     enum { BEGIN_MS = 1000000, GRACE_MS = 5000 };
     struct fixture *fixture = *state;
@@ -592,7 +592,7 @@ static void test_renewal_names_void_tokens(void **state)
 }
 
 /* A failing renewal stops nothing: only a void token does. */
-static void test_failing_renewal_stops_nothing(void **state)
+static void row_4b_8_failing_renewal_stops_nothing(void **state)
 {
     struct fixture *fixture = *state;
     struct puppet *puppet = &fixture->puppet;
@@ -634,23 +634,24 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_failures_carry_their_codes, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_unregistered_activity_is_handed_back_until_it_is_poison, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_poison_fails_without_running, setup, teardown),
+        cmocka_unit_test_setup_teardown(row_4b_5_poison_fails_without_running, setup, teardown),
         cmocka_unit_test_setup_teardown(test_activity_reads_tag_and_deaths, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_row_is_not_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unreadable_item_is_handed_back_counted, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_stale_completion_is_dropped, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_refused_completion_is_sent_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_fetches_ask_for_free_threads_only, setup, teardown),
+        cmocka_unit_test_setup_teardown(row_4b_3_refused_completion_is_sent_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(row_4a_4_fetches_ask_for_free_threads_only, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_runtime_without_threads_asks_for_no_items, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(test_ring_brings_items_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(row_4a_2_ring_brings_items_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_void_token_stops_its_activity_and_nothing_is_sent,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_descriptor_tells_to_stop, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_stuck_activity_is_reported_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(row_4a_11_stuck_activity_is_reported_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_renewal_names_void_tokens, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_failing_renewal_stops_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(row_4b_8_failing_renewal_stops_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_idempotency_key_is_of_the_item, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,7 +86,7 @@ static void test_options_out_of_bounds_are_refused(void **state)
 }
 
 /* Fetches ask for work with the tags that a runtime was made with, though the caller's are gone. */
-static void test_fetches_ask_for_tags(void **state)
+static void row_4a_19_fetches_ask_for_tags(void **state)
 {
     struct puppet *puppet = *state;
     char first[] = "gpu", second[] = "large";
@@ -144,7 +144,7 @@ static void test_registry_mistakes_are_reported(void **state)
 }
 
 /* Without a worker id each runtime has 128 random bits of its own. */
-static void test_worker_id_is_random_by_default(void **state)
+static void row_4b_12_worker_id_is_random_by_default(void **state)
 {
     struct puppet *puppet = *state;
     hf_runtime *first = puppet_worker(puppet, NULL);
@@ -222,7 +222,7 @@ static void test_stop_signal_before_the_start_is_heeded(void **state)
 /* ---- the lease ------------------------------------------------------------------------------ */
 
 /* Renewals come at half of the shorter lock, without a floor; each moves both deadlines. */
-static void test_renewals_come_at_half_of_the_shorter_lock(void **state)
+static void row_4a_8_renewals_come_at_half_of_the_shorter_lock(void **state)
 {
     struct puppet *puppet = *state;
     hf_runtime *runtime = puppet_worker(
@@ -239,7 +239,7 @@ static void test_renewals_come_at_half_of_the_shorter_lock(void **state)
 
 /* One whose lease has passed, because machine or process stood still, renews at its next tick, and
  * fetches two ticks later: others may have been late as well. */
-static void test_late_runtime_renews_before_it_fetches(void **state)
+static void row_4a_6_late_runtime_renews_before_it_fetches(void **state)
 {
     struct puppet *puppet = *state;
     hf_register_activity(puppet->registry, "nothing", nothing, NULL);
@@ -332,7 +332,7 @@ static void name_take(void *user, const hf_metric *metric)
 }
 
 /* Each metric is told once, under a name of its own. */
-static void test_each_metric_is_told_once(void **state)
+static void row_4a_20_each_metric_is_told_once(void **state)
 {
     struct puppet *puppet = *state;
     struct names names = { .count = 0 };
@@ -401,19 +401,19 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RUNTIME_TEST(test_options_out_of_bounds_are_refused),
         RUNTIME_TEST(test_registry_mistakes_are_reported),
-        RUNTIME_TEST(test_fetches_ask_for_tags),
+        RUNTIME_TEST(row_4a_19_fetches_ask_for_tags),
         RUNTIME_TEST(test_reclaim_window_is_registered),
         RUNTIME_TEST(test_store_stays_open_until_its_runtimes_are_freed),
-        RUNTIME_TEST(test_worker_id_is_random_by_default),
+        RUNTIME_TEST(row_4b_12_worker_id_is_random_by_default),
         RUNTIME_TEST(test_runtime_that_never_started),
         RUNTIME_TEST(test_second_start_is_refused),
         RUNTIME_TEST(test_refused_registration_leaves_nothing),
         RUNTIME_TEST(test_stop_signal_before_the_start_is_heeded),
-        RUNTIME_TEST(test_renewals_come_at_half_of_the_shorter_lock),
-        RUNTIME_TEST(test_late_runtime_renews_before_it_fetches),
+        RUNTIME_TEST(row_4a_8_renewals_come_at_half_of_the_shorter_lock),
+        RUNTIME_TEST(row_4a_6_late_runtime_renews_before_it_fetches),
         RUNTIME_TEST(test_ended_registration_stops_the_runtime),
         RUNTIME_TEST(test_dead_worker_is_declared_dead),
-        RUNTIME_TEST(test_each_metric_is_told_once),
+        RUNTIME_TEST(row_4a_20_each_metric_is_told_once),
         RUNTIME_TEST(test_waits_of_session_items_are_a_histogram),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

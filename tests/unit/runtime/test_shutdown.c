@@ -152,7 +152,7 @@ static void test_idle_sessions_are_released_in_one_command(void **state)
 }
 
 /* Told to stop, an activity that returns HF_CANCELLED is handed back, uncounted and at once. */
-static void test_cancelled_activity_is_handed_back_uncounted(void **state)
+static void row_4b_10_cancelled_activity_is_handed_back_uncounted(void **state)
 {
     struct fixture *fixture = *state;
     struct puppet *puppet = &fixture->puppet;
@@ -322,7 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SHUTDOWN_TEST(test_idle_runtime_ends_its_registration_last),
         SHUTDOWN_TEST(test_idle_sessions_are_released_in_one_command),
-        SHUTDOWN_TEST(test_cancelled_activity_is_handed_back_uncounted),
+        SHUTDOWN_TEST(row_4b_10_cancelled_activity_is_handed_back_uncounted),
         SHUTDOWN_TEST(test_grace_over_gives_up_what_runs_on),
         SHUTDOWN_TEST(test_renewals_go_on_while_draining),
         SHUTDOWN_TEST(test_late_grants_are_handed_back),

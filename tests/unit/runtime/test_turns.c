@@ -121,7 +121,7 @@ static void test_turn_at_another_head_replays(void **state)
 }
 
 /* A fenced commit is dropped without a word, and the execution, which ran ahead, with it. */
-static void test_stale_commit_drops_the_execution(void **state)
+static void trap_b17_stale_commit_drops_the_execution(void **state)
 {
     struct fixture *fixture = *state;
     struct puppet *puppet = &fixture->puppet;
@@ -137,7 +137,7 @@ static void test_stale_commit_drops_the_execution(void **state)
 }
 
 /* A commit that a full disk refused: the turn is handed back, uncounted, and tried again. */
-static void test_refused_commit_is_handed_back_uncounted(void **state)
+static void row_4b_2_refused_commit_is_handed_back_uncounted(void **state)
 {
     static const hf_status refusals[] = { HF_DISK_FULL, HF_UNKNOWN, HF_IO, HF_BUSY };
     struct fixture *fixture = *state;
@@ -286,7 +286,7 @@ static void test_without_check_fickle_code_is_committed(void **state)
 
 /* Turns of many instances on several threads: each is committed once, none is lost; live ones
  * beyond the maximum are evicted on their thread. */
-static void test_turns_of_many_instances_on_threads(void **state)
+static void row_4a_3_turns_run_on_the_threads_given(void **state)
 {
     enum { INSTANCES_COUNT = 60, LIVE_MAX = 7 };
     struct fixture *fixture = *state;
@@ -329,7 +329,7 @@ static void test_fetch_asks_for_no_more_than_it_can_get(void **state)
 /* ---- back-off ------------------------------------------------------------------------------- */
 
 /* Each piece of work has a count of its own, which doubles from 1 s up to 60 s. */
-static void test_backoff_doubles_for_each_work(void **state)
+static void row_4a_10_backoff_doubles_for_each_work(void **state)
 {
     struct hf__backoff backoff = { 0 };
     struct hf_item_id a = { .instance = 1 };
@@ -362,8 +362,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TURN_TEST(test_turn_at_its_head_resumes_the_live_execution),
         TURN_TEST(test_turn_at_another_head_replays),
-        TURN_TEST(test_stale_commit_drops_the_execution),
-        TURN_TEST(test_refused_commit_is_handed_back_uncounted),
+        TURN_TEST(trap_b17_stale_commit_drops_the_execution),
+        TURN_TEST(row_4b_2_refused_commit_is_handed_back_uncounted),
         TURN_TEST(test_refused_abandonment_is_tried_again),
         TURN_TEST(test_unregistered_orchestration_is_handed_back),
         TURN_TEST(test_nondeterminism_suspends),
@@ -372,9 +372,9 @@ int main(void)
         TURN_TEST(test_check_replay_passes_faithful_code),
         TURN_TEST(test_check_replay_catches_fickle_code),
         TURN_TEST(test_without_check_fickle_code_is_committed),
-        TURN_TEST(test_turns_of_many_instances_on_threads),
+        TURN_TEST(row_4a_3_turns_run_on_the_threads_given),
         TURN_TEST(test_fetch_asks_for_no_more_than_it_can_get),
-        cmocka_unit_test(test_backoff_doubles_for_each_work),
+        cmocka_unit_test(row_4a_10_backoff_doubles_for_each_work),
         cmocka_unit_test(test_backoff_forgets_within_its_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

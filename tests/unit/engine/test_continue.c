@@ -103,6 +103,75 @@ static void test_continue_under_a_request_is_cancelled(void **state)
     }
 }
 
+/* Waits for an event in its second execution; the first ends at a message. */
+static hf_status waits_in_the_next(hf_orchestration *o, hf_slice input)
+{
+    hf_slice data;
+    if (hf_slice_equal(input, hf_text("next"))) {
+        HF_TRY(hf_await(o, hf_event_wait(o, "e"), &data));
+        return hf_complete(o, data);
+    }
+    HF_TRY(hf_dequeue(o, "q", NULL));
+    return hf_continue_as_new(o, hf_text("next"));
+}
+
+static void raised_between_view_and_commit(struct hf_script *script)
+{
+    hf_script_post(script, 0, hf_body_event_raised(hf_text("e"), hf_text("x"), &script->memory));
+}
+
+/* An event that was raised while the former execution ended is the next one's: a message names no
+ * execution, the present one gets it. */
+static void row_6b_6_event_goes_to_the_present_execution(void **state)
+{
+    (void)state;
+    struct hf_script script;
+    hf_script_init(&script, waits_in_the_next, NULL);
+    play(&script, ". ve=of-the-former mq=1");
+    script.before_commit = raised_between_view_and_commit;
+    play(&script, ".");
+    script.before_commit = NULL;
+    assert_int_equal(script.execution, 2);
+    assert_int_equal(script.messages_count, 1);
+    play(&script, ".");
+    assert_completed(&script, "x");
+    hf_script_release(&script);
+}
+
+static void message_between_view_and_commit(struct hf_script *script)
+{
+    hf_script_post(script, 0, hf_body_mailbox_message(hf_text("q"), hf_text("2"), &script->memory));
+}
+
+/* So is a message for a mailbox. */
+static void row_6b_7_message_goes_to_the_present_execution(void **state)
+{
+    (void)state;
+    struct hf_script script;
+    hf_script_init(&script, one_each, NULL);
+    play(&script, ". mq=1");
+    script.before_commit = message_between_view_and_commit;
+    play(&script, ".");
+    script.before_commit = NULL;
+    assert_int_equal(script.execution, 2);
+    play(&script, ". mq=end .");
+    assert_completed(&script, "in12end");
+    hf_script_release(&script);
+}
+
+/* Beyond history a take finds at once what has come already: the turn goes on with it. */
+static void row_7_8_what_is_there_is_seen_in_the_same_turn(void **state)
+{
+    (void)state;
+    struct hf_script script;
+    hf_script_init(&script, one_each, NULL);
+    play(&script, "mq=1 mq=2 . .");
+    assert_int_equal(script.execution, 3);
+    play(&script, "e mq=end .");
+    assert_completed(&script, "in12end");
+    hf_script_release(&script);
+}
+
 /* The first turn of the next execution replays before and after its commit. */
 static void test_carried_messages_replay(void **state)
 {
@@ -196,6 +265,9 @@ int main(void)
         cmocka_unit_test(test_continue_cancels_pending_work),
         cmocka_unit_test(row_6b_4_completion_of_former_execution_is_dropped),
         cmocka_unit_test(test_continue_under_a_request_is_cancelled),
+        cmocka_unit_test(row_6b_6_event_goes_to_the_present_execution),
+        cmocka_unit_test(row_6b_7_message_goes_to_the_present_execution),
+        cmocka_unit_test(row_7_8_what_is_there_is_seen_in_the_same_turn),
         cmocka_unit_test(test_carried_messages_replay),
         cmocka_unit_test(test_carried_sessions_are_those_that_were_open),
         cmocka_unit_test(test_generated_id_is_not_repeated),

@@ -235,9 +235,44 @@ static void trap_a11_outcome_after_the_cancel_is_legal(void **state)
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
-/* What came in the same batch stands before it, what came later is nowhere; an event behind it is
- * damage. */
-static void trap_a21_last_event_is_last(void **state)
+static const hf_future STALE = { 99 };
+
+/* Ends in the way that the message says, whatever has been asked of it. */
+static hf_status ends_as_told(hf_orchestration *o, hf_slice input)
+{
+    hf_slice way;
+    hf_status status = hf_dequeue(o, "end", &way);
+    if (status == HF_CANCELLED) HF_TRY(hf_dequeue(o, "end", &way));
+    if (way.data[0] == 'm' && hf_await(o, STALE, NULL) == HF_OK) return HF_INVALID;
+    if (way.data[1] == 'c') return hf_continue_as_new(o, input);
+    return hf_complete(o, input);
+}
+
+/* A failure for good (m: misuse) comes before a request to stop, and both before what the code
+ * returns, be it the next execution (c) or an output (r). */
+static void row_7_10_failure_then_request_then_what_is_returned(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words;
+        uint64_t outcome;
+    } cases[] = {
+        { ". mend=-r .", HF_OUTCOME_COMPLETED },     { ". mend=-c .", HF_OUTCOME_CONTINUED },
+        { ". x=r mend=-r .", HF_OUTCOME_CANCELLED }, { ". x=r mend=-c .", HF_OUTCOME_CANCELLED },
+        { ". x=r mend=mr .", HF_OUTCOME_FAILED },    { ". x=r mend=mc .", HF_OUTCOME_FAILED },
+        { ". mend=mr .", HF_OUTCOME_FAILED },        { ". mend=mc .", HF_OUTCOME_FAILED },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct hf_script script;
+        hf_script_init(&script, ends_as_told, NULL);
+        play(&script, cases[i].words);
+        if (script.turn.outcome != cases[i].outcome) fail_msg("%s", cases[i].words);
+        hf_script_release(&script);
+    }
+}
+
+/* What came in the same batch stands before it, what came later is nowhere. */
+static void row_7_16_what_came_along_stands_before_the_end(void **state)
 {
     (void)state;
     int runs = 0;
@@ -250,6 +285,19 @@ static void trap_a21_last_event_is_last(void **state)
     script.outcome = HF_OUTCOME_RUNNING;
     play(&script, "C3=x .");
     assert_int_equal(script.events_count, events_count);
+    hf_script_release(&script);
+}
+
+/* An event behind it is damage. */
+static void trap_a21_last_event_is_last(void **state)
+{
+    (void)state;
+    int runs = 0;
+    struct hf_script script;
+    hf_script_init(&script, many_pending, &runs);
+    play(&script, ". mend=x c2=x .");
+    size_t events_count = script.events_count;
+    script.outcome = HF_OUTCOME_RUNNING;
     const struct hf_event ended = { .kind = HF_EVENT_COMPLETED };
     script.events[events_count - 2].body = hf_event_encode(&ended, &script.memory);
     play_fails(&script, "e .", HF_CORRUPT, "stands behind the last event");
@@ -294,6 +342,8 @@ int main(void)
         cmocka_unit_test(trap_a8_losers_of_a_select_stand_in_history),
         cmocka_unit_test(trap_a10_each_cancel_is_matched_at_its_own_place),
         cmocka_unit_test(trap_a11_outcome_after_the_cancel_is_legal),
+        cmocka_unit_test(row_7_10_failure_then_request_then_what_is_returned),
+        cmocka_unit_test(row_7_16_what_came_along_stands_before_the_end),
         cmocka_unit_test(trap_a21_last_event_is_last),
         cmocka_unit_test(trap_a22_written_failure_is_a_whole_event),
     };

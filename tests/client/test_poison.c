@@ -144,7 +144,7 @@ static void give_up_unreadable(struct house *house, const char *bytes, size_t si
     assert_string_equal(error.code, "poison");
     assert_ok(hf_get(house->store, "i", &instance, &error), &error);
     assert_int_equal(instance->events_count, 2);
-    assert_true(house_metric(runtime, "turns_poisoned") == 1);
+    house_wait_metric(runtime, "turns_poisoned", 1);
     hf_instance_free(instance);
     house_rest(runtime);
     hf_runtime_free(runtime);

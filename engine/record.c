@@ -301,6 +301,12 @@ static const struct hf_field restarted_fields[] = {
 };
 LAYOUT(restarted, hf_restarted);
 
+static const struct hf_field pruned_fields[] = {
+    NUMBER(hf_pruned, 1, true, instance),
+    NUMBER(hf_pruned, 2, true, execution),
+};
+LAYOUT(pruned, hf_pruned);
+
 /* clang-format on */
 
 const struct hf_layout *hf_record_layout(enum hf_record_kind kind)
@@ -324,6 +330,7 @@ const struct hf_layout *hf_record_layout(enum hf_record_kind kind)
         [HF_RECORD_DELETED] = &deleted_layout,
         [HF_RECORD_SUSPENDED] = &suspended_layout,
         [HF_RECORD_RESTARTED] = &restarted_layout,
+        [HF_RECORD_PRUNED] = &pruned_layout,
     };
     _Static_assert(HF_COUNT_OF(layouts) == HF_RECORD_KIND_MAX + 1, "every kind has a layout");
     return kind >= 1 && kind <= HF_RECORD_KIND_MAX ? layouts[kind] : NULL;

@@ -30,7 +30,8 @@ enum hf_record_kind {
     HF_RECORD_DELETED = 16,
     HF_RECORD_SUSPENDED = 17,
     HF_RECORD_RESTARTED = 18,
-    HF_RECORD_KIND_MAX = 18
+    HF_RECORD_PRUNED = 19,
+    HF_RECORD_KIND_MAX = 19
 };
 
 /* Why work was taken from someone, or handed back. Append-only numbers. */
@@ -305,6 +306,11 @@ struct hf_deleted {
     hf_slice key;
 };
 
+/* The history of its executions is gone up to this one, which is a former one. */
+struct hf_pruned {
+    uint64_t instance, execution;
+};
+
 /* The layout of a kind's body; NULL for a number that is none. Static storage. */
 const struct hf_layout *hf_record_layout(enum hf_record_kind kind);
 
@@ -328,6 +334,7 @@ union hf_record_body {
     struct hf_deleted deleted;
     struct hf_suspended suspended;
     struct hf_restarted restarted;
+    struct hf_pruned pruned;
 };
 
 /* The name of a reason: "dead"; "?" for a number that is none. Static storage. */

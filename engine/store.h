@@ -72,7 +72,9 @@ enum hf_store_command_kind {
     HF_STORE_DELETE,
     HF_STORE_SUSPEND,
     HF_STORE_FAIL_TURN,
-    HF_STORE_RESTART
+    HF_STORE_RESTART,
+    HF_STORE_DELETE_ENDED,
+    HF_STORE_PRUNE
 };
 
 /* Creates an instance. Errors: HF_EXISTS; a known key: done already, HF_OK. */
@@ -104,12 +106,45 @@ struct hf_store_terminate {
 
 /* Makes an instance gone: its id is free, its number dead. Up to 1,000 of its rows go at once; the
  * rest is dead to every lookup and reclaimed. Its parent gets its deleted_body, if it runs;
- * children as when it is terminated. Errors: HF_NOT_FOUND; HF_STILL_RUNNING unless `even_running`.
- */
+ * children as when it is terminated. With descendants: all that stem from it go, too, in this
+ * transaction, or nothing does. Errors: HF_NOT_FOUND; HF_STILL_RUNNING, of any of them, unless
+ * `even_running`; HF_TOO_LARGE: they are over HF_TREE_MAX. */
 struct hf_store_delete {
     hf_slice id;
     hf_slice key;
     bool even_running;
+    bool with_descendants;
+};
+
+/* So many instances are deleted as one tree, at most. */
+enum { HF_TREE_MAX = 10000 };
+
+/* An instance as a list of them names it: as it was when it was in that execution. */
+struct hf_instance_run {
+    uint64_t instance, execution;
+};
+
+/* Deletes the trees of a list, each whole; passes over those that are gone or in another execution,
+ * of which one still runs, or that are over HF_TREE_MAX. Looks at one at least, and at no more once
+ * 1,000 instances are deleted: go on behind out_looked_count. */
+struct hf_store_delete_ended {
+    const struct hf_instance_run *runs;
+    size_t count;
+    size_t out_looked_count;
+    uint64_t out_trees_count;
+    uint64_t out_deleted_count; /* instances of them */
+};
+
+/* Removes the history of former executions of instances of a list, from the first one on, while
+ * they ended by then; never of the present one. Removes one execution at least, and no more once
+ * 1,000 events are gone: go on behind out_looked_count. An instance that is gone: no effect. */
+struct hf_store_prune {
+    const struct hf_instance_run *runs; /* in whatever execution they are now */
+    size_t count;
+    uint64_t keep_last;           /* executions, with the present one; 0 is 1 */
+    uint64_t ended_until_unix_ms; /* 0: any */
+    size_t out_looked_count;
+    uint64_t out_executions_count, out_events_count;
 };
 
 /* Suspends an instance, which a client names by its id, or the holder of its turn by that; the turn
@@ -341,6 +376,8 @@ struct hf_store_command {
         struct hf_store_suspend suspend;
         struct hf_store_fail_turn fail_turn;
         struct hf_store_restart restart;
+        struct hf_store_delete_ended delete_ended;
+        struct hf_store_prune prune;
     };
 };
 

@@ -255,6 +255,13 @@ HF_API HF_MUST_CHECK hf_status hf_terminate(hf_store *store, const char *instanc
 HF_API HF_MUST_CHECK hf_status hf_delete(hf_store *store, const char *instance, bool even_running,
                                          hf_error *error);
 
+/* Removes the instance and all that stem from it (hf_query.root), as hf_delete does each, in one
+ * transaction: HF_STILL_RUNNING when one of them has not ended, unless even_running, and then
+ * nothing is removed. What was below an instance that was deleted alone goes with the topmost
+ * only. HF_TOO_LARGE: they are more than 10,000. Otherwise as hf_delete. */
+HF_API HF_MUST_CHECK hf_status hf_delete_tree(hf_store *store, const char *instance,
+                                              bool even_running, hf_error *error);
+
 /* Stops the code of the instance from running, until hf_resume. Messages, cancel requests too, wait
  * for it; activities that are scheduled run on. reason may be NULL. It is suspended already: HF_OK,
  * no effect. Errors and threads as hf_enqueue. */
@@ -314,6 +321,7 @@ typedef struct hf_command {
     bool even_running;   /* of a deletion */
     const char *version; /* of a start: of its orchestration; NULL: by the policy of the registry
                             that runs it */
+    bool whole_tree;     /* of a deletion: as hf_delete_tree */
 } hf_command;
 
 /* The same commands without blocking: many in flight share one commit. HF_OK: on_done runs exactly
@@ -497,6 +505,30 @@ typedef struct hf_session_info {
 } hf_session_info;
 /* Open sessions, by instance and incarnation. */
 HF_API bool hf_next_session(hf_cursor *cursor, const hf_session_info **out_row);
+
+/* Removes what has ended: the trees (hf_delete_tree) of the instances that the query asks for, as
+ * hf_next_instance gives them, and that are nobody's children. Trees of which one still runs, or
+ * that are too large for one transaction, are passed over, and so is what stems from others. At
+ * most limit trees; limit 0: 1,000. *out_count (may be NULL): how many instances were removed.
+ * Each tree goes whole or not at all; some hundred go together. Errors: as hf_query_open and
+ * hf_delete; what was removed before stays so. Blocks. Any thread but one of an orchestration or
+ * observer. */
+HF_API HF_MUST_CHECK hf_status hf_delete_many(hf_store *store, const hf_query *query,
+                                              uint64_t *out_count, hf_error *error);
+
+/* Which former executions go: those that are beyond keep_last and ended by then. */
+typedef struct hf_prune_options {
+    size_t size;
+    const char *instance; /* NULL: of all instances, running ones too */
+    uint64_t keep_last;   /* so many of its latest executions stay; 0 is 1, the present one */
+    uint64_t ended_until_unix_ms; /* 0: whenever they ended */
+} hf_prune_options;
+/* Removes the history of former executions, the first ones first; never of the present one, and
+ * nothing else: values, custom status, sessions stay. options NULL: all former ones of all
+ * instances. *out_count (may be NULL): how many executions. Errors and threads: as hf_delete_many.
+ */
+HF_API HF_MUST_CHECK hf_status hf_prune(hf_store *store, const hf_prune_options *options,
+                                        uint64_t *out_count, hf_error *error);
 
 /* How much of everything is there. */
 typedef struct hf_stats {

@@ -88,6 +88,7 @@ static hf_status apply_body(struct hf__fold *fold, const union hf_record_body *b
     case HF_RECORD_DELETED: return hf__apply_deleted(fold, &body->deleted);
     case HF_RECORD_SUSPENDED: return hf__apply_suspended(fold, &body->suspended);
     case HF_RECORD_RESTARTED: return hf__apply_restarted(fold, &body->restarted);
+    case HF_RECORD_PRUNED: return hf__apply_pruned(fold, &body->pruned);
     default: HF_UNREACHABLE("a kind with a layout and no fold");
     }
 }

@@ -1,5 +1,5 @@
 /* Records of an instance's life outside its turns: started, message, suspended, terminated,
- * deleted. */
+ * deleted, pruned. */
 #include <inttypes.h>
 
 #include "engine/base/assert.h"
@@ -160,4 +160,37 @@ hf_status hf__apply_deleted(struct hf__fold *fold, const struct hf_deleted *body
     status = hf__fold_expect(fold, status, "instance", body->instance);
     if (status == HF_OK) status = hf__command_key_put(fold, body->key, body->instance);
     return status == HF_OK ? hf__instance_remove(fold, &row) : status;
+}
+
+/* Removes the first event of the instance, if it is of an execution up to `execution`. */
+static hf_status event_prune(struct hf__fold *fold, const struct hf_pruned *body, bool *out_is_done)
+{
+    struct hf_item_id event = { body->instance, 0, 0 };
+    struct hf__search search = { HF_TABLE_HISTORY, hf_key_item(&event), 8 };
+    struct hf_table_row row;
+    hf_status status = hf__search(fold->tables, &search, &row, fold->error);
+    status = hf__fold_expect(fold, status, "history of instance", body->instance);
+    if (status != HF_OK) return status;
+    if (!hf_key_read_item(row.key, &event)) return hf__row_damaged(search.table, fold->error);
+    *out_is_done = event.execution > body->execution;
+    if (*out_is_done) return HF_OK;
+    struct hf_key key = hf_key_item(&event);
+    return hf__fold_delete(fold, HF_TABLE_HISTORY, &key);
+}
+
+hf_status hf__apply_pruned(struct hf__fold *fold, const struct hf_pruned *body)
+{
+    struct hf_row_instance before;
+    bool is_done = false;
+    hf_status status = hf_instance_get(fold->tables, body->instance, &before, fold->error);
+    status = hf__fold_expect(fold, status, "instance", body->instance);
+    if (status != HF_OK) return status;
+    if (body->execution <= before.pruned || body->execution >= before.execution) {
+        return hf__fold_misfit(fold, "execution %" PRIu64 " is none that can go", body->execution);
+    }
+    while (status == HF_OK && !is_done) status = event_prune(fold, body, &is_done);
+    if (status != HF_OK) return status;
+    struct hf_row_instance after = before;
+    after.pruned = body->execution;
+    return hf__instance_put(fold, &(struct hf__instance_change){ &before, &after, false });
 }

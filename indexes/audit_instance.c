@@ -114,6 +114,10 @@ hf_status hf__audit_check_history(struct hf__audit *audit, const struct hf_table
         return hf__audit_broken(audit, "instance %" PRIu64 " has a gap before event %" PRIu64,
                                 event.instance, event.event_id);
     }
+    if (event.execution <= instance.pruned) {
+        return hf__audit_broken(audit, "instance %" PRIu64 " has an event that was pruned",
+                                event.instance);
+    }
     if (event.execution > instance.execution ||
         (event.execution == instance.execution && event.event_id >= instance.next_event_id)) {
         return hf__audit_broken(audit, "instance %" PRIu64 " has event %" PRIu64 " beyond its end",

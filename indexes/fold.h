@@ -175,6 +175,8 @@ HF_MUST_CHECK hf_status hf__apply_message(struct hf__fold *fold,
 /* A timer fired, or a delayed item comes back. */
 HF_MUST_CHECK hf_status hf__apply_timer_fired(struct hf__fold *fold,
                                               const struct hf_timer_fired *body);
+/* Former executions lost their history. */
+HF_MUST_CHECK hf_status hf__apply_pruned(struct hf__fold *fold, const struct hf_pruned *body);
 /* An instance was deleted. */
 HF_MUST_CHECK hf_status hf__apply_deleted(struct hf__fold *fold, const struct hf_deleted *body);
 /* An instance was ended from outside. */

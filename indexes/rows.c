@@ -54,6 +54,7 @@ static const struct hf_field instance_fields[] = {
     NUMBER(hf_row_instance, 43, turn_deaths),
     NUMBER(hf_row_instance, 44, family_parent),
     NUMBER(hf_row_instance, 45, family_root),
+    NUMBER(hf_row_instance, 46, pruned),
 };
 
 static const struct hf_field item_fields[] = {
@@ -207,7 +208,7 @@ static bool instance_is_sound(const struct hf_row_instance *row)
     bool has_ended = hf_instance_has_ended(row);
     return parent_is_sound(row) && family_is_sound(row) && row->status >= HF_INSTANCE_PENDING &&
            row->status <= HF_INSTANCE_TERMINATED && row->id.size > 0 && row->execution >= 1 &&
-           row->execution <= HF_KEY_PART_MAX && row->head != 0 &&
+           row->execution <= HF_KEY_PART_MAX && row->pruned < row->execution && row->head != 0 &&
            row->engine_version <= HF_KEY_PART_MAX && ref_is_sound(&row->output) &&
            ref_is_sound(&row->status_ref) && ref_is_sound(&row->status_former) &&
            !(has_ended && row->turn_due_lsn != 0);
@@ -488,6 +489,22 @@ hf_status hf_history_get(struct hf_tables *tables, const struct hf_item_id *even
     hf_status status = hf_table_get(tables, HF_TABLE_HISTORY, hf_key_slice(&key), &value, error);
     if (status != HF_OK) return status;
     return hf_ref_read(value, out_ref) ? HF_OK : hf__row_damaged(HF_TABLE_HISTORY, error);
+}
+
+hf_status hf_history_last(struct hf_tables *tables, const struct hf_item_id *execution,
+                          struct hf_item_id *out_event, struct hf_ref *out_ref, hf_error *error)
+{
+    struct hf_item_id event = { execution->instance, execution->execution, HF_KEY_PART_MAX };
+    struct hf_key key = hf_key_item(&event);
+    struct hf_table_row found;
+    hf_status status = hf_table_before(tables, HF_TABLE_HISTORY, hf_key_slice(&key), &found, error);
+    if (status != HF_OK && status != HF_NOT_FOUND) return status;
+    bool is_there = status == HF_OK && hf_key_read_item(found.key, &event) &&
+                    hf_ref_read(found.value, out_ref) && event.instance == execution->instance &&
+                    event.execution == execution->execution;
+    if (!is_there) return hf__row_damaged(HF_TABLE_HISTORY, error);
+    *out_event = event;
+    return HF_OK;
 }
 
 void hf_message_write(const struct hf_row_message *row, unsigned char bytes[HF_MESSAGE_SIZE])

@@ -51,6 +51,7 @@ struct hf_row_instance {
     uint64_t family_parent; /* instance whose child it was started as, whatever became of the two;
                                0: nobody's */
     uint64_t family_root;   /* the topmost of that line; 0: nobody's child. Then families has it */
+    uint64_t pruned;        /* executions up to this one have no history any more; 0: all have */
 };
 
 struct hf_row_item {
@@ -173,6 +174,12 @@ HF_MUST_CHECK hf_status hf_command_key_find(struct hf_tables *tables, hf_slice k
 /* The payload of one event of history. */
 HF_MUST_CHECK hf_status hf_history_get(struct hf_tables *tables, const struct hf_item_id *event,
                                        struct hf_ref *out_ref, hf_error *error);
+/* The last event of an execution that has a history; the event id of `execution` says nothing.
+ * HF_CORRUPT: it has none. */
+HF_MUST_CHECK hf_status hf_history_last(struct hf_tables *tables,
+                                        const struct hf_item_id *execution,
+                                        struct hf_item_id *out_event, struct hf_ref *out_ref,
+                                        hf_error *error);
 /* A message in an inbox. */
 struct hf_row_message {
     uint64_t lsn; /* names it; not the record that holds its body when a timer brought it */

@@ -52,6 +52,8 @@ hf_status hf__command_run(struct hf__step *step, struct hf_store_command *comman
     case HF_STORE_DELETE: return hf__command_delete(step, &command->delete_instance);
     case HF_STORE_SUSPEND: return hf__command_suspend(step, &command->suspend);
     case HF_STORE_RESTART: return hf__command_restart(step, &command->restart);
+    case HF_STORE_DELETE_ENDED: return hf__command_delete_ended(step, &command->delete_ended);
+    case HF_STORE_PRUNE: return hf__command_prune(step, &command->prune);
     case HF_STORE_FAIL_TURN: return hf__command_fail_turn(step, &command->fail_turn);
     case HF_STORE_REGISTER: return hf__command_register(step, &command->register_worker);
     case HF_STORE_END_REGISTRATION:

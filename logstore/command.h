@@ -6,6 +6,9 @@
  *   command_turn.c          turns: fetch, commit, abandon
  *   command_turn_check.c    the form of a turn that is to be committed
  *   command_family.c        what an act on an instance means to its parent and its children
+ *   command_tree.c          deleting an instance with all that stem from it, and many of those
+ *   command_restart.c       restart
+ *   command_prune.c         pruning of former executions
  *   command_item.c          items: fetch, complete, abandon
  *   command_session.c       release of sessions
  *   command_timer.c         timers that are due
@@ -41,6 +44,11 @@ HF_MUST_CHECK hf_status hf__command_suspend(struct hf__step *step,
 /* As above. */
 HF_MUST_CHECK hf_status hf__command_restart(struct hf__step *step,
                                             const struct hf_store_restart *restart);
+/* As above. */
+HF_MUST_CHECK hf_status hf__command_delete_ended(struct hf__step *step,
+                                                 struct hf_store_delete_ended *deletion);
+/* As above. */
+HF_MUST_CHECK hf_status hf__command_prune(struct hf__step *step, struct hf_store_prune *prune);
 /* As above. */
 HF_MUST_CHECK hf_status hf__command_fail_turn(struct hf__step *step,
                                               const struct hf_store_fail_turn *fail);
@@ -83,6 +91,11 @@ HF_MUST_CHECK hf_status hf__command_release_sessions(struct hf__step *step,
 /* As above. */
 HF_MUST_CHECK hf_status hf__command_fire_timers(struct hf__step *step,
                                                 struct hf_store_fire_timers *fire);
+
+/* Deletes the tree of `top`, whose row this is, as a command asks. Errors: as struct
+ * hf_store_delete. */
+HF_MUST_CHECK hf_status hf__tree_delete(struct hf__step *step, const struct hf_row_instance *top,
+                                        const struct hf_store_delete *deletion);
 
 /* ---- questions that several kinds share -------------------------------------------------------
  */

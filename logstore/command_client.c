@@ -150,6 +150,7 @@ hf_status hf__command_delete(struct hf__step *step, const struct hf_store_delete
     hf_status status = target_resolve(step, &target);
     if (status != HF_OK || target.is_done) return status;
     if (target.instance.number == 0) return target_missing(step, &target);
+    if (deletion->with_descendants) return hf__tree_delete(step, &target.instance, deletion);
     if (!deletion->even_running && !hf_instance_has_ended(&target.instance)) {
         return hf_error_set(step->error, HF_STILL_RUNNING,
                             "instance \"" HF_FMT "\" has not ended: wait for it, terminate it, or "

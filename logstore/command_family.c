@@ -22,14 +22,15 @@
 #include "indexes/apply.h"
 #include "indexes/queries.h"
 
-/* A row that an index names. Errors: HF_CORRUPT when it is not there. */
-static hf_status child_get(struct hf__step *step, uint64_t number, struct hf_row_instance *out_row)
+hf_status hf__family_member(struct hf__step *step, enum hf_table table, uint64_t number,
+                            struct hf_row_instance *out_row)
 {
+    hf_assert(table == HF_TABLE_CHILDREN || table == HF_TABLE_FAMILIES);
     hf_status status = hf_instance_get(step->tables, number, out_row, step->error);
     if (status != HF_NOT_FOUND) return status;
     return hf_error_corrupt(step->error, 0,
-                            "children names instance %llu, which has no row: " HF__REBUILD_ADVICE,
-                            (unsigned long long)number);
+                            "%s names instance %llu, which has no row: " HF__REBUILD_ADVICE,
+                            hf_table_name(table), (unsigned long long)number);
 }
 
 /* What was written down to be said at this end. Damaged bytes hold nobody up: then nothing is said,
@@ -94,7 +95,7 @@ static hf_status child_tell(struct hf__step *step, uint64_t number)
 {
     struct hf_row_instance child;
     hf_slice body = HF_EMPTY;
-    hf_status status = child_get(step, number, &child);
+    hf_status status = hf__family_member(step, HF_TABLE_CHILDREN, number, &child);
     if (status == HF_OK) status = words_read(step, &child, &child.orphan, &body);
     return status == HF_OK ? child_orphan(step, number, body) : status;
 }

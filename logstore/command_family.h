@@ -6,6 +6,10 @@
 #include "indexes/rows.h"
 #include "logstore/store_internal.h"
 
+/* The row of an instance that children or families names. Errors: HF_CORRUPT: it is not there. */
+HF_MUST_CHECK hf_status hf__family_member(struct hf__step *step, enum hf_table table,
+                                          uint64_t number, struct hf_row_instance *out_row);
+
 /* The events whose children a turn cancels, in order. */
 struct hf__cancelled {
     uint64_t *event_ids; /* in the step's arena */

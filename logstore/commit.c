@@ -66,6 +66,8 @@ static uint64_t registration_of(const struct hf_store_command *command)
     case HF_STORE_TERMINATE:
     case HF_STORE_DELETE:
     case HF_STORE_RESTART:
+    case HF_STORE_DELETE_ENDED:
+    case HF_STORE_PRUNE:
     case HF_STORE_REGISTER:
     case HF_STORE_END_REGISTRATION:
     case HF_STORE_RECLAIM:

@@ -137,21 +137,6 @@ static hf_status first_event(struct hf_tables *tables, uint64_t instance, uint64
     return hf_error_corrupt(error, 0, "a row of history is damaged: " HF__REBUILD_ADVICE);
 }
 
-static hf_status last_event(struct hf_tables *tables, const struct hf_item_id *first,
-                            struct hf_item_id *out_id, struct hf_ref *out_ref, hf_error *error)
-{
-    struct hf_key key = hf_key_item(
-        &(struct hf_item_id){ first->instance, first->execution, HF_KEY_PART_MAX });
-    struct hf_table_row found;
-    hf_status status = hf_table_before(tables, HF_TABLE_HISTORY, hf_key_slice(&key), &found, error);
-    if (status == HF_OK && hf_key_read_item(found.key, out_id) &&
-        hf_ref_read(found.value, out_ref)) {
-        return HF_OK;
-    }
-    if (status != HF_OK && status != HF_NOT_FOUND) return status;
-    return hf_error_corrupt(error, 0, "a row of history is damaged: " HF__REBUILD_ADVICE);
-}
-
 static hf_status execution_fill(struct hf_tables *tables, const struct hf_row_instance *instance,
                                 const struct hf_item_id *first, const struct hf_ref *first_ref,
                                 struct hf_execution_row *out_row, hf_error *error)
@@ -162,7 +147,7 @@ static hf_status execution_fill(struct hf_tables *tables, const struct hf_row_in
     bool is_present = first->execution == instance->execution;
     out_row->status = is_present ? instance->status : 0;
     hf_status status = hf_log_wall_time(tables, first_ref->lsn, &out_row->started_unix_ms, error);
-    if (status == HF_OK) status = last_event(tables, first, &last, &last_ref, error);
+    if (status == HF_OK) status = hf_history_last(tables, first, &last, &last_ref, error);
     if (status != HF_OK) return status;
     out_row->events_count = last.event_id;
     bool has_ended = !is_present || hf_instance_has_ended(instance);
@@ -264,7 +249,7 @@ static hf_status count_instances(struct hf_tables *tables, struct hf_store_total
         if (status != HF_OK) return status == HF_NOT_FOUND ? HF_OK : status;
         hf_assert(row.status < HF_COUNT_OF(totals->instances));
         totals->instances[row.status]++;
-        totals->executions += row.execution;
+        totals->executions += row.execution - row.pruned;
         if (row.suspended_code.size > 0) totals->suspended++;
         hf_arena_reset_to(tables->arena, mark);
     }

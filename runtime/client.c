@@ -58,8 +58,9 @@ static hf_status command_check_unused(const hf_command *command, hf_error *error
     if (kind != HF_COMMAND_START && command->version) {
         return hf_error_set(error, HF_INVALID, "a version is for a command that starts");
     }
-    if (kind != HF_COMMAND_DELETE && command->even_running) {
-        return hf_error_set(error, HF_INVALID, "even_running is for a command that deletes");
+    if (kind != HF_COMMAND_DELETE && (command->even_running || command->whole_tree)) {
+        return hf_error_set(error, HF_INVALID,
+                            "even_running and whole_tree are for a command that deletes");
     }
     return HF_OK;
 }
@@ -156,7 +157,8 @@ static hf_status submission_fill(struct hf__submission *submission, const hf_com
     if (made->kind == HF_STORE_DELETE) {
         made->delete_instance = (struct hf_store_delete){ .id = id,
                                                           .key = key,
-                                                          .even_running = command->even_running };
+                                                          .even_running = command->even_running,
+                                                          .with_descendants = command->whole_tree };
     }
     if (made->kind == HF_STORE_SUSPEND) {
         made->suspend = (struct hf_store_suspend){
@@ -314,6 +316,15 @@ hf_status hf_delete(hf_store *store, const char *instance, bool even_running, hf
     const hf_command command = { .kind = HF_COMMAND_DELETE,
                                  .instance = instance,
                                  .even_running = even_running };
+    return call(store, &command, error);
+}
+
+hf_status hf_delete_tree(hf_store *store, const char *instance, bool even_running, hf_error *error)
+{
+    const hf_command command = { .kind = HF_COMMAND_DELETE,
+                                 .instance = instance,
+                                 .even_running = even_running,
+                                 .whole_tree = true };
     return call(store, &command, error);
 }
 

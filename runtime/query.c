@@ -176,6 +176,15 @@ bool hf_next_instance(hf_cursor *cursor, const hf_instance **out_row)
     return true;
 }
 
+bool hf__next_run(hf_cursor *cursor, const struct hf__source *source,
+                  struct hf_instance_run *out_run)
+{
+    hf_assert(source == &hf__source_runs || source == &hf__source_ended_roots);
+    if (!next(cursor, source)) return false;
+    *out_run = cursor->shown.run;
+    return true;
+}
+
 bool hf_next_execution(hf_cursor *cursor, const hf_execution_info **out_row)
 {
     if (!next(cursor, &hf__source_executions)) return false;

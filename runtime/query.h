@@ -47,6 +47,7 @@ struct hf_cursor {
         hf_event_info event;
         hf_value value;
         hf_dead_letter letter;
+        struct hf_instance_run run;
     } shown;
     hf_error error;
 };
@@ -58,6 +59,14 @@ extern const struct hf__source hf__source_executions;
 extern const struct hf__source hf__source_events;
 extern const struct hf__source hf__source_values;
 extern const struct hf__source hf__source_letters;
+/* Of instances, for the store's lists: all that the query asks for; and of those the ones that have
+ * ended and are nobody's children, or children of nobody that is there. */
+extern const struct hf__source hf__source_runs;
+extern const struct hf__source hf__source_ended_roots;
+
+/* The next row of one of those two. As hf_next_instance. */
+bool hf__next_run(hf_cursor *cursor, const struct hf__source *source,
+                  struct hf_instance_run *out_run);
 
 /* NULL for the empty text: nobody, or none. In the page's arena. */
 const char *hf__cursor_text(hf_cursor *cursor, hf_slice text);

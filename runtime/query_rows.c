@@ -51,6 +51,34 @@ static hf_status instance_show(hf_cursor *self, bool *out_is_wanted)
 const struct hf__source hf__source_instances = { "hf_next_instance", false, instances_read,
                                                  instance_show };
 
+/* The number at row_index, which is passed. */
+static const struct hf_instance_info *run_show(hf_cursor *self)
+{
+    const struct hf_instance_info *row = (struct hf_instance_info *)self->rows + self->row_index++;
+    self->shown.run = (struct hf_instance_run){ row->number, row->execution };
+    return row;
+}
+
+static hf_status any_show(hf_cursor *self, bool *out_is_wanted)
+{
+    const struct hf_instance_info *row = run_show(self);
+    *out_is_wanted = self->instance == 0 || row->number == self->instance;
+    return HF_OK;
+}
+
+static hf_status ended_root_show(hf_cursor *self, bool *out_is_wanted)
+{
+    const struct hf_instance_info *row = run_show(self);
+    bool is_asked = self->instance == 0 || row->number == self->instance;
+    bool is_below = row->root_id.size > 0 && !hf_slice_equal(row->root_id, row->id);
+    *out_is_wanted = is_asked && row->ended_unix_ms != 0 && row->parent_id.size == 0 && !is_below;
+    return HF_OK;
+}
+
+const struct hf__source hf__source_runs = { "hf_prune", false, instances_read, any_show };
+const struct hf__source hf__source_ended_roots = { "hf_delete_many", false, instances_read,
+                                                   ended_root_show };
+
 /* ---- executions ----------------------------------------------------------------------------- */
 
 static hf_status executions_read(hf_cursor *self)

@@ -5,6 +5,8 @@
 #include "engine/base/assert.h"
 #include "runtime/runtime.h"
 
+enum { PAUSE_TICKS_MAX = 32 }; /* the pauses double up to that: 8 seconds */
+
 /* Whether a later attempt at the same command can end otherwise. */
 static bool is_passing(hf_status status)
 {
@@ -22,7 +24,13 @@ static bool is_passing(hf_status status)
 bool hf__retries_add(hf_runtime *runtime, struct hf__job *job)
 {
     hf_assert(job->submission.done);
-    if (runtime->retries.is_closed || !is_passing(job->submission.command.status)) return false;
+    if (runtime->retries.is_closed || !is_passing(job->submission.command.status)) {
+        job->pause_ticks = 0;
+        return false;
+    }
+    job->pause_ticks = job->pause_ticks == 0 ? 1 : job->pause_ticks * 2;
+    if (job->pause_ticks > PAUSE_TICKS_MAX) job->pause_ticks = PAUSE_TICKS_MAX;
+    job->left_ticks = job->pause_ticks;
     job->next_retry = runtime->retries.first;
     runtime->retries.first = job;
     hf__metrics_add(&runtime->metrics, HF__COMMAND_RETRIES, 1);
@@ -36,7 +44,12 @@ void hf__retries_submit(hf_runtime *runtime)
     while (job) {
         struct hf__job *next = job->next_retry;
         job->next_retry = NULL;
-        hf__runtime_submit(runtime, &job->submission);
+        if (--job->left_ticks > 0) {
+            job->next_retry = runtime->retries.first;
+            runtime->retries.first = job;
+        } else {
+            hf__runtime_submit(runtime, &job->submission);
+        }
         job = next;
     }
 }

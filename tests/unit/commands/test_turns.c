@@ -564,6 +564,108 @@ static void test_attempts_of_turns(void **state)
     assert_int_equal(attempt_after(world, registration, false), 1);
 }
 
+static struct hf_store_command fail_command(uint64_t registration,
+                                            const struct hf_turn_grant *grant)
+{
+    struct hf_store_command command = { .kind = HF_STORE_FAIL_TURN };
+    command.fail_turn = (struct hf_store_fail_turn){ .token = grant->token,
+                                                     .registration = registration,
+                                                     .attempts = 3,
+                                                     .body = hf_text("poisoned") };
+    return command;
+}
+
+/* An instance whose first turn is given up is there, failed, with its start and its end. */
+static void trap_c2_poison_before_the_first_turn_leaves_a_failed_instance(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    instance_start(world, "one");
+    struct hf_turn_grant grant = turn_take(world, registration);
+    struct hf_store_command fail = fail_command(registration, &grant);
+    assert_ok(world_run(world, &fail), &world->error);
+    struct hf_instance_info info = instance_info(world, "one");
+    assert_int_equal(info.status, HF_INSTANCE_FAILED);
+    assert_int_equal(info.events_count, 2);
+    assert_true(hf_slice_equal(info.output_body, hf_text("poisoned")));
+    assert_false(turn_fetch(world, registration, &grant));
+}
+
+/* What a poisoned instance had goes as with any failure: items, timers, sessions and messages; what
+ * runs is void, and a worker is told. */
+static void trap_c4_poison_cleans_up(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    uint64_t instance = scene_session(world, registration, "one", 2);
+    instance_message(world, "one", "go on");
+    struct plan *plan = scene_turn(world, registration);
+    plan_timer(plan, world->wall_ms);
+    plan_item(plan, 0, "");
+    plan_commit(plan);
+    instance_message(world, "one", "the last");
+    struct hf_item_grant running = item_take(world, registration);
+    struct hf_turn_grant grant = turn_take(world, registration);
+    struct hf_store_command fail = fail_command(registration, &grant);
+    assert_ok(world_run(world, &fail), &world->error);
+    assert_int_equal(world->effects & (HF_EFFECT_ENDED | HF_EFFECT_VOIDED),
+                     HF_EFFECT_ENDED | HF_EFFECT_VOIDED);
+    assert_false(session_find(world, instance, 1, NULL));
+    assert_int_equal(inbox_count(world, instance), 0);
+    assert_int_equal(timers_fire(world), 0);
+    assert_no_item(world, registration);
+    struct hf_store_command late = complete_command(registration, &running.token);
+    assert_refused(world, &late, HF_STALE, "instance_ended");
+}
+
+/* What comes to an instance that has ended changes nothing: not what was counted of its work, nor
+ * its history. */
+static void trap_c3_late_message_changes_nothing(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    uint64_t b = worker_register(world, "b");
+    scene_items(world, a, "one", 1);
+    item_take(world, a);
+    world->boot_ms += WORLD_ITEMS_MS;
+    struct hf_item_grant second = item_take(world, b);
+    assert_int_equal(second.attempt, 2);
+    instance_message(world, "one", "go on");
+    struct plan *plan = scene_turn(world, b);
+    plan_cancel(plan, second.token.item.event_id);
+    plan_end(plan, HF_OUTCOME_COMPLETED);
+    plan_commit(plan);
+    struct hf_store_command late = complete_command(b, &second.token);
+    assert_refused(world, &late, HF_STALE, "instance_ended");
+    late = abandon_command(b, &second.token);
+    assert_refused(world, &late, HF_STALE, "instance_ended");
+    late = message_command("one", "late");
+    assert_refused(world, &late, HF_NOT_FOUND, "");
+    assert_int_equal(instance_info(world, "one").status, HF_INSTANCE_COMPLETED);
+}
+
+/* Bytes that are no event, nor text, go through a store as they came: it reads envelopes alone. */
+static void trap_b18_bodies_are_opaque(void **state)
+{
+    static const hf_slice bytes = HF_SLICE("\xc1\x00\xff no event");
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    struct hf_store_command start = start_command("one");
+    start.start.body = bytes;
+    assert_ok(world_run(world, &start), &world->error);
+    struct hf_store_command message = message_command("one", "");
+    message.message.body = bytes;
+    assert_ok(world_run(world, &message), &world->error);
+    struct plan *plan = scene_turn(world, registration);
+    plan_item(plan, 0, "");
+    plan->events[plan->record.events.count - 1].body = bytes;
+    plan_commit(plan);
+    assert_true(hf_slice_equal(item_take(world, registration).body, bytes));
+    struct hf_turn_view view = turn_view(world, start.start.out_instance, 1);
+    assert_int_equal(view.events_count, 3);
+    for (size_t i = 0; i < 3; i++) assert_true(hf_slice_equal(view.events[i].body, bytes));
+}
+
 /* A lock that merely ran out blames nobody; a process that died in the turn does; and what one
  * instance lost is not another's. */
 static void test_only_deaths_count(void **state)
@@ -613,6 +715,10 @@ int main(void)
         CASE(test_commit_stores_the_version),
         CASE(test_continued_execution_has_its_own_version),
         CASE(test_attempts_of_turns),
+        CASE(trap_c2_poison_before_the_first_turn_leaves_a_failed_instance),
+        CASE(trap_c4_poison_cleans_up),
+        CASE(trap_c3_late_message_changes_nothing),
+        CASE(trap_b18_bodies_are_opaque),
         CASE(test_only_deaths_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -364,6 +364,24 @@ static void test_stale_completion_is_dropped(void **state)
     assert_int_equal(puppet_count_logs(puppet, "activity.unsent"), 0);
 }
 
+/* While the store is in trouble it is asked ever more rarely: each pause has twice the ticks of the
+ * former one. */
+static void row_4b_1_trouble_is_met_with_growing_pauses(void **state)
+{
+    enum { REFUSALS = 4 };
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    puppet_refuse(puppet, HF_STORE_COMPLETE_ITEM, REFUSALS, HF_IO);
+    puppet_give_item(puppet, 1, "silent", "");
+    struct puppet_note former = puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1);
+    for (size_t i = 0; i < REFUSALS; i++) {
+        struct puppet_note next = puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, i + 2);
+        assert_true(next.probes_count + 1 >= former.probes_count + ((size_t)1 << i));
+        former = next;
+    }
+    hf_runtime_free(runtime);
+}
+
 /* A full disk passes: the completion is sent again until it is taken, and the function ran once. */
 static void row_4b_3_refused_completion_is_sent_again(void **state)
 {
@@ -640,6 +658,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_unreadable_item_is_handed_back_counted, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_stale_completion_is_dropped, setup, teardown),
+        cmocka_unit_test_setup_teardown(row_4b_1_trouble_is_met_with_growing_pauses, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(row_4b_3_refused_completion_is_sent_again, setup, teardown),
         cmocka_unit_test_setup_teardown(row_4a_4_fetches_ask_for_free_threads_only, setup,
                                         teardown),

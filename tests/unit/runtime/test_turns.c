@@ -156,15 +156,18 @@ static void row_4b_2_refused_commit_is_handed_back_uncounted(void **state)
     assert_int_equal(atomic_load(&fixture->counts.left), HF_COUNT_OF(refusals));
 }
 
-/* Handing back is tried again until it is answered: else the turn would be ours for ever. */
-static void test_refused_abandonment_is_tried_again(void **state)
+/* Handing back is tried again until it is answered, else the turn would be ours for ever; with
+ * pauses that grow: of 1, 2 and 4 ticks. */
+static void trap_b14_refused_abandonment_is_tried_again(void **state)
 {
     struct puppet *puppet = &((struct fixture *)*state)->puppet;
     hf_runtime *runtime = worker(puppet, false);
     puppet_refuse(puppet, HF_STORE_ABANDON_TURN, 3, HF_DISK_FULL);
     puppet_set_view(puppet, "nobody", NULL, false);
     puppet_give_turn(puppet, 1, 10, "nobody");
+    struct puppet_note first = puppet_wait(puppet, HF_STORE_ABANDON_TURN, 1);
     struct puppet_note note = puppet_wait(puppet, HF_STORE_ABANDON_TURN, 4);
+    assert_true(note.probes_count >= first.probes_count + 6);
     assert_int_equal(note.status, HF_OK);
     hf_runtime_free(runtime);
     assert_int_equal(puppet_count(puppet, HF_STORE_ABANDON_TURN), 4);
@@ -364,7 +367,7 @@ int main(void)
         TURN_TEST(test_turn_at_another_head_replays),
         TURN_TEST(trap_b17_stale_commit_drops_the_execution),
         TURN_TEST(row_4b_2_refused_commit_is_handed_back_uncounted),
-        TURN_TEST(test_refused_abandonment_is_tried_again),
+        TURN_TEST(trap_b14_refused_abandonment_is_tried_again),
         TURN_TEST(test_unregistered_orchestration_is_handed_back),
         TURN_TEST(test_nondeterminism_suspends),
         TURN_TEST(test_unreadable_history_is_handed_back),

@@ -171,6 +171,26 @@ static void row_8_3_failures_carry_code_message_and_data(void **state)
     rest(&house, runtime);
 }
 
+/* One thread of each kind serves a parent, its child and their activities: nobody waits on a
+ * thread.
+ */
+static void row_4b_11_one_thread_of_each_is_enough(void **state)
+{
+    (void)state;
+    struct house house;
+    house_open(&house, parts);
+    hf_runtime *runtime = house_worker(&house,
+                                       HF_WITH(hf_runtime_options, .worker_id = "w",
+                                               .orchestration_threads = 1, .activity_threads = 1));
+    house_start(&house, "one", "hurries", "session");
+    house_start(&house, "two", "hurries", "plain");
+    house_start(&house, "three", "asks", "details");
+    house_expect(&house, "three", "refused details by child");
+    house_expect(&house, "two", "plain");
+    house_expect(&house, "one", "session");
+    rest(&house, runtime);
+}
+
 /* ---- histories ------------------------------------------------------------------------------ */
 
 /* At half of the limit the log warns, beyond it the instance fails, clearly and once. */
@@ -230,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_what_is_taken_in_time_has_no_limit),
         cmocka_unit_test(test_cancelled_start_leaves_no_limit),
         cmocka_unit_test(row_8_3_failures_carry_code_message_and_data),
+        cmocka_unit_test(row_4b_11_one_thread_of_each_is_enough),
         cmocka_unit_test(row_7_19_long_history_warns_and_then_fails),
         cmocka_unit_test(trap_a15_backlog_drains),
     };

@@ -87,6 +87,35 @@ static void row_6c_4_committed_turn_starts_the_child(void **state)
     assert_no_message(world, "parent");
 }
 
+/* A detached start is an instance of its own when the turn is committed, and not before: an event
+ * of its starter's, and no bond between them. */
+static void row_6c_5_committed_turn_starts_the_detached(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    instance_start(world, "starter");
+    struct plan *plan = scene_turn(world, registration);
+    plan_child(plan, "loose");
+    plan->children[0] = (struct hf_turn_child){ .event_id = plan->children[0].event_id,
+                                                .id = hf_text("loose"),
+                                                .orchestration = hf_text("demo"),
+                                                .body = hf_text("start"),
+                                                .is_detached = 1 };
+    struct hf_store_command message = message_command("loose", "too early");
+    assert_refused(world, &message, HF_NOT_FOUND, "");
+    plan_end(plan, HF_OUTCOME_COMPLETED);
+    uint64_t lsn = world_next_lsn(world);
+    plan_commit(plan);
+    assert_true(world_next_lsn(world) == lsn + 2); /* turn_committed, started */
+    struct hf_instance_info info = instance_info(world, "loose");
+    assert_int_equal(info.status, HF_INSTANCE_PENDING);
+    plan = turn_of(world, registration, "loose");
+    plan_end(plan, HF_OUTCOME_COMPLETED);
+    plan_commit(plan);
+    assert_no_message(world, "starter");
+    assert_int_equal(instance_info(world, "starter").events_count, 3);
+}
+
 /* What the child's last turn tells its parent becomes a message of the parent, which names the
  * execution that it answers. */
 static void test_ended_child_answers_its_parent(void **state)
@@ -443,6 +472,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         CASE(row_6c_4_committed_turn_starts_the_child),
+        CASE(row_6c_5_committed_turn_starts_the_detached),
         CASE(test_ended_child_answers_its_parent),
         CASE(test_silent_child_is_lost),
         CASE(test_child_ended_from_outside_answers_its_parent),

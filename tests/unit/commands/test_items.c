@@ -73,6 +73,41 @@ static void trap_b3_delayed_item_is_skipped_until_its_time(void **state)
     assert_int_equal(item_take(world, registration).token.item.instance, 2);
 }
 
+static struct hf_store_totals totals(struct world *world)
+{
+    struct hf_store_totals all;
+    assert_ok(world->backend->ops->totals(world->backend, &world->arena, &all, &world->error),
+              &world->error);
+    return all;
+}
+
+/* What was handed back waits like what was never taken, also while it is held back. */
+static void trap_b10_depths_count_what_was_handed_back(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    scene_items(world, registration, "one", 3);
+    assert_int_equal(totals(world).items, 3);
+    assert_int_equal(totals(world).items_running, 0);
+    struct hf_item_grant first = item_take(world, registration);
+    struct hf_item_grant second = item_take(world, registration);
+    assert_int_equal(totals(world).items_running, 2);
+    struct hf_store_command back = abandon_command(registration, &first.token);
+    assert_ok(world_run(world, &back), &world->error);
+    back = abandon_command(registration, &second.token);
+    back.abandon_item.delay_ms = 1000;
+    assert_ok(world_run(world, &back), &world->error);
+    assert_int_equal(totals(world).items, 3);
+    assert_int_equal(totals(world).items_running, 0);
+    instance_message(world, "one", "go on");
+    assert_int_equal(totals(world).turns_due, 1);
+    struct hf_turn_grant turn = turn_take(world, registration);
+    assert_int_equal(totals(world).turns_due, 0);
+    back = abandon_turn_command(registration, &turn.token);
+    assert_ok(world_run(world, &back), &world->error);
+    assert_int_equal(totals(world).turns_due, 1);
+}
+
 /* ---- tags ------------------------------------------------------------------------------------ */
 
 static size_t fetch_tagged(struct world *world, uint64_t registration, const hf_slice *tags,
@@ -433,6 +468,7 @@ int main(void)
         CASE(test_items_come_oldest_first_and_stay_until_acknowledged),
         CASE(test_completion_is_one_step),
         CASE(trap_b3_delayed_item_is_skipped_until_its_time),
+        CASE(trap_b10_depths_count_what_was_handed_back),
         CASE(trap_b19_items_go_to_those_who_serve_their_tag),
         CASE(trap_b4_passed_item_is_delivered_again),
         CASE(trap_b4_completion_after_the_deadline_is_accepted),

@@ -401,6 +401,14 @@ static hf_status works(hf_orchestration *o, hf_slice input)
     return hf_complete(o, message);
 }
 
+/* Leaves an activity pending, and returns more than may be. */
+static hf_status outgrows(hf_orchestration *o, hf_slice input)
+{
+    hf_schedule(o, "left", input);
+    HF_TRY(hf_dequeue(o, "q", NULL));
+    return hf_complete(o, hf_text("more than ten bytes"));
+}
+
 /* What ended a child is what its parent's await tells: its output, its failure, also one for good,
  * and that it was cancelled. */
 static void test_child_answers_with_its_end(void **state)
@@ -423,6 +431,24 @@ static void test_child_answers_with_its_end(void **state)
         if (ends[i].code) assert_failed(&family.parent, ends[i].code, ends[i].part);
         family_release(&family);
     }
+}
+
+/* A limit that is broken ends the child once: what it had pending is called off, and its parent is
+ * told, by one turn. */
+static void trap_c6_broken_limit_ends_once_and_tells(void **state)
+{
+    (void)state;
+    struct family family;
+    family_init(&family, calls_child, outgrows);
+    family.child.options.payload_size_max = 10;
+    play(&family.child, ". mq=go .");
+    assert_failed(&family.child, "too_large", "the limit is 10");
+    assert_int_equal(family.child.turn.cancels.count, 1);
+    size_t events_count = family.child.events_count;
+    assert_int_equal(hf_script_event(&family.child, events_count - 1).kind, HF_EVENT_FAILED);
+    family_answer(&family);
+    assert_failed(&family.parent, "too_large", "the limit is 10");
+    family_release(&family);
 }
 
 /* The parent survives continue-as-new of its child: the first event of each execution names it. */
@@ -558,6 +584,7 @@ int main(void)
         cmocka_unit_test(test_given_up_child_is_asked_to_stop),
         cmocka_unit_test(test_pending_children_at_the_end),
         cmocka_unit_test(test_child_answers_with_its_end),
+        cmocka_unit_test(trap_c6_broken_limit_ends_once_and_tells),
         cmocka_unit_test(row_6b_2_continued_child_knows_its_parent),
         cmocka_unit_test(test_nobodys_child_tells_nobody),
         cmocka_unit_test(test_cancel_reaches_children_of_children),

@@ -356,6 +356,37 @@ static void test_message_names_the_execution_it_answers(void **state)
     world_release(&world);
 }
 
+/* An item has its identity, session and tag; its input stands in the event alone, which it names.
+ */
+static void row_6b_3_item_names_its_event_and_nothing_twice(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_start(&world, 1, "talk");
+    struct world_turn turn = turn_begin(&world);
+    turn_open(&turn, 1, "chat");
+    uint64_t plain = turn_item(&turn, 0, "gpu");
+    uint64_t bound = turn_item(&turn, 1, "");
+    world_turn(&world, &turn);
+    struct hf_row_item item = world_item(&world, plain);
+    const struct hf_item_id id = { 1, 1, plain };
+    struct hf_ref event;
+    world_begin(&world);
+    assert_ok(hf_history_get(&world.tables, &id, &event, &world.error), &world.error);
+    world_end(&world);
+    assert_int_equal(item.body.lsn, event.lsn);
+    assert_int_equal(item.body.offset, event.offset);
+    assert_int_equal(item.body.size, event.size);
+    assert_int_equal(item.id.instance, 1);
+    assert_int_equal(item.id.execution, 1);
+    assert_int_equal(item.incarnation, 0);
+    assert_int_not_equal(item.tag, 0);
+    assert_int_equal(world_item(&world, bound).incarnation, 1);
+    assert_int_equal(world_item(&world, bound).tag, 0);
+    world_release(&world);
+}
+
 /* The custom status is that of the event which set it last, and counts its changes. */
 static void row_6c_7_status_event_sets_custom_status(void **state)
 {
@@ -489,6 +520,7 @@ int main(void)
         cmocka_unit_test(test_timer_fires_into_the_inbox),
         cmocka_unit_test(row_6c_6_continue_as_new_is_one_step),
         cmocka_unit_test(test_message_names_the_execution_it_answers),
+        cmocka_unit_test(row_6b_3_item_names_its_event_and_nothing_twice),
         cmocka_unit_test(row_6c_7_status_event_sets_custom_status),
         cmocka_unit_test(test_message_for_a_locked_turn_waits_for_its_commit),
         cmocka_unit_test(test_lost_turn_counts_and_unlocks),

@@ -71,6 +71,7 @@ static void note_fill(struct puppet_note *note, const struct hf_store_command *c
         note->reason = command->abandon_turn.reason;
         note->delay_ms = command->abandon_turn.delay_ms;
         break;
+    case HF_STORE_FAIL_TURN: note->instance = command->fail_turn.token.instance; break;
     case HF_STORE_COMMIT_TURN:
         note->instance = command->commit_turn.token.instance;
         note->outcome = command->commit_turn.turn->outcome;
@@ -527,7 +528,7 @@ void puppet_give_turn(struct puppet *self, uint64_t instance, uint64_t head,
         .token = { .instance = instance, .head = head, .nonce = ++self->lsn },
         .execution = 1,
         .engine_version = HF_ENGINE_VERSION,
-        .attempt = 1,
+        .attempt = self->turn_attempt > 0 ? self->turn_attempt : 1,
         .orchestration = hf_text(orchestration),
     };
     pthread_mutex_unlock(&self->mutex);

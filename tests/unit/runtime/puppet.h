@@ -78,6 +78,7 @@ struct puppet {
     struct puppet_void voids[PUPPET_VOIDS_MAX];
     size_t voids_count;
     uint64_t lsn;
+    uint64_t turn_attempt; /* of the turns that are given; 0: 1 */
 
     /* Knobs, under the mutex. */
     enum hf_store_command_kind refused_kind; /* commands of this kind are answered so */

@@ -364,6 +364,22 @@ static void test_stale_completion_is_dropped(void **state)
     assert_int_equal(puppet_count_logs(puppet, "activity.unsent"), 0);
 }
 
+/* An activity may be delivered as often as the runtime was told; the delivery beyond fails it. */
+static void row_4a_9_delivery_beyond_the_last_attempt_fails(void **state)
+{
+    enum { ATTEMPTS_MAX = 2 };
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    hf_runtime *runtime = puppet_worker(puppet,
+                                        HF_WITH(hf_runtime_options, .attempts_max = ATTEMPTS_MAX));
+    puppet_give(puppet, grant_of(1, ATTEMPTS_MAX, 0), "silent");
+    struct puppet_note note = puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1);
+    assert_completion(&note, HF_EVENT_ACTIVITY_COMPLETED, "|");
+    puppet_give(puppet, grant_of(2, ATTEMPTS_MAX + 1, 0), "silent");
+    note = puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 2);
+    assert_completion(&note, HF_EVENT_ACTIVITY_FAILED, "poison|");
+    hf_runtime_free(runtime);
+}
+
 /* While the store is in trouble it is asked ever more rarely: each pause has twice the ticks of the
  * former one. */
 static void row_4b_1_trouble_is_met_with_growing_pauses(void **state)
@@ -658,6 +674,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_unreadable_item_is_handed_back_counted, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_stale_completion_is_dropped, setup, teardown),
+        cmocka_unit_test_setup_teardown(row_4a_9_delivery_beyond_the_last_attempt_fails, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(row_4b_1_trouble_is_met_with_growing_pauses, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(row_4b_3_refused_completion_is_sent_again, setup, teardown),

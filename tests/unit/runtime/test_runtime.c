@@ -143,7 +143,8 @@ static void test_registry_mistakes_are_reported(void **state)
     assert_null(runtime);
 }
 
-/* Without a worker id each runtime has 128 random bits of its own. */
+/* Without a worker id each runtime has 128 random bits of its own, and its start is told with them.
+ */
 static void row_4b_12_worker_id_is_random_by_default(void **state)
 {
     struct puppet *puppet = *state;
@@ -154,6 +155,7 @@ static void row_4b_12_worker_id_is_random_by_default(void **state)
     assert_int_equal(strspn(one.text, "0123456789abcdef"), 32);
     assert_int_equal(strlen(one.text), 32);
     assert_string_not_equal(one.text, two.text);
+    assert_string_equal(puppet_wait_log(puppet, "worker.start").worker, two.text);
     hf_runtime_free(first);
     hf_runtime_free(second);
 }
@@ -220,6 +222,54 @@ static void test_stop_signal_before_the_start_is_heeded(void **state)
 }
 
 /* ---- the lease ------------------------------------------------------------------------------ */
+
+/* The lease of items is as long as the runtime was told. */
+static void row_4a_7_lease_of_items_is_as_long_as_told(void **state)
+{
+    enum { NOW_MS = 1000000, LOCK_MS = 12345 };
+    struct puppet *puppet = *state;
+    atomic_store(&puppet->hand_boot_ms, NOW_MS);
+    hf_runtime *runtime = puppet_worker(
+        puppet, HF_WITH(hf_runtime_options, .item_lock_ms = LOCK_MS, .session_lock_ms = 60000));
+    assert_int_equal(hf__upkeep_deadlines(runtime).items_boot_ms, NOW_MS + LOCK_MS);
+    hf_runtime_free(runtime);
+}
+
+static size_t fetches_count(struct puppet *puppet)
+{
+    return puppet_count(puppet, HF_STORE_FETCH_ITEMS) + puppet_count(puppet, HF_STORE_FETCH_TURNS);
+}
+
+/* A store that has nothing is not asked again: ticks go by without a command. */
+static void row_4a_1_idle_runtime_asks_for_nothing(void **state)
+{
+    enum { TICKS_COUNT = 6 };
+    struct puppet *puppet = *state;
+    hf_register_activity(puppet->registry, "nothing", nothing, NULL);
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    puppet_wait(puppet, HF_STORE_FETCH_ITEMS, 1);
+    puppet_wait(puppet, HF_STORE_FETCH_TURNS, 1);
+    puppet_wait_tick(puppet);
+    size_t asked_count = fetches_count(puppet);
+    for (int i = 0; i < TICKS_COUNT; i++) puppet_wait_tick(puppet);
+    assert_int_equal(fetches_count(puppet), asked_count);
+    puppet_give_item(puppet, 1, "nothing", "");
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1);
+    hf_runtime_free(runtime);
+}
+
+/* However many threads it has, a runtime is one worker: it registers once, under its id. */
+static void row_4a_18_threads_share_one_worker_id(void **state)
+{
+    struct puppet *puppet = *state;
+    hf_runtime *runtime = puppet_worker(puppet,
+                                        HF_WITH(hf_runtime_options, .worker_id = "w",
+                                                .orchestration_threads = 3, .activity_threads = 3));
+    assert_string_equal(puppet_wait(puppet, HF_STORE_REGISTER, 1).text, "w");
+    puppet_wait_tick(puppet);
+    hf_runtime_free(runtime);
+    assert_int_equal(puppet_count(puppet, HF_STORE_REGISTER), 1);
+}
 
 /* Renewals come at half of the shorter lock, without a floor; each moves both deadlines. */
 static void row_4a_8_renewals_come_at_half_of_the_shorter_lock(void **state)
@@ -409,6 +459,9 @@ int main(void)
         RUNTIME_TEST(test_second_start_is_refused),
         RUNTIME_TEST(test_refused_registration_leaves_nothing),
         RUNTIME_TEST(test_stop_signal_before_the_start_is_heeded),
+        RUNTIME_TEST(row_4a_7_lease_of_items_is_as_long_as_told),
+        RUNTIME_TEST(row_4a_1_idle_runtime_asks_for_nothing),
+        RUNTIME_TEST(row_4a_18_threads_share_one_worker_id),
         RUNTIME_TEST(row_4a_8_renewals_come_at_half_of_the_shorter_lock),
         RUNTIME_TEST(row_4a_6_late_runtime_renews_before_it_fetches),
         RUNTIME_TEST(test_ended_registration_stops_the_runtime),

@@ -156,6 +156,52 @@ static void row_4b_2_refused_commit_is_handed_back_uncounted(void **state)
     assert_int_equal(atomic_load(&fixture->counts.left), HF_COUNT_OF(refusals));
 }
 
+/* Attempts up to the limit run; the turn beyond it fails its instance, without running. */
+static void row_4a_9_turn_beyond_the_last_attempt_fails(void **state)
+{
+    enum { ATTEMPTS_MAX = 2 };
+    struct fixture *fixture = *state;
+    struct puppet *puppet = &fixture->puppet;
+    puppet_set_view(puppet, "once", NULL, false);
+    hf_runtime *runtime = puppet_worker(
+        puppet,
+        HF_WITH(hf_runtime_options, .activity_threads = UINT32_MAX, .attempts_max = ATTEMPTS_MAX));
+    puppet->turn_attempt = ATTEMPTS_MAX;
+    puppet_give_turn(puppet, 1, 10, "once");
+    puppet_wait(puppet, HF_STORE_COMMIT_TURN, 1);
+    puppet->turn_attempt = ATTEMPTS_MAX + 1;
+    puppet_give_turn(puppet, 2, 10, "once");
+    assert_int_equal(puppet_wait(puppet, HF_STORE_FAIL_TURN, 1).instance, 2);
+    hf_runtime_free(runtime);
+    assert_int_equal(atomic_load(&fixture->counts.begun), 1);
+    assert_int_equal(puppet_count(puppet, HF_STORE_COMMIT_TURN), 1);
+}
+
+/* Trouble with reading or committing never fails an instance, however long it lasts. */
+static void trap_b16_storage_trouble_fails_no_instance(void **state)
+{
+    enum { TROUBLES = 6 };
+    struct fixture *fixture = *state;
+    struct puppet *puppet = &fixture->puppet;
+    hf_runtime *runtime = puppet_worker(
+        puppet, HF_WITH(hf_runtime_options, .activity_threads = UINT32_MAX, .attempts_max = 2));
+    puppet_set_view(puppet, "once", NULL, false);
+    for (size_t i = 0; i < TROUBLES; i++) {
+        pthread_mutex_lock(&puppet->mutex);
+        puppet->view_status = i % 2 == 0 ? HF_IO : HF_OK;
+        pthread_mutex_unlock(&puppet->mutex);
+        puppet_refuse(puppet, HF_STORE_COMMIT_TURN, 1, HF_DISK_FULL);
+        puppet_give_turn(puppet, 1, 10, "once");
+        assert_false(puppet_wait(puppet, HF_STORE_ABANDON_TURN, i + 1).is_counted);
+    }
+    puppet_refuse(puppet, HF_STORE_COMMIT_TURN, 0, HF_OK);
+    puppet_give_turn(puppet, 1, 10, "once");
+    struct puppet_note note = puppet_wait(puppet, HF_STORE_COMMIT_TURN, TROUBLES / 2 + 1);
+    assert_int_equal(note.outcome, HF_OUTCOME_RUNNING);
+    hf_runtime_free(runtime);
+    assert_int_equal(puppet_count(puppet, HF_STORE_FAIL_TURN), 0);
+}
+
 /* Handing back is tried again until it is answered, else the turn would be ours for ever; with
  * pauses that grow: of 1, 2 and 4 ticks. */
 static void trap_b14_refused_abandonment_is_tried_again(void **state)
@@ -367,6 +413,8 @@ int main(void)
         TURN_TEST(test_turn_at_another_head_replays),
         TURN_TEST(trap_b17_stale_commit_drops_the_execution),
         TURN_TEST(row_4b_2_refused_commit_is_handed_back_uncounted),
+        TURN_TEST(row_4a_9_turn_beyond_the_last_attempt_fails),
+        TURN_TEST(trap_b16_storage_trouble_fails_no_instance),
         TURN_TEST(trap_b14_refused_abandonment_is_tried_again),
         TURN_TEST(test_unregistered_orchestration_is_handed_back),
         TURN_TEST(test_nondeterminism_suspends),

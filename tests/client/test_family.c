@@ -505,7 +505,7 @@ static uint64_t prune(struct house *house, const hf_prune_options *options)
 static void go_rounds(struct house *house, const char *id, int from, int count)
 {
     for (int i = from; i < from + count; i++) {
-        char round[8];
+        char round[16];
         snprintf(round, sizeof round, "%d", i);
         house_send(house, id, "go", round);
         house_wait_status(house, id, round);

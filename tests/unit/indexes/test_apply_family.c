@@ -352,6 +352,46 @@ static void test_audit_finds_wrong_children(void **state)
     }
 }
 
+/* A row of families that goes missing, or names another root, is found. */
+static void test_audit_finds_wrong_families(void **state)
+{
+    (void)state;
+    for (uint64_t root = 0; root < 4; root++) {
+        struct world world;
+        world_init(&world);
+        family_start(&world, 2);
+        struct hf_key right = hf_key_pair(&(struct hf_number_pair){ 1, 2 });
+        struct hf_key wrong = hf_key_pair(&(struct hf_number_pair){ root, 2 });
+        if (root == 1) wrong = hf_key_pair(&(struct hf_number_pair){ 1, 9 });
+        world_begin(&world);
+        if (root == 0) {
+            assert_ok(hf_table_delete(&world.tables, HF_TABLE_FAMILIES, hf_key_slice(&right), NULL),
+                      NULL);
+        } else {
+            assert_ok(hf_table_put(&world.tables, HF_TABLE_FAMILIES, hf_key_slice(&wrong),
+                                   (hf_slice)HF_EMPTY, NULL),
+                      NULL);
+        }
+        expect_broken(&world);
+        world_drop(&world);
+    }
+}
+
+/* The present execution cannot be pruned, nor one that is not there yet. */
+static void test_present_execution_is_never_pruned(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_start(&world, 1, "i");
+    for (uint64_t execution = 1; execution < 3; execution++) {
+        struct hf_pruned body = { 1, execution };
+        world_refuse(&world, HF_RECORD_PRUNED, &body);
+        assert_non_null(strstr(world.error.message, "is none that can go"));
+    }
+    world_release(&world);
+}
+
 /* What is left of a deleted instance without a mark in reclaim is found. */
 static void test_audit_finds_leftovers_of_the_deleted(void **state)
 {
@@ -385,6 +425,8 @@ int main(void)
         cmocka_unit_test(test_deleted_parent_is_reclaimed_when_its_children_know),
         cmocka_unit_test(test_keys_outlive_a_deleted_instance),
         cmocka_unit_test(test_audit_finds_wrong_children),
+        cmocka_unit_test(test_audit_finds_wrong_families),
+        cmocka_unit_test(test_present_execution_is_never_pruned),
         cmocka_unit_test(test_audit_finds_leftovers_of_the_deleted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -564,6 +564,9 @@ static void row_7_14_completion_of_cancelled_work_is_ignored(void **state)
     struct hf_event answer = hf_script_event(&script, 4);
     assert_int_equal(answer.kind, HF_EVENT_ACTIVITY_COMPLETED);
     assert_int_equal(script.outcome, HF_OUTCOME_FAILED); /* the cancelled future was awaited */
+    script.outcome = HF_OUTCOME_RUNNING;
+    play(&script, "e .");
+    assert_int_equal(script.turn.events.count, 0);
     hf_script_release(&script);
 }
 

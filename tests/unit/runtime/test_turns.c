@@ -44,6 +44,25 @@ static hf_status fickle(hf_orchestration *o, hf_slice input)
     return hf_complete(o, hf_format(o, "%d", begun));
 }
 
+enum { MEETING_SIZE = 3 };
+
+static bool all_have_begun(void *context)
+{
+    struct counts *counts = context;
+    return atomic_load(&counts->begun) >= MEETING_SIZE;
+}
+
+/* Goes on when so many instances run at the same time. */
+static hf_status meets(hf_orchestration *o, hf_slice input)
+{
+    struct counts *counts = (struct counts *)(uintptr_t)hf_orchestration_user(o);
+    atomic_fetch_add(&counts->begun, 1);
+    if (!hf_test_wait(PUPPET_LIMIT_MS / 2, counts, all_have_begun)) {
+        return hf_fail(o, "alone", "nobody else came");
+    }
+    return hf_complete(o, input);
+}
+
 static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
@@ -53,6 +72,7 @@ static int setup(void **state)
                                                         .user = &fixture->counts);
     hf_register_orchestration(fixture->puppet.registry, "once", call_once, settings);
     hf_register_orchestration(fixture->puppet.registry, "fickle", fickle, settings);
+    hf_register_orchestration(fixture->puppet.registry, "meets", meets, settings);
     *state = fixture;
     return 0;
 }
@@ -333,9 +353,25 @@ static void test_without_check_fickle_code_is_committed(void **state)
 
 /* ---- many turns ----------------------------------------------------------------------------- */
 
+/* As many turns run at the same time as there are threads for orchestrations. */
+static void row_4a_3_turns_run_on_as_many_threads_as_told(void **state)
+{
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    puppet_set_view(puppet, "meets", NULL, false);
+    hf_runtime *runtime = puppet_worker(puppet, HF_WITH(hf_runtime_options,
+                                                        .orchestration_threads = MEETING_SIZE,
+                                                        .activity_threads = UINT32_MAX));
+    for (uint64_t i = 1; i <= MEETING_SIZE; i++) puppet_give_turn(puppet, i, 10, "meets");
+    for (size_t i = 1; i <= MEETING_SIZE; i++) {
+        struct puppet_note note = puppet_wait(puppet, HF_STORE_COMMIT_TURN, i);
+        assert_int_equal(note.outcome, HF_OUTCOME_COMPLETED);
+    }
+    hf_runtime_free(runtime);
+}
+
 /* Turns of many instances on several threads: each is committed once, none is lost; live ones
  * beyond the maximum are evicted on their thread. */
-static void row_4a_3_turns_run_on_the_threads_given(void **state)
+static void test_turns_of_many_instances_on_threads(void **state)
 {
     enum { INSTANCES_COUNT = 60, LIVE_MAX = 7 };
     struct fixture *fixture = *state;
@@ -423,7 +459,8 @@ int main(void)
         TURN_TEST(test_check_replay_passes_faithful_code),
         TURN_TEST(test_check_replay_catches_fickle_code),
         TURN_TEST(test_without_check_fickle_code_is_committed),
-        TURN_TEST(row_4a_3_turns_run_on_the_threads_given),
+        TURN_TEST(row_4a_3_turns_run_on_as_many_threads_as_told),
+        TURN_TEST(test_turns_of_many_instances_on_threads),
         TURN_TEST(test_fetch_asks_for_no_more_than_it_can_get),
         cmocka_unit_test(row_4a_10_backoff_doubles_for_each_work),
         cmocka_unit_test(test_backoff_forgets_within_its_bounds),

@@ -41,8 +41,8 @@ static void family_start(struct world *world, uint64_t registration, size_t coun
     for (size_t i = 0; i < count;) {
         struct plan *plan = turn_of(world, registration, top);
         for (size_t of_turn = 0; of_turn < PLAN_EVENTS_MAX / 2 && i < count; of_turn++, i++) {
-            char *id = hf_arena_array(&world->arena, 16, 1);
-            snprintf(id, 16, "c%zu", i);
+            char id[24];
+            snprintf(id, sizeof id, "c%zu", i);
             plan_child(plan, id);
         }
         plan_commit(plan);

@@ -43,7 +43,8 @@ static hf_future schedule(struct hf_execution *self, const hf_activity_options *
     struct hf_event event = { .kind = HF_EVENT_ACTIVITY_SCHEDULED,
                               .name = hf_text(options->name),
                               .payload = options->input,
-                              .tag = hf_text(options->tag) };
+                              .tag = hf_text(options->tag),
+                              .heartbeat_timeout_ms = options->heartbeat_timeout_ms };
     const char *session = NULL;
     hf__execution_check_name(self, options->name, "activity name");
     hf__execution_check_payload(self, options->input, "input");

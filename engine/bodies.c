@@ -149,8 +149,8 @@ hf_status hf_body_read_value(hf_slice body, struct hf_arena *arena, hf_slice *ou
     return HF_OK;
 }
 
-hf_status hf_body_read_activity(hf_slice body, struct hf_arena *arena, hf_slice *out_name,
-                                hf_slice *out_input, hf_error *error)
+hf_status hf_body_read_activity(hf_slice body, struct hf_arena *arena,
+                                struct hf_scheduled_activity *out_activity, hf_error *error)
 {
     struct hf_event event;
     hf_status status = hf_event_decode(body, arena, &event, error);
@@ -159,8 +159,11 @@ hf_status hf_body_read_activity(hf_slice body, struct hf_arena *arena, hf_slice 
         return hf_error_corrupt(error, 0, "the event %s schedules no activity",
                                 hf_event_kind_name(event.kind));
     }
-    *out_name = event.name;
-    *out_input = event.payload;
+    *out_activity = (struct hf_scheduled_activity){
+        .name = event.name,
+        .input = event.payload,
+        .heartbeat_timeout_ms = event.heartbeat_timeout_ms
+    };
     return HF_OK;
 }
 

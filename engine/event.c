@@ -44,6 +44,7 @@ static const struct hf_field event_fields[] = {
     FIELD(16, HF_FIELD_NUMBER, false, due_is_given),
     FIELD(17, HF_FIELD_TEXT, false, version),
     FIELD(18, HF_FIELD_NUMBER, false, start_due_unix_ms),
+    FIELD(19, HF_FIELD_NUMBER, false, heartbeat_timeout_ms),
 };
 
 static const struct hf_layout event_layout = { "event", sizeof(struct hf_event), event_fields,

@@ -18,7 +18,7 @@ enum hf_event_kind {
     HF_EVENT_TERMINATED = 6,          /* text = reason; the last event */
     HF_EVENT_ACTIVITY_SCHEDULED = 10, /* command: name, payload = input, incarnation or 0, text =
                                          session id, tag, source = the first try or 0,
-                                         start_due_unix_ms */
+                                         start_due_unix_ms, heartbeat_timeout_ms */
     HF_EVENT_ACTIVITY_COMPLETED = 11, /* message: source, payload = output */
     HF_EVENT_ACTIVITY_FAILED = 12,    /* message: source, status, code, text, payload = data */
     HF_EVENT_FUTURE_CANCELLED = 13,   /* command: source */
@@ -72,8 +72,9 @@ struct hf_event {
     uint64_t parent_execution; /* of the parent, in which source is the event */
     uint64_t now_unix_ms;      /* the time that the code was told */
     uint64_t due_is_given;     /* 1: the due time is the code's; 0: a delay from the turn's clock */
-    uint64_t start_due_unix_ms; /* of an activity: by then somebody is given it; 0: no limit */
-    hf_slice version;           /* of an orchestration; empty: the policy decides, or it is 1.0.0 */
+    uint64_t start_due_unix_ms;    /* of an activity: by then somebody is given it; 0: no limit */
+    uint64_t heartbeat_timeout_ms; /* of an activity: so often it reports; 0: it need not */
+    hf_slice version; /* of an orchestration; empty: the policy decides, or it is 1.0.0 */
 };
 
 /* The bytes of event. data NULL when out of memory. Copies. */

@@ -118,9 +118,19 @@ HF_MUST_CHECK hf_status hf_body_read_status(hf_slice body, struct hf_arena *aren
 HF_MUST_CHECK hf_status hf_body_read_value(hf_slice body, struct hf_arena *arena,
                                            hf_slice *out_value, uint64_t *out_set_unix_ms,
                                            hf_error *error);
-/* Name and input of a scheduled activity, from its event. Borrows body. Errors: HF_CORRUPT. */
+/* The code of the failure of an activity that did not report in time: one that may be tried again.
+ */
+#define HF_CODE_HEARTBEAT "heartbeat_timeout"
+
+/* What is to be done of a scheduled activity. */
+struct hf_scheduled_activity {
+    hf_slice name, input;
+    uint64_t heartbeat_timeout_ms; /* so often it reports; 0: it need not */
+};
+
+/* Reads it from its event. Borrows body. Errors: HF_CORRUPT. */
 HF_MUST_CHECK hf_status hf_body_read_activity(hf_slice body, struct hf_arena *arena,
-                                              hf_slice *out_name, hf_slice *out_input,
+                                              struct hf_scheduled_activity *out_activity,
                                               hf_error *error);
 
 /* What a session does when its owner is gone. */

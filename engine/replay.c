@@ -124,6 +124,7 @@ static void adopt(struct hf_event *event, const struct hf_event *recorded)
     event->due_unix_ms = recorded->due_unix_ms;
     event->now_unix_ms = recorded->now_unix_ms;
     event->start_due_unix_ms = recorded->start_due_unix_ms;
+    event->heartbeat_timeout_ms = recorded->heartbeat_timeout_ms;
     if (event->kind == HF_EVENT_RANDOM_DRAWN) event->payload = recorded->payload;
 }
 
@@ -144,6 +145,7 @@ static const char *event_difference(const struct hf_event *a, const struct hf_ev
     if (!payload_is_equal(a, b)) return a->kind == HF_EVENT_RANDOM_DRAWN ? "size" : "input";
     if (!due_is_equal(a, b)) return "due time";
     if ((a->start_due_unix_ms == 0) != (b->start_due_unix_ms == 0)) return "limit of its start";
+    if ((a->heartbeat_timeout_ms == 0) != (b->heartbeat_timeout_ms == 0)) return "heartbeat";
     if (a->status != b->status || !hf_slice_equal(a->code, b->code)) return "status";
     return NULL;
 }

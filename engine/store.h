@@ -74,7 +74,8 @@ enum hf_store_command_kind {
     HF_STORE_FAIL_TURN,
     HF_STORE_RESTART,
     HF_STORE_DELETE_ENDED,
-    HF_STORE_PRUNE
+    HF_STORE_PRUNE,
+    HF_STORE_REPORT
 };
 
 /* Creates an instance. Errors: HF_EXISTS; a known key: done already, HF_OK. */
@@ -272,9 +273,10 @@ enum { HF_SUSPECT_DEATHS = 2 };
 /* An item handed out. All slices are in the command's arena. */
 struct hf_item_grant {
     struct hf_item_token token;
-    uint64_t attempt; /* deliveries that count, with this one */
-    uint64_t deaths;  /* of those: how often its process died in it */
-    hf_slice body;    /* of the event that scheduled it; empty: damaged on disk */
+    uint64_t attempt;  /* deliveries that count, with this one */
+    uint64_t deaths;   /* of those: how often its process died in it */
+    hf_slice body;     /* of the event that scheduled it; empty: damaged on disk */
+    hf_slice progress; /* what a former delivery reported last; empty: nothing, or it was lost */
     hf_slice tag;
     hf_slice instance_id;
     hf_slice orchestration, version; /* of the instance */
@@ -320,6 +322,25 @@ struct hf_store_complete_item {
     bool is_poison; /* it was given up without being run: a dead letter stays */
 };
 
+/* Bytes that an item may report at a time. A row of them, with its time, stays below the size at
+ * which LMDB gives a value pages of its own. */
+enum { HF_PROGRESS_SIZE_MAX = 4000 };
+
+/* What a running item says of how far it is. */
+struct hf_report {
+    struct hf_item_token token;
+    hf_slice progress;
+};
+
+/* Keeps the latest report of each item: soft, told with its next delivery, gone with the item. A
+ * token that is void is passed over, since renewal and check_held tell its holder. Errors: HF_STALE
+ * registration_dead. */
+struct hf_store_report {
+    uint64_t registration;
+    const struct hf_report *reports;
+    size_t reports_count;
+};
+
 /* Hands an item back. Errors: HF_STALE. */
 struct hf_store_abandon_item {
     struct hf_item_token token;
@@ -327,6 +348,7 @@ struct hf_store_abandon_item {
     uint64_t reason;
     bool uncounted;
     uint64_t delay_ms; /* durable, by the wall clock */
+    hf_slice progress; /* what it reported last, as HF_STORE_REPORT; empty: nothing new */
 };
 
 /* Releases those of the sessions that the registration still holds with that epoch and in which
@@ -370,6 +392,7 @@ struct hf_store_command {
         struct hf_store_fetch_items fetch_items;
         struct hf_store_complete_item complete_item;
         struct hf_store_abandon_item abandon_item;
+        struct hf_store_report report;
         struct hf_store_release_sessions release_sessions;
         struct hf_store_fire_timers fire_timers;
         struct hf_store_delete delete_instance;
@@ -422,6 +445,14 @@ struct hf_instance_info {
                          */
     hf_slice parent_id; /* whose child it was started as; empty: nobody's, or that is deleted */
     hf_slice root_id;   /* the topmost of that line, its own without one; empty: it is deleted */
+};
+
+/* How far an activity is. */
+struct hf_progress_row {
+    hf_slice progress;
+    uint64_t reported_unix_ms; /* 0: nothing was reported */
+    uint64_t attempts;         /* deliveries that count, so far */
+    bool is_running;
 };
 
 /* Which instances. The answer goes on behind `after`, which moves on. */
@@ -587,6 +618,11 @@ struct hf_backend_ops {
     hf_status (*values)(struct hf_backend *backend, hf_slice id, hf_slice key,
                         struct hf_arena *arena, struct hf_stored_value **out_rows,
                         size_t *out_count, hf_error *error);
+    /* What the activity of that event of the present execution reported last; in arena.
+     * HF_NOT_FOUND with code no_instance, or no_activity: it waits and runs no more, or never did.
+     */
+    hf_status (*progress)(struct hf_backend *backend, hf_slice id, uint64_t event_id,
+                          struct hf_arena *arena, struct hf_progress_row *out_row, hf_error *error);
     /* Open sessions, in arena. */
     hf_status (*sessions)(struct hf_backend *backend, struct hf_sessions_query *query,
                           struct hf_arena *arena, struct hf_session_row **out_rows,

@@ -217,7 +217,10 @@ static void pause_begin(struct hf_execution *self, struct hf__future *future)
 static bool is_tried_again(const struct hf__tries *tries, const struct hf_event *failed)
 {
     if (failed->kind != HF_EVENT_ACTIVITY_FAILED || tries->count >= tries->max) return false;
-    if (failed->status == HF_TIMEOUT) return false; /* nobody took it: its time is over */
+    /* Nobody took it: its time is over. But who fell silent is fenced, and another may do better.
+     */
+    bool fell_silent = hf_slice_equal(failed->code, hf_text(HF_CODE_HEARTBEAT));
+    if (failed->status == HF_TIMEOUT && !fell_silent) return false;
     return failed->status != HF_SESSION_LOST && !hf_slice_equal(failed->code, hf_text("poison"));
 }
 

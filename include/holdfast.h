@@ -402,6 +402,26 @@ HF_API HF_MUST_CHECK hf_status hf_kv_wait(hf_store *store, const char *instance,
 /* NULL is fine. */
 HF_API void hf_value_free(const hf_value *value);
 
+/* How far an activity is that waits or runs. */
+typedef struct hf_progress {
+    size_t size;
+    hf_slice progress;         /* of its latest report; empty: it said nothing */
+    uint64_t reported_unix_ms; /* 0: it has not reported */
+    uint32_t attempt;          /* deliveries that count, so far */
+    bool is_running;           /* false: it waits */
+} hf_progress;
+
+/* Reads what an activity reported last (hf_activity_report), up to a quarter of a second late.
+ * activity_id is the event of the instance's present execution that scheduled it. What is read may
+ * be gone once: a store that was rebuilt has no progress. Returns owned: hf_progress_free. Errors:
+ * HF_NOT_FOUND, with code "no_instance", or "no_activity": it has ended, or there is none;
+ * HF_INVALID, HF_CORRUPT, HF_IO, HF_NO_MEMORY. Any thread. */
+HF_API HF_MUST_CHECK hf_status hf_progress_read(hf_store *store, const char *instance,
+                                                uint64_t activity_id,
+                                                const hf_progress **out_progress, hf_error *error);
+/* NULL is fine. */
+HF_API void hf_progress_free(const hf_progress *progress);
+
 /* ---- looking into a store -------------------------------------------------------------------- */
 
 /* What to read: rows that fulfil all that is given. */
@@ -758,10 +778,10 @@ HF_API hf_future hf_schedule_on(hf_orchestration *o, hf_session session, const c
  * made. To the code it is one future: it ends with the outcome of the last try. Only failures of
  * the activity are tried again: not HF_SESSION_LOST (what the session had in memory is gone, so its
  * opener decides), not the code "poison" (it was handed out too often already), not HF_TIMEOUT (the
- * try may be running still), and nothing once the future was cancelled or its session closed. Each
- * try, pause and limit stands in history; the policy does not, so new code may have another one, if
- * it fits what was done. The log says activity.retry. A pause is no work: a session that is
- * released when it is idle may be released in it.
+ * try may be running still), but for a heartbeat's, and nothing once the future was cancelled or
+ * its session closed. Each try, pause and limit stands in history; the policy does not, so new code
+ * may have another one, if it fits what was done. The log says activity.retry. A pause is no work:
+ * a session that is released when it is idle may be released in it.
  *
  * Time. A limit counts from scheduling on, so waiting for a worker counts; when it passes, the
  * future ends with HF_TIMEOUT and the try that runs is called off. */
@@ -784,6 +804,11 @@ typedef struct hf_activity_options {
     uint64_t start_timeout_ms; /* from each scheduling until a worker is given it; 0: none. Nobody
                                   was: HF_TIMEOUT, code "start_timeout", and it is not tried again
                                 */
+    uint64_t heartbeat_timeout_ms; /* between two reports of a try that runs (hf_activity_report);
+                                      looked at four times a second. 0: it need not report. Over:
+                                      HF_TIMEOUT, code "heartbeat_timeout", its last report as data;
+                                      that try is told to stop, what it returns counts no more, and
+                                      it is tried again as after a failure */
 } hf_activity_options;
 /* Schedules with options; the two calls above are short for it. */
 HF_API hf_future hf_schedule_with(hf_orchestration *o, const hf_activity_options *options);
@@ -1043,6 +1068,8 @@ typedef struct hf_activity_info {
     uint32_t deaths;             /* of the deliveries before this one: how often the process that
                                     ran it died */
     const char *orchestration, *version; /* of the instance's code */
+    hf_slice progress; /* what a former delivery of this item reported last; empty: nothing, or it
+                          was lost */
 } hf_activity_info;
 
 /* Valid until: the function returns. */
@@ -1052,6 +1079,13 @@ HF_API void *hf_activity_user(const hf_activity *a);
 /* Logs through the store's observer. */
 HF_API void hf_activity_log(hf_activity *a, hf_log_level level, const char *format, ...)
     HF_PRINTF(3, 4);
+/* Says how far it is, which clients read (hf_progress_read) and the next delivery of the item is
+ * told, and that it lives (hf_activity_options.heartbeat_timeout_ms). progress has at most 4,000
+ * bytes, and may be empty. It costs no commit: what was said last is written now and then, a few
+ * times a second at most. Returns HF_CANCELLED once it was told to stop, so that
+ * `HF_TRY(hf_activity_report(a, ...))` ends it then; the report counts all the same. Errors:
+ * HF_TOO_LARGE, HF_NO_MEMORY. */
+HF_API HF_MUST_CHECK hf_status hf_activity_report(hf_activity *a, hf_slice progress);
 /* Whether it was told to stop: cancelled, session lost or closed, shutdown. */
 HF_API bool hf_activity_is_cancelled(const hf_activity *a);
 /* Waits until it is told to stop, at most timeout_ms; returns whether it was. */

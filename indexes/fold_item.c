@@ -15,6 +15,7 @@
 #include "engine/base/bytes.h"
 #include "engine/base/slice.h"
 #include "indexes/fold.h"
+#include "indexes/soft_internal.h"
 
 /* ---- the rows that point to an item --------------------------------------------------------- */
 
@@ -142,6 +143,9 @@ hf_status hf__item_put(struct hf__fold *fold, const struct hf_row_item *before,
         status = place_move(fold, &from, &to, &key);
     }
     if (status == HF_OK) status = item_row_write(fold, &key, after);
+    if (status == HF_OK && !after) {
+        status = hf__progress_drop(fold->tables, &before->id, fold->error);
+    }
     bool has_moved = !before || !after || before->state != after->state;
     if (status == HF_OK && has_moved) status = session_follow(fold, before, after);
     if (after && after->state == HF_ITEM_READY) fold->tables->effects |= HF_EFFECT_ITEMS_READY;

@@ -1,5 +1,5 @@
-/* Leases and locks of turns: the rows that no record knows. It keeps the law of locks (soft.h) and
- * asks no clock. */
+/* Leases, locks of turns, progress: the rows that no record knows. It keeps the law of locks
+ * (soft.h) and asks no clock. */
 #include "indexes/soft.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "indexes/rows_internal.h"
 #include "indexes/soft_internal.h"
 
-enum { LEASE_ITEM_OFFSET = 16, LEASE_SIZE_MIN = 32, LOCK_SIZE = 32 };
+enum { LEASE_ITEM_OFFSET = 16, LEASE_SIZE_MIN = 32, LOCK_SIZE = 32, PROGRESS_OFFSET = 8 };
 
 /* ---- leases --------------------------------------------------------------------------------- */
 
@@ -61,6 +61,48 @@ hf_status hf__lease_drop(struct hf_tables *tables, uint64_t registration, hf_err
 {
     struct hf_key key = hf_key_number(registration);
     hf_status status = hf_table_delete(tables, HF_TABLE_LEASES, hf_key_slice(&key), error);
+    return status == HF_NOT_FOUND ? HF_OK : status;
+}
+
+/* ---- progress of items ---------------------------------------------------------------------- */
+
+hf_status hf_progress_get(struct hf_tables *tables, const struct hf_item_id *item,
+                          struct hf_item_progress *out_progress, hf_error *error)
+{
+    hf_slice value = HF_EMPTY;
+    struct hf_key key = hf_key_item(item);
+    hf_status status = hf_table_get(tables, HF_TABLE_PROGRESS, hf_key_slice(&key), &value, error);
+    if (status != HF_OK) return status;
+    if (value.size < PROGRESS_OFFSET || value.size > PROGRESS_OFFSET + HF_PROGRESS_SIZE_MAX) {
+        return hf__row_damaged(HF_TABLE_PROGRESS, error);
+    }
+    hf_slice bytes = { value.data + PROGRESS_OFFSET, value.size - PROGRESS_OFFSET };
+    struct hf_item_progress progress = { hf_get_le64(value.data),
+                                         hf_arena_copy(tables->arena, bytes) };
+    if (!progress.progress.data) return hf_error_set(error, HF_NO_MEMORY, "no memory for progress");
+    *out_progress = progress;
+    return HF_OK;
+}
+
+hf_status hf_progress_put(struct hf_tables *tables, const struct hf_item_id *item,
+                          const struct hf_item_progress *progress, hf_error *error)
+{
+    unsigned char bytes[PROGRESS_OFFSET + HF_PROGRESS_SIZE_MAX];
+    hf_slice reported = progress->progress;
+    struct hf_key key = hf_key_item(item);
+    hf_assert(reported.size <= HF_PROGRESS_SIZE_MAX);
+    hf_assert(item->instance != 0);
+    hf_put_le64(bytes, progress->reported_unix_ms);
+    if (reported.size > 0) memcpy(bytes + PROGRESS_OFFSET, reported.data, reported.size);
+    return hf_table_put(tables, HF_TABLE_PROGRESS, hf_key_slice(&key),
+                        hf_bytes(bytes, PROGRESS_OFFSET + reported.size), error);
+}
+
+hf_status hf__progress_drop(struct hf_tables *tables, const struct hf_item_id *item,
+                            hf_error *error)
+{
+    struct hf_key key = hf_key_item(item);
+    hf_status status = hf_table_delete(tables, HF_TABLE_PROGRESS, hf_key_slice(&key), error);
     return status == HF_NOT_FOUND ? HF_OK : status;
 }
 

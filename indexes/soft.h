@@ -1,11 +1,12 @@
-/* The soft rows: leases of registrations and locks of turns. No record says anything of them, and
- * the fold reads only whether an instance is locked. All times here are boot-time milliseconds,
- * named _boot_ms; nobody here reads a clock.
+/* The soft rows: leases of registrations, locks of turns, progress of items. No record says
+ * anything of them, and the fold reads only whether an instance is locked. All times here are
+ * boot-time milliseconds, named _boot_ms; nobody here reads a clock.
  *
  *   leases            registration -> items deadline 8, sessions deadline 8, item key 16, boot id
  *   turn_locks        instance -> registration 8, nonce 8, head 8, not before 8
  *   turn_locks_owned  (registration, instance) -> empty; only when registration is not 0
  *   turns_held        (not before, instance) -> empty; only when registration is 0
+ *   progress          item -> wall unix ms 8, [what it reported last]
  *
  * Numbers in rows are little-endian.
  *
@@ -53,6 +54,21 @@ HF_MUST_CHECK hf_status hf_turn_lock_put(struct hf_tables *tables,
 HF_MUST_CHECK hf_status hf_turn_lock_release(struct hf_tables *tables,
                                              const struct hf_row_instance *instance,
                                              hf_error *error);
+
+/* What an item said last of how far it is. */
+struct hf_item_progress {
+    uint64_t reported_unix_ms;
+    hf_slice progress;
+};
+
+/* Errors: HF_NOT_FOUND (nothing was reported, or soft state was lost); HF_CORRUPT; HF_NO_MEMORY; as
+ * hf_table_get. progress in tables->arena. */
+HF_MUST_CHECK hf_status hf_progress_get(struct hf_tables *tables, const struct hf_item_id *item,
+                                        struct hf_item_progress *out_progress, hf_error *error);
+/* Copies. At most HF_PROGRESS_SIZE_MAX bytes. Errors: as hf_table_put. The fold removes it with the
+ * item. */
+HF_MUST_CHECK hf_status hf_progress_put(struct hf_tables *tables, const struct hf_item_id *item,
+                                        const struct hf_item_progress *progress, hf_error *error);
 
 /* Searches, as in queries.h. Instances whose turn a registration holds. Head: first = registration;
  * second becomes the instance. */

@@ -8,6 +8,10 @@
 HF_MUST_CHECK hf_status hf__lease_drop(struct hf_tables *tables, uint64_t registration,
                                        hf_error *error);
 
+/* Removes what an item reported, if it did. */
+HF_MUST_CHECK hf_status hf__progress_drop(struct hf_tables *tables, const struct hf_item_id *item,
+                                          hf_error *error);
+
 /* Removes the lock of an instance's turn, if there is one, and leaves turns_due to the caller. */
 HF_MUST_CHECK hf_status hf__turn_lock_take(struct hf_tables *tables, uint64_t instance,
                                            bool *out_was_locked, hf_error *error);

@@ -48,6 +48,7 @@ static const struct table_entry table_entries[] = {
     [HF_TABLE_TURN_LOCKS] = { "turn_locks", HF_TABLE_CLASS_SOFT },
     [HF_TABLE_TURN_LOCKS_OWNED] = { "turn_locks_owned", HF_TABLE_CLASS_SOFT },
     [HF_TABLE_TURNS_HELD] = { "turns_held", HF_TABLE_CLASS_SOFT },
+    [HF_TABLE_PROGRESS] = { "progress", HF_TABLE_CLASS_SOFT },
     [HF_TABLE_WRITERS] = { "writers", HF_TABLE_CLASS_SOFT },
 };
 _Static_assert(HF_COUNT_OF(table_entries) == HF_TABLE_COUNT, "every table has a name and a class");

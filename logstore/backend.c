@@ -78,6 +78,7 @@ static const struct hf_backend_ops backend_ops = {
     .instances = hf__read_instances,
     .turn_view = hf__read_turn_view,
     .values = hf__read_values,
+    .progress = hf__read_progress,
     .executions = hf__read_executions,
     .dead_letters = hf__read_dead_letters,
     .totals = hf__read_totals,

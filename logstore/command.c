@@ -68,6 +68,7 @@ hf_status hf__command_run(struct hf__step *step, struct hf_store_command *comman
         return hf__command_fetch_items(step, &command->fetch_items, command->arena);
     case HF_STORE_COMPLETE_ITEM: return hf__command_complete_item(step, &command->complete_item);
     case HF_STORE_ABANDON_ITEM: return hf__command_abandon_item(step, &command->abandon_item);
+    case HF_STORE_REPORT: return hf__command_report(step, &command->report);
     case HF_STORE_RELEASE_SESSIONS:
         return hf__command_release_sessions(step, &command->release_sessions, command->arena);
     case HF_STORE_FIRE_TIMERS: return hf__command_fire_timers(step, &command->fire_timers);

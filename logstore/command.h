@@ -9,7 +9,7 @@
  *   command_tree.c          deleting an instance with all that stem from it, and many of those
  *   command_restart.c       restart
  *   command_prune.c         pruning of former executions
- *   command_item.c          items: fetch, complete, abandon
+ *   command_item.c          items: fetch, complete, abandon, report
  *   command_session.c       release of sessions
  *   command_timer.c         timers that are due
  *
@@ -84,6 +84,9 @@ HF_MUST_CHECK hf_status hf__command_complete_item(struct hf__step *step,
 /* As above. */
 HF_MUST_CHECK hf_status hf__command_abandon_item(struct hf__step *step,
                                                  const struct hf_store_abandon_item *abandon);
+/* As above. */
+HF_MUST_CHECK hf_status hf__command_report(struct hf__step *step,
+                                           const struct hf_store_report *report);
 /* As above. */
 HF_MUST_CHECK hf_status hf__command_release_sessions(struct hf__step *step,
                                                      struct hf_store_release_sessions *release,

@@ -1,5 +1,5 @@
-/* Items: delivered, completed, handed back. What is delivered is chosen by fetch_items.c, whether a
- * token holds is judged by token.c; here the records are made.
+/* Items: delivered, completed, handed back, and what they report. What is delivered is chosen by
+ * fetch_items.c, whether a token holds is judged by token.c; here the records are made.
  *
  * A fetch writes one record for all its items and the claims that go with them, or none. */
 #include "logstore/command.h"
@@ -9,6 +9,7 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/status.h"
+#include "indexes/soft.h"
 #include "logstore/fetch.h"
 #include "logstore/lease.h"
 #include "logstore/token.h"
@@ -63,6 +64,17 @@ static uint64_t scheduled_unix_ms(struct hf__step *step, const struct hf__pick *
     return status == HF_OK ? unix_ms : 0;
 }
 
+/* What a former delivery reported. Lost is as good as nothing: whoever gets it begins anew. */
+static hf_status progress_read(struct hf__step *step, const struct hf__pick *pick,
+                               struct hf_arena *out, hf_slice *out_progress)
+{
+    struct hf_item_progress row;
+    hf_status status = hf_progress_get(step->tables, &pick->item.id, &row, step->error);
+    if (status == HF_NOT_FOUND) return HF_OK;
+    if (status == HF_OK) *out_progress = hf_arena_copy(out, row.progress);
+    return status;
+}
+
 /* All of a grant but what the record's LSN decides. */
 static hf_status grant_prepare(struct hf__step *step, const struct hf__pick *pick,
                                struct hf_arena *out, struct hf_item_grant *out_grant)
@@ -91,6 +103,7 @@ static hf_status grant_prepare(struct hf__step *step, const struct hf__pick *pic
                                          pick->item.arrival.lsn < pick->session.epoch;
     }
     if (pick->first_in) status = grant_tell_claim(step, pick, out, out_grant);
+    if (status == HF_OK) status = progress_read(step, pick, out, &out_grant->progress);
     return status == HF_OK ? body_read(step, pick, &pick->item.body, out, &out_grant->body)
                            : status;
 }
@@ -179,6 +192,13 @@ hf_status hf__command_complete_item(struct hf__step *step,
     return hf__step_append(step, HF_RECORD_COMPLETED, &record, NULL);
 }
 
+static hf_status progress_note(struct hf__step *step, const struct hf_item_token *token,
+                               hf_slice progress)
+{
+    const struct hf_item_progress row = { step->now_wall_unix_ms, progress };
+    return hf_progress_put(step->tables, &token->item, &row, step->error);
+}
+
 hf_status hf__command_abandon_item(struct hf__step *step,
                                    const struct hf_store_abandon_item *abandon)
 {
@@ -196,5 +216,23 @@ hf_status hf__command_abandon_item(struct hf__step *step,
             record.due_unix_ms = step->now_wall_unix_ms + abandon->delay_ms;
         }
     }
-    return hf__step_append(step, HF_RECORD_ABANDONED, &record, NULL);
+    status = hf__step_append(step, HF_RECORD_ABANDONED, &record, NULL);
+    if (status != HF_OK || abandon->progress.size == 0) return status;
+    return progress_note(step, &abandon->token, abandon->progress);
+}
+
+/* ---- reports --------------------------------------------------------------------------------- */
+
+hf_status hf__command_report(struct hf__step *step, const struct hf_store_report *report)
+{
+    struct hf_row_registration self;
+    hf_status status = hf__registration_check(step, report->registration, &self);
+    for (size_t i = 0; status == HF_OK && i < report->reports_count; i++) {
+        const struct hf_report *each = &report->reports[i];
+        struct hf__item_verdict verdict;
+        status = hf__item_token_check(step, &each->token, report->registration, &verdict);
+        if (status != HF_OK || verdict.code) continue;
+        status = progress_note(step, &each->token, each->progress);
+    }
+    return status;
 }

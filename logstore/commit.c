@@ -58,6 +58,7 @@ static uint64_t registration_of(const struct hf_store_command *command)
     case HF_STORE_FETCH_ITEMS: return command->fetch_items.registration;
     case HF_STORE_COMPLETE_ITEM: return command->complete_item.registration;
     case HF_STORE_ABANDON_ITEM: return command->abandon_item.registration;
+    case HF_STORE_REPORT: return command->report.registration;
     case HF_STORE_RELEASE_SESSIONS: return command->release_sessions.registration;
     case HF_STORE_FAIL_TURN: return command->fail_turn.registration;
     case HF_STORE_SUSPEND: return command->suspend.registration;

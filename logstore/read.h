@@ -51,6 +51,10 @@ HF_MUST_CHECK hf_status hf__view_values(struct hf_tables *tables, const struct h
 HF_MUST_CHECK hf_status hf__body_read(struct hf_tables *tables, const struct hf_ref *ref,
                                       hf_slice *out_body, hf_error *error);
 /* As hf__read_instance. */
+HF_MUST_CHECK hf_status hf__read_progress(struct hf_backend *backend, hf_slice id,
+                                          uint64_t event_id, struct hf_arena *arena,
+                                          struct hf_progress_row *out_row, hf_error *error);
+/* As hf__read_instance. */
 HF_MUST_CHECK hf_status hf__read_sessions(struct hf_backend *backend,
                                           struct hf_sessions_query *query, struct hf_arena *arena,
                                           struct hf_session_row **out_rows, size_t *out_count,

@@ -92,6 +92,8 @@ static void slot_begin(struct hf_activity *activity)
     activity->is_rebuild = false;
     activity->is_detached = activity->is_completed = activity->has_returned = false;
     activity->is_told = activity->is_told_timed = activity->is_stuck = false;
+    activity->fell_silent = false;
+    activity->heartbeat = (struct hf__heartbeat){ 0 };
     activity->claim = NULL;
     activity->registered = NULL;
     activity->input = activity->output = (hf_slice)HF_EMPTY;
@@ -180,6 +182,7 @@ static bool grant_copy(struct hf_activity *activity, const struct hf_item_grant 
                                          .deaths = (uint32_t)grant->deaths,
                                          .idempotency_key = key_of(activity, grant) };
     bool has_session = grant->session_id.size > 0;
+    activity->info.progress = hf_arena_copy(arena, grant->progress);
     if (grant->tag.size > 0) activity->info.tag = hf_arena_text(arena, grant->tag);
     if (has_session) activity->info.session = hf_arena_text(arena, grant->session_id);
     return !arena->failed;
@@ -272,11 +275,12 @@ static void log_unusable(const struct hf_activity *activity, const char *event,
 /* Name and input of an item, from its event. */
 static hf_status activity_read(struct hf_activity *activity, hf_error *error)
 {
-    hf_slice name;
-    hf_status status = hf_body_read_activity(activity->body, &activity->arena, &name,
-                                             &activity->input, error);
+    struct hf_scheduled_activity scheduled;
+    hf_status status = hf_body_read_activity(activity->body, &activity->arena, &scheduled, error);
     if (status != HF_OK) return status;
-    const char *text = hf_arena_text(&activity->arena, name);
+    activity->input = scheduled.input;
+    activity->heartbeat.timeout_ms = scheduled.heartbeat_timeout_ms;
+    const char *text = hf_arena_text(&activity->arena, scheduled.name);
     if (!text) return hf_error_set(error, HF_NO_MEMORY, "no memory for an activity's name");
     activity->info.activity = text;
     return HF_OK;
@@ -387,8 +391,11 @@ bool hf__activity_completed(struct hf_activity *activity, hf_status status)
 /* Its function begins; the first of a claim finds the session's memory new. */
 static void activity_note_call(struct hf_activity *activity)
 {
+    const hf_clock *clock = activity->runtime->store->clock;
+    uint64_t now_boot_ms = clock->boot_ms(clock->self);
     uv_mutex_lock(&activity->runtime->mutex);
     activity->is_called = true;
+    activity->heartbeat.heard_boot_ms = now_boot_ms;
     if (activity->claim) {
         activity->info.first_in_claim = !activity->claim->has_begun;
         activity->claim->has_begun = true;
@@ -579,6 +586,25 @@ void hf__activities_give_up(hf_runtime *runtime)
             hf__delivery_hand_over(activity);
         }
     }
+}
+
+bool hf__activity_fell_silent(struct hf_activity *activity, const hf_error *failure)
+{
+    hf_assert(activity->state == HF__ACTIVITY_RUNNING && hf__activity_is_held(activity));
+    if (!hf__delivery_fail_running(activity, failure)) return false;
+    activity->gave_up = activity->fell_silent = true;
+    activity_tell(activity, HF__STOP_VOID);
+    return true;
+}
+
+void hf__activity_name(const struct hf_activity *activity, struct hf__activity_names *out_names)
+{
+    const hf_activity_info *info = &activity->info;
+    hf_assert(activity->is_called);
+    out_names->lsn = activity->token.delivery_lsn;
+    hf_text_copy(out_names->instance, sizeof out_names->instance, hf_text(info->instance));
+    hf_text_copy(out_names->session, sizeof out_names->session, hf_text(info->session));
+    hf_text_copy(out_names->activity, sizeof out_names->activity, hf_text(info->activity));
 }
 
 bool hf__activities_are_pending(const hf_runtime *runtime)

@@ -5,10 +5,12 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+#include "engine/base/slice.h"
 #include "engine/registry.h"
 #include "runtime/backoff.h"
 #include "runtime/claims.h"
 #include "runtime/delivery.h"
+#include "runtime/heartbeats.h"
 #include "runtime/job.h"
 
 /* Where one delivery stands. After the end of the grace period its answer may be sent while its
@@ -56,6 +58,7 @@ struct hf_activity {
     bool is_told;       /* to stop, while it ran */
     bool is_told_timed; /* told_boot_ms is set: by the first look of the loop behind it */
     bool is_stuck;      /* it was reported as such */
+    bool fell_silent;   /* it did not report in time, and its failure was sent */
     uint64_t told_boot_ms;
     struct hf_item_token token;
     struct hf__claim *claim; /* NULL: an ordinary activity */
@@ -64,6 +67,13 @@ struct hf_activity {
     const struct hf_registered_activity *registered;
     hf_slice input, output;
     hf_error failure; /* with its data in arena */
+    struct hf__heartbeat heartbeat;
+};
+
+/* What is said of one in the log, copied: it may end meanwhile. */
+struct hf__activity_names {
+    char instance[HF_ID_SIZE_MAX + 1], session[HF_ID_SIZE_MAX + 1], activity[HF_ID_SIZE_MAX + 1];
+    uint64_t lsn;
 };
 
 struct hf__activities {
@@ -119,6 +129,11 @@ void hf__activity_void(struct hf_activity *activity);
 void hf__activities_void_claim(hf_runtime *runtime, const struct hf__claim *claim);
 /* Tells all to stop; queued ones are handed back. Under the mutex. */
 void hf__activities_stop(hf_runtime *runtime);
+/* It fell silent while it runs: its failure is sent, and it is told to stop; what it returns is
+ * dropped. False: no memory, and nothing was done. Under the mutex. */
+bool hf__activity_fell_silent(struct hf_activity *activity, const hf_error *failure);
+/* Copies what the log says of one. Its function runs. Under the mutex. */
+void hf__activity_name(const struct hf_activity *activity, struct hf__activity_names *out_names);
 /* Hands back, uncounted, what still runs. Under the mutex. */
 void hf__activities_give_up(hf_runtime *runtime);
 /* Whether deliveries remain that the store was not told the end of. Under the mutex. */

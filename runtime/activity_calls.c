@@ -36,6 +36,15 @@ hf_status hf_activity_fail(hf_activity *a, const char *code, hf_slice data, cons
     return HF_FAILED;
 }
 
+hf_status hf_activity_report(hf_activity *a, hf_slice progress)
+{
+    hf_assert(a->state == HF__ACTIVITY_RUNNING);
+    if (progress.size > HF_PROGRESS_SIZE_MAX) return HF_TOO_LARGE;
+    hf_status status = hf__heartbeat_report(a, progress);
+    if (status != HF_OK) return status;
+    return hf_activity_is_cancelled(a) ? HF_CANCELLED : HF_OK;
+}
+
 /* ---- detached ------------------------------------------------------------------------------- */
 
 /* A completion is the activity, to whoever may complete it. */

@@ -7,6 +7,7 @@
  *   no memory                                 handed back, uncounted, with growing delays
  *   handed out too often (poison)             failed, with the code "poison"
  *   its session was lost                      failed, as the session's policy says (recovery.c)
+ *   it did not report in time                 failed while it runs; what it returns is dropped
  *   anything else                             its outcome is sent
  *   still running when the grace is over      handed back, uncounted; what it returns is dropped
  *
@@ -37,6 +38,8 @@ void hf__delivery_hand_back(struct hf_activity *activity, const struct hf_store_
     *command = *how;
     command->token = activity->token;
     command->registration = activity->runtime->registration;
+    command->progress = hf_arena_copy(&activity->job.submission.arena,
+                                      hf__heartbeat_progress(activity));
     hf__metrics_add(&activity->runtime->metrics, HF__ACTIVITIES_ABANDONED, 1);
     activity_send(activity);
 }
@@ -65,24 +68,24 @@ void hf__delivery_refuse(struct hf_activity *activity, hf_status status)
 
 /* ---- completing ----------------------------------------------------------------------------- */
 
-/* Makes the command that completes it. False: no memory. */
-static bool completion_make(struct hf_activity *activity)
+/* Makes the command that completes it with output, or failure (NULL: none). False: no memory. */
+static bool completion_make(struct hf_activity *activity, hf_slice output, const hf_error *failure)
 {
     struct hf__submission *submission = &activity->job.submission;
     hf__submission_reset(submission, HF_STORE_COMPLETE_ITEM);
     struct hf_store_complete_item *command = &submission->command.complete_item;
-    const hf_error *failure = activity->failure.status == HF_OK ? NULL : &activity->failure;
     command->token = activity->token;
     command->registration = activity->runtime->registration;
     command->is_poison = activity->is_poison;
-    command->body = hf_body_activity_outcome(activity->token.item.event_id, activity->output,
-                                             failure, &submission->arena);
+    command->body = hf_body_activity_outcome(activity->token.item.event_id, output, failure,
+                                             &submission->arena);
     return command->body.data != NULL;
 }
 
 void hf__delivery_complete(struct hf_activity *activity)
 {
-    if (completion_make(activity)) {
+    const hf_error *failure = activity->failure.status == HF_OK ? NULL : &activity->failure;
+    if (completion_make(activity, activity->output, failure)) {
         activity_send(activity);
     } else {
         hf__delivery_refuse(activity, HF_NO_MEMORY);
@@ -95,6 +98,14 @@ void hf__delivery_fail(struct hf_activity *activity, const hf_error *failure)
     activity->failure = *failure;
     activity->output = (hf_slice)HF_EMPTY;
     hf__delivery_complete(activity);
+}
+
+bool hf__delivery_fail_running(struct hf_activity *activity, const hf_error *failure)
+{
+    hf_assert(failure->status != HF_OK && !activity->is_sending);
+    if (!completion_make(activity, failure->data, failure)) return false;
+    activity_send(activity);
+    return true;
 }
 
 /* ---- poison --------------------------------------------------------------------------------- */
@@ -115,11 +126,11 @@ bool hf__delivery_is_poison(const struct hf_activity *activity)
 void hf__delivery_bury(struct hf_activity *activity)
 {
     hf_error failure;
-    hf_slice name, input;
-    hf_status status = hf_body_read_activity(activity->body, &activity->arena, &name, &input,
+    struct hf_scheduled_activity scheduled;
+    hf_status status = hf_body_read_activity(activity->body, &activity->arena, &scheduled,
                                              &failure);
-    if (status != HF_OK) name = hf_text("(its event cannot be read)");
-    const char *text = hf_arena_text(&activity->arena, name);
+    if (status != HF_OK) scheduled.name = hf_text("(its event cannot be read)");
+    const char *text = hf_arena_text(&activity->arena, scheduled.name);
     if (text) activity->info.activity = text;
     if (activity->info.deaths >= HF__DEATHS_MAX) {
         hf_error_set(
@@ -170,7 +181,8 @@ static void log_unsent(const struct hf_activity *activity, const struct hf_store
 static void note_completed(struct hf_activity *activity)
 {
     struct hf__metrics *metrics = &activity->runtime->metrics;
-    bool is_failed = activity->failure.status != HF_OK;
+    /* The failure of one that runs on is the function's to write. */
+    bool is_failed = activity->fell_silent || activity->failure.status != HF_OK;
     hf__metrics_add(metrics, is_failed ? HF__ACTIVITIES_FAILED : HF__ACTIVITIES_COMPLETED, 1);
     if (!activity->is_poison) return;
     hf__metrics_add(metrics, HF__ACTIVITIES_POISONED, 1);

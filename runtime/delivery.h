@@ -15,7 +15,10 @@ enum { HF__DEATHS_MAX = 5 }; /* two make a suspect, and three more are seen whil
 void hf__delivery_complete(struct hf_activity *activity);
 /* Completes it as failed without running it. */
 void hf__delivery_fail(struct hf_activity *activity, const hf_error *failure);
-/* Hands it back; token and registration are set here. */
+/* Completes one as failed whose function runs on, and which says nothing more. False: no memory,
+ * and nothing was sent. */
+bool hf__delivery_fail_running(struct hf_activity *activity, const hf_error *failure);
+/* Hands it back with what it reported last; token and registration are set here. */
 void hf__delivery_hand_back(struct hf_activity *activity, const struct hf_store_abandon_item *how);
 /* Hands back what cannot be run here, for the reason in status. */
 void hf__delivery_refuse(struct hf_activity *activity, hf_status status);

@@ -87,6 +87,7 @@ static void loop_woken(uv_async_t *async)
     if (bits & HF__WAKE_HELD) hf__upkeep_check(runtime);
     if (bits & HF__WAKE_FENCED) hf__upkeep_lost(runtime);
     if (bits & HF__WAKE_RELEASED) hf__releasing_answers(runtime);
+    if (bits & HF__WAKE_REPORTED) hf__heartbeats_answers(runtime);
     if (bits & HF__WAKE_IDLE) hf__releasing_look(runtime);
     if (bits & HF__WAKE_NEWS) hf__sessions_tell(runtime);
     bool is_working = runtime->shutdown.phase == HF__SHUTDOWN_NONE;
@@ -106,6 +107,7 @@ static void loop_tick(uv_timer_t *timer)
     hf__upkeep_tick(runtime);
     hf__releasing_tick(runtime);
     hf__activities_look_stuck(runtime);
+    if (runtime->shutdown.phase <= HF__SHUTDOWN_DRAINING) hf__heartbeats_tick(runtime);
     uv_mutex_lock(&runtime->mutex);
     hf__retries_submit(runtime);
     hf__dispatch_kick(runtime);

@@ -22,6 +22,7 @@ static const char *const names[HF__METRICS_COUNT] = {
     [HF__ACTIVITIES_VOIDED] = "activities_voided",
     [HF__ACTIVITIES_POISONED] = "activities_poisoned",
     [HF__ACTIVITIES_STUCK] = "activities_stuck",
+    [HF__ACTIVITIES_SILENT] = "activities_silent",
     [HF__SESSIONS_OPENED] = "sessions_opened",
     [HF__SESSIONS_ENDED] = "sessions_ended",
     [HF__SESSIONS_CLAIMED] = "sessions_claimed",

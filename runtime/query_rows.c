@@ -198,18 +198,18 @@ static hf_status letter_show(hf_cursor *self, bool *out_is_wanted)
 {
     const struct hf_dead_letter_info *row = (struct hf_dead_letter_info *)self->rows +
                                             self->row_index++;
-    hf_slice activity = HF_EMPTY, input;
+    struct hf_scheduled_activity activity = { .name = HF_EMPTY };
     hf_status status = HF_OK;
     *out_is_wanted = row->instance_id.size > 0; /* else it is deleted */
     if (row->body.size > 0) {
-        status = hf_body_read_activity(row->body, &self->arena, &activity, &input, &self->error);
+        status = hf_body_read_activity(row->body, &self->arena, &activity, &self->error);
     }
     if (status != HF_OK) return status;
     self->shown.letter = (hf_dead_letter){
         .size = sizeof self->shown.letter,
         .instance = hf_arena_text(&self->arena, row->instance_id),
         .orchestration = hf_arena_text(&self->arena, row->orchestration),
-        .activity = hf__cursor_text(self, activity),
+        .activity = hf__cursor_text(self, activity.name),
         .execution = row->execution,
         .event_id = row->event_id,
         .attempts_count = row->attempts,

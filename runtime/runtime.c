@@ -62,6 +62,7 @@ static void parts_init(hf_runtime *runtime)
     hf__timers_init(runtime);
     hf__releasing_init(runtime);
     hf__leaks_init(runtime);
+    hf__heartbeats_init(runtime);
     hf__shutdown_init(runtime);
 }
 
@@ -84,6 +85,7 @@ static void runtime_dispose(hf_runtime *runtime)
     hf__timers_release(runtime);
     hf__releasing_release(runtime);
     hf__leaks_release(runtime);
+    hf__heartbeats_release(runtime);
     hf__shutdown_release(runtime);
     hf__activities_release(runtime);
     hf__turns_release(runtime);

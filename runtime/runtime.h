@@ -29,18 +29,19 @@
 
 /* What wakes the loop thread. */
 enum hf__wake {
-    HF__WAKE_LOOK = 1,       /* work may have come from another process */
-    HF__WAKE_HELD = 2,       /* something of somebody's is void */
-    HF__WAKE_TIMERS = 4,     /* a timer was set */
-    HF__WAKE_RECLAIM = 8,    /* rows wait to be moved */
-    HF__WAKE_BURY = 16,      /* memory of sessions waits for its destructor */
-    HF__WAKE_UPKEEP = 32,    /* an answer to the lease's commands */
-    HF__WAKE_FIRED = 64,     /* an answer to the firing of timers */
-    HF__WAKE_SHUTDOWN = 128, /* something of the shutdown has moved on */
-    HF__WAKE_FENCED = 256,   /* the store refused us as ended */
-    HF__WAKE_NEWS = 512,     /* something of a claim is to be told */
-    HF__WAKE_IDLE = 1024,    /* a session has become idle */
-    HF__WAKE_RELEASED = 2048 /* an answer to a release */
+    HF__WAKE_LOOK = 1,        /* work may have come from another process */
+    HF__WAKE_HELD = 2,        /* something of somebody's is void */
+    HF__WAKE_TIMERS = 4,      /* a timer was set */
+    HF__WAKE_RECLAIM = 8,     /* rows wait to be moved */
+    HF__WAKE_BURY = 16,       /* memory of sessions waits for its destructor */
+    HF__WAKE_UPKEEP = 32,     /* an answer to the lease's commands */
+    HF__WAKE_FIRED = 64,      /* an answer to the firing of timers */
+    HF__WAKE_SHUTDOWN = 128,  /* something of the shutdown has moved on */
+    HF__WAKE_FENCED = 256,    /* the store refused us as ended */
+    HF__WAKE_NEWS = 512,      /* something of a claim is to be told */
+    HF__WAKE_IDLE = 1024,     /* a session has become idle */
+    HF__WAKE_RELEASED = 2048, /* an answer to a release */
+    HF__WAKE_REPORTED = 4096  /* an answer to reports */
 };
 
 enum hf__runtime_state {
@@ -98,6 +99,7 @@ struct hf_runtime {
     struct hf__timers timers;
     struct hf__releasing releasing;
     struct hf__leaks leaks;
+    struct hf__heartbeats heartbeats;
     struct hf__shutdown shutdown;
     struct hf__retries retries;
     struct hf__metrics metrics;

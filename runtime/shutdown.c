@@ -87,7 +87,8 @@ static void draining(hf_runtime *runtime)
                         (runtime->turns.taken_count == 0 || self->is_turns_grace_over);
     bool is_released = runtime->claims.owned_count == 0 || self->is_turns_grace_over;
     bool is_over = is_work_over && is_released && !runtime->releasing.task.is_busy &&
-                   !hf__upkeep_is_busy(runtime) && !runtime->timers.fire.is_busy;
+                   !hf__upkeep_is_busy(runtime) && !runtime->timers.fire.is_busy &&
+                   !runtime->heartbeats.report.is_busy;
     uv_mutex_unlock(&runtime->mutex);
     if (is_over) self->phase = HF__SHUTDOWN_ENDING;
 }

@@ -6,12 +6,6 @@
 #include "engine/base/status.h"
 #include "runtime/runtime.h"
 
-/* What is said of one, copied: it may end meanwhile. */
-struct stuck {
-    char instance[HF_ID_SIZE_MAX + 1], session[HF_ID_SIZE_MAX + 1], activity[HF_ID_SIZE_MAX + 1];
-    uint64_t lsn;
-};
-
 /* Whether it is stuck, which nobody has said so far. Under the mutex. */
 static bool is_newly_stuck(struct hf_activity *activity, uint64_t now_boot_ms)
 {
@@ -25,7 +19,8 @@ static bool is_newly_stuck(struct hf_activity *activity, uint64_t now_boot_ms)
 }
 
 /* Finds one, notes that it was found. */
-static bool stuck_take(hf_runtime *runtime, uint64_t now_boot_ms, struct stuck *out_stuck)
+static bool stuck_take(hf_runtime *runtime, uint64_t now_boot_ms,
+                       struct hf__activity_names *out_stuck)
 {
     struct hf__activities *self = &runtime->activities;
     bool is_found = false;
@@ -34,12 +29,8 @@ static bool stuck_take(hf_runtime *runtime, uint64_t now_boot_ms, struct stuck *
         struct hf_activity *activity = &self->slots[i];
         is_found = is_newly_stuck(activity, now_boot_ms);
         if (!is_found) continue;
-        const hf_activity_info *info = &activity->info;
         activity->is_stuck = true;
-        out_stuck->lsn = activity->token.delivery_lsn;
-        hf_text_copy(out_stuck->instance, sizeof out_stuck->instance, hf_text(info->instance));
-        hf_text_copy(out_stuck->session, sizeof out_stuck->session, hf_text(info->session));
-        hf_text_copy(out_stuck->activity, sizeof out_stuck->activity, hf_text(info->activity));
+        hf__activity_name(activity, out_stuck);
     }
     uv_mutex_unlock(&runtime->mutex);
     return is_found;
@@ -49,7 +40,7 @@ void hf__activities_look_stuck(hf_runtime *runtime)
 {
     const hf_clock *clock = runtime->store->clock;
     uint64_t now_boot_ms = clock->boot_ms(clock->self);
-    struct stuck stuck;
+    struct hf__activity_names stuck;
     while (stuck_take(runtime, now_boot_ms, &stuck)) {
         hf__metrics_add(&runtime->metrics, HF__ACTIVITIES_STUCK, 1);
         hf__log(runtime->store->observer,

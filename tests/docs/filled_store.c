@@ -197,6 +197,11 @@ static void fill_a_deliver(struct filled_store *store)
                                                        .tags_count = 1 };
     run(store, &fetch);
     assert_int_equal(fetch.fetch_items.out_items_count, 2);
+    const struct hf_report half = { fetch.fetch_items.out_items[0].token, hf_text("half") };
+    struct hf_store_command report = { .kind = HF_STORE_REPORT };
+    report.report = (struct hf_store_report){ .registration = store->registration,
+                                              .reports = &half,
+                                              .reports_count = 1 };
     struct hf_store_command abandon = { .kind = HF_STORE_ABANDON_ITEM };
     abandon.abandon_item = (struct hf_store_abandon_item){
         .token = fetch.fetch_items.out_items[1].token,
@@ -205,6 +210,7 @@ static void fill_a_deliver(struct filled_store *store)
         .delay_ms = DELAY_MS,
     };
     run(store, &abandon);
+    run(store, &report);
 }
 
 static void fill_a_message(struct filled_store *store)

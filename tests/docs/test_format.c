@@ -237,7 +237,8 @@ static struct hf_event event_full(uint64_t kind, struct hf_carried_session *sess
                               .now_unix_ms = 1,
                               .due_is_given = 1,
                               .version = hf_text("1.0.0"),
-                              .start_due_unix_ms = 1 };
+                              .start_due_unix_ms = 1,
+                              .heartbeat_timeout_ms = 1 };
 }
 
 /* Whether an event of the kind is refused without the field. */

@@ -166,12 +166,12 @@ static void constants_compare(struct page *page, const struct page_table *table,
 static void test_limits_and_versions_are_as_told(void **state)
 {
     static const struct constant limits[] = {
-        CONSTANT(HF_TABLE_COUNT),        CONSTANT(HF_ID_SIZE_MAX),
-        CONSTANT(HF_TABLE_KEY_SIZE_MAX), CONSTANT(HF_KEY_SIZE_MAX),
-        CONSTANT(HF_CODEC_DEPTH_MAX),    CONSTANT(HF_LOG_PART_SIZE),
-        CONSTANT(HF_LOG_PARTS_MAX),      CONSTANT(HF__PAYLOAD_SIZE_DEFAULT),
-        CONSTANT(HF__PAYLOAD_SIZE_MAX),  CONSTANT(HF__IDENTITY_SIZE_MAX),
-        CONSTANT(HF_PURGE_MAX),
+        CONSTANT(HF_TABLE_COUNT),           CONSTANT(HF_ID_SIZE_MAX),
+        CONSTANT(HF_TABLE_KEY_SIZE_MAX),    CONSTANT(HF_KEY_SIZE_MAX),
+        CONSTANT(HF_CODEC_DEPTH_MAX),       CONSTANT(HF_LOG_PART_SIZE),
+        CONSTANT(HF_LOG_PARTS_MAX),         CONSTANT(HF_PROGRESS_SIZE_MAX),
+        CONSTANT(HF__PAYLOAD_SIZE_DEFAULT), CONSTANT(HF__PAYLOAD_SIZE_MAX),
+        CONSTANT(HF__IDENTITY_SIZE_MAX),    CONSTANT(HF_PURGE_MAX),
     };
     static const struct constant versions[] = {
         CONSTANT(HF__FORMAT_MAJOR),
@@ -227,6 +227,7 @@ static struct hf_key key_counting(enum hf_table table)
     case HF_TABLE_HISTORY:
     case HF_TABLE_ITEMS:
     case HF_TABLE_TIMERS_BY_ID:
+    case HF_TABLE_PROGRESS:
     case HF_TABLE_CHILDREN: return hf_key_item(&item);
     case HF_TABLE_INBOX:
     case HF_TABLE_TURN_LOCKS_OWNED:

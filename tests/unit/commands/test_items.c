@@ -1,6 +1,9 @@
 /* Ordinary items: who gets them and when, what their tokens are worth, how attempts are counted. */
 #include "tests/unit/commands/world.h"
 
+#include "indexes/table.h"
+#include "logstore/store_internal.h"
+
 /* ---- queue ----------------------------------------------------------------------------------- */
 
 /* Items come in the order in which they were scheduled; fetching one does not remove it. */
@@ -71,6 +74,76 @@ static void trap_b3_delayed_item_is_skipped_until_its_time(void **state)
     assert_int_equal(again.token.item.instance, 1);
     assert_int_equal(again.attempt, 2);
     assert_int_equal(item_take(world, registration).token.item.instance, 2);
+}
+
+/* ---- progress -------------------------------------------------------------------------------- */
+
+static void report(struct world *world, uint64_t registration, const struct hf_item_token *token,
+                   const char *progress)
+{
+    const struct hf_report one = { *token, hf_text(progress) };
+    struct hf_store_command command = { .kind = HF_STORE_REPORT };
+    command.report = (struct hf_store_report){ .registration = registration,
+                                               .reports = &one,
+                                               .reports_count = 1 };
+    assert_ok(world_run(world, &command), &world->error);
+    assert_int_equal(command.lsn, 0);
+}
+
+static size_t progress_count(struct world *world)
+{
+    struct hf__reader reader;
+    uint64_t count = 0;
+    assert_ok(hf__reader_begin(hf__store_of(world->backend), &world->arena, &reader, &world->error),
+              &world->error);
+    assert_ok(hf_table_count(&reader.tables, HF_TABLE_PROGRESS, &count, &world->error),
+              &world->error);
+    hf__reader_end(&reader);
+    return (size_t)count;
+}
+
+/* A report leaves no record. The latest one is told with the next delivery, and goes with the item,
+ * by whatever way that goes. */
+static void row_2_7_report_goes_with_its_item(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    scene_items(world, a, "one", 2);
+    struct hf_item_grant first = item_take(world, a);
+    assert_int_equal(first.progress.size, 0);
+    report(world, a, &first.token, "some");
+    report(world, a, &first.token, "more");
+    struct hf_store_command back = abandon_command(a, &first.token);
+    assert_ok(world_run(world, &back), &world->error);
+    struct hf_item_grant again = item_take(world, a);
+    assert_true(hf_slice_equal(again.progress, hf_text("more")));
+    struct hf_item_grant second = item_take(world, a);
+    assert_int_equal(second.progress.size, 0);
+    report(world, a, &second.token, "other");
+    assert_int_equal(progress_count(world), 2);
+    item_complete(world, a, &again.token);
+    assert_int_equal(progress_count(world), 1);
+    struct hf_store_command end = { .kind = HF_STORE_TERMINATE };
+    end.terminate = (struct hf_store_terminate){ .id = hf_text("one"), .body = hf_text("end") };
+    assert_ok(world_run(world, &end), &world->error);
+    assert_int_equal(progress_count(world), 0);
+}
+
+/* Whoever has lost the item says nothing of it any more. */
+static void row_2_7_report_of_a_void_token_is_passed_over(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a"), b = worker_register(world, "b");
+    scene_items(world, a, "one", 1);
+    struct hf_item_grant lost = item_take(world, a);
+    struct hf_store_command back = abandon_command(a, &lost.token);
+    assert_ok(world_run(world, &back), &world->error);
+    struct hf_item_grant held = item_take(world, b);
+    report(world, b, &held.token, "mine");
+    report(world, a, &lost.token, "stale");
+    back = abandon_command(b, &held.token);
+    assert_ok(world_run(world, &back), &world->error);
+    assert_true(hf_slice_equal(item_take(world, b).progress, hf_text("mine")));
 }
 
 static struct hf_store_totals totals(struct world *world)
@@ -467,6 +540,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_items_come_oldest_first_and_stay_until_acknowledged),
         CASE(test_completion_is_one_step),
+        CASE(row_2_7_report_goes_with_its_item),
+        CASE(row_2_7_report_of_a_void_token_is_passed_over),
         CASE(trap_b3_delayed_item_is_skipped_until_its_time),
         CASE(trap_b10_depths_count_what_was_handed_back),
         CASE(trap_b19_items_go_to_those_who_serve_their_tag),

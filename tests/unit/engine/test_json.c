@@ -116,7 +116,8 @@ static void test_layout_prints_every_field(void **state)
                    "{\"incarnation\":2,\"id\":\"t\",\"tag\":\"\"}],\"incarnations_count\":0,"
                    "\"generated_ids_count\":0,\"tag\":\"\",\"recovery\":0,"
                    "\"parent_execution\":0,\"now_unix_ms\":0,\"due_is_given\":0,"
-                   "\"version\":\"\",\"start_due_unix_ms\":0}");
+                   "\"version\":\"\",\"start_due_unix_ms\":0,"
+                   "\"heartbeat_timeout_ms\":0}");
 }
 
 /* A record among the values of a larger object. */

@@ -671,6 +671,21 @@ HF_API HF_MUST_CHECK hf_status hf_runtime_new(hf_store *store, const hf_registry
 /* Registers the worker and works on threads of its own. Errors: HF_WORKER_ALIVE, HF_IO and those of
  * a command. Once only. */
 HF_API HF_MUST_CHECK hf_status hf_runtime_start(hf_runtime *runtime, hf_error *error);
+struct uv_loop_s;
+/* The same on the caller's libuv loop, instead of a loop thread of the runtime's own. To be called
+ * by the thread that runs the loop; it blocks until the worker is registered. On that thread, in
+ * callbacks of the loop that never block, leases are renewed, timers are looked at, and on_session
+ * and on_stopped are called. Orchestrations, activities and commits have threads of their own as
+ * ever. A loop that is blocked for longer than the leases last loses its work to others, like a
+ * process that is stopped.
+ *   The runtime keeps the loop running until it has stopped; then nothing of it is left there, and
+ * the loop may be closed. Stop it as always, and go on running the loop until on_stopped was
+ * called; then hf_runtime_free. hf_runtime_free by the loop's thread before that runs the loop
+ * itself, so not in one of its callbacks; by another thread it waits for the loop to be run.
+ * hf_runtime_join on the loop's thread: HF_INVALID, unless it has stopped. Borrows loop until then.
+ * Otherwise as hf_runtime_start. */
+HF_API HF_MUST_CHECK hf_status hf_runtime_attach(hf_runtime *runtime, struct uv_loop_s *loop,
+                                                 hf_error *error);
 /* Stops fetching, releases sessions with nothing running at once, tells activities to stop, drains
  * for at most grace_ms, releasing each session with its last item, then abandons what still runs
  * (no attempt counted). Returns at once; on_stopped (may be NULL) runs once, on a thread of the

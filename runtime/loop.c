@@ -1,5 +1,7 @@
 /* The loop thread: libuv, the ticks, and what the bits of enum hf__wake lead to. It reads the store
- * and submits tasks; it never runs a user's function but on_stopped, and never waits for a commit.
+ * and submits tasks; it never runs a user's function but on_session and on_stopped, and never waits
+ * for a commit. It is a thread of the runtime's own, or the caller's, who attached the runtime to a
+ * loop that he runs himself: then no callback here may assume that the loop has nothing else to do.
  *
  * A signal only writes to an eventfd that the loop polls. */
 #include <unistd.h>
@@ -70,7 +72,7 @@ static void bury(hf_runtime *runtime)
     uv_mutex_unlock(&runtime->mutex);
     if (!is_needed) return;
     loop->bury.data = runtime;
-    int failed = uv_queue_work(&loop->uv, &loop->bury, bury_run, bury_done);
+    int failed = uv_queue_work(loop->uv, &loop->bury, bury_run, bury_done);
     hf_assert(failed == 0);
 }
 
@@ -150,19 +152,29 @@ static hf_status loop_failed(int failed, hf_error *error)
 
 static void timer_make(hf_runtime *runtime, uv_timer_t *timer)
 {
-    int failed = uv_timer_init(&runtime->loop.uv, timer);
+    int failed = uv_timer_init(runtime->loop.uv, timer);
     hf_assert(failed == 0);
     timer->data = runtime;
 }
 
-hf_status hf__loop_open(hf_runtime *runtime, hf_error *error)
+/* Takes the loop that is given, or makes one. */
+static hf_status loop_choose(struct hf__loop *loop, uv_loop_t *given, hf_error *error)
+{
+    loop->is_attached = given != NULL;
+    loop->uv = given ? given : &loop->own;
+    loop->thread = uv_thread_self();
+    int failed = given ? 0 : uv_loop_init(&loop->own);
+    return failed ? loop_failed(failed, error) : HF_OK;
+}
+
+hf_status hf__loop_open(hf_runtime *runtime, uv_loop_t *given, hf_error *error)
 {
     struct hf__loop *loop = &runtime->loop;
-    int failed = uv_loop_init(&loop->uv);
-    if (failed) return loop_failed(failed, error);
-    failed = uv_async_init(&loop->uv, &loop->wake, loop_woken);
+    hf_status status = loop_choose(loop, given, error);
+    if (status != HF_OK) return status;
+    int failed = uv_async_init(loop->uv, &loop->wake, loop_woken);
     if (failed) {
-        uv_loop_close(&loop->uv);
+        if (!given) uv_loop_close(&loop->own);
         return loop_failed(failed, error);
     }
     loop->wake.data = runtime;
@@ -172,7 +184,7 @@ hf_status hf__loop_open(hf_runtime *runtime, hf_error *error)
     timer_make(runtime, &runtime->releasing.idle);
     timer_make(runtime, &runtime->shutdown.grace);
     timer_make(runtime, &runtime->shutdown.turns_grace);
-    failed = uv_poll_init(&loop->uv, &loop->signal, runtime->stop_signal);
+    failed = uv_poll_init(loop->uv, &loop->signal, runtime->stop_signal);
     hf_assert(failed == 0); /* an eventfd can be polled */
     loop->signal.data = runtime;
     loop->has_handles = true;
@@ -180,52 +192,11 @@ hf_status hf__loop_open(hf_runtime *runtime, hf_error *error)
     return HF_OK;
 }
 
-static void handles_close(hf_runtime *runtime)
+/* The runtime has stopped: nothing of it is left on the loop. */
+static void loop_ended(hf_runtime *runtime)
 {
-    struct hf__loop *loop = &runtime->loop;
-    uv_mutex_lock(&runtime->mutex);
-    loop->is_open = false;
-    uv_mutex_unlock(&runtime->mutex);
-    uv_close((uv_handle_t *)&loop->wake, NULL);
-    uv_close((uv_handle_t *)&loop->tick, NULL);
-    uv_close((uv_handle_t *)&loop->renew, NULL);
-    uv_close((uv_handle_t *)&loop->signal, NULL);
-    uv_close((uv_handle_t *)&runtime->timers.due, NULL);
-    uv_close((uv_handle_t *)&runtime->releasing.idle, NULL);
-    uv_close((uv_handle_t *)&runtime->shutdown.grace, NULL);
-    uv_close((uv_handle_t *)&runtime->shutdown.turns_grace, NULL);
-    loop->has_handles = false;
-}
-
-void hf__loop_end(hf_runtime *runtime)
-{
-    hf_assert(runtime->shutdown.phase == HF__SHUTDOWN_DONE);
-    if (runtime->loop.is_ended) return;
-    runtime->loop.is_ended = true;
-    handles_close(runtime);
-}
-
-static void loop_close(hf_runtime *runtime)
-{
-    int failed = uv_run(&runtime->loop.uv, UV_RUN_DEFAULT);
-    hf_assert(failed == 0);
-    failed = uv_loop_close(&runtime->loop.uv);
-    hf_assert(failed == 0);
-}
-
-void hf__loop_discard(hf_runtime *runtime)
-{
-    if (!runtime->loop.has_handles) return;
-    handles_close(runtime);
-    loop_close(runtime);
-}
-
-static void loop_run(void *argument)
-{
-    hf_runtime *runtime = argument;
-    loop_close(runtime);
-    hf_assert(runtime->loop.is_ended);
     struct hf__shutdown *shutdown = &runtime->shutdown;
+    hf_assert(runtime->loop.is_ended);
     hf__log(runtime->store->observer,
             &(hf_log_line){ .level = HF_LOG_INFO,
                             .event = "worker.stop",
@@ -239,6 +210,85 @@ static void loop_run(void *argument)
     uv_mutex_unlock(&runtime->mutex);
 }
 
+/* On a loop of its own the thread sees by itself that nothing is left. */
+static void handle_closed(uv_handle_t *handle)
+{
+    hf_runtime *runtime = handle->data;
+    struct hf__loop *loop = &runtime->loop;
+    hf_assert(loop->closing_count > 0);
+    loop->closing_count--;
+    if (loop->closing_count == 0 && loop->is_attached) loop_ended(runtime);
+}
+
+static void handles_close(hf_runtime *runtime)
+{
+    struct hf__loop *loop = &runtime->loop;
+    uv_handle_t *handles[] = { (uv_handle_t *)&loop->wake,
+                               (uv_handle_t *)&loop->tick,
+                               (uv_handle_t *)&loop->renew,
+                               (uv_handle_t *)&loop->signal,
+                               (uv_handle_t *)&runtime->timers.due,
+                               (uv_handle_t *)&runtime->releasing.idle,
+                               (uv_handle_t *)&runtime->shutdown.grace,
+                               (uv_handle_t *)&runtime->shutdown.turns_grace };
+    uv_mutex_lock(&runtime->mutex);
+    loop->is_open = false;
+    uv_mutex_unlock(&runtime->mutex);
+    loop->closing_count = HF_COUNT_OF(handles);
+    for (size_t i = 0; i < HF_COUNT_OF(handles); i++) uv_close(handles[i], handle_closed);
+    loop->has_handles = false;
+}
+
+void hf__loop_end(hf_runtime *runtime)
+{
+    hf_assert(runtime->shutdown.phase == HF__SHUTDOWN_DONE);
+    if (runtime->loop.is_ended) return;
+    runtime->loop.is_ended = true;
+    handles_close(runtime);
+}
+
+static void own_close(hf_runtime *runtime)
+{
+    hf_assert(!runtime->loop.is_attached);
+    int failed = uv_run(&runtime->loop.own, UV_RUN_DEFAULT);
+    hf_assert(failed == 0);
+    failed = uv_loop_close(&runtime->loop.own);
+    hf_assert(failed == 0);
+}
+
+void hf__loop_discard(hf_runtime *runtime)
+{
+    if (!runtime->loop.has_handles) return;
+    handles_close(runtime);
+    own_close(runtime);
+}
+
+bool hf__loop_is_mine(const hf_runtime *runtime)
+{
+    const struct hf__loop *loop = &runtime->loop;
+    uv_thread_t self = uv_thread_self();
+    return loop->is_attached && uv_thread_equal(&loop->thread, &self) != 0;
+}
+
+void hf__loop_run_out(hf_runtime *runtime)
+{
+    hf_assert(hf__loop_is_mine(runtime));
+    bool is_over = false;
+    while (!is_over) {
+        uv_run(runtime->loop.uv, UV_RUN_ONCE);
+        uv_mutex_lock(&runtime->mutex);
+        is_over = runtime->state == HF__RUNTIME_STOPPED;
+        uv_mutex_unlock(&runtime->mutex);
+    }
+}
+
+static void own_run(void *argument)
+{
+    hf_runtime *runtime = argument;
+    own_close(runtime);
+    loop_ended(runtime);
+}
+
 hf_status hf__loop_start(hf_runtime *runtime, hf_error *error)
 {
     struct hf__loop *loop = &runtime->loop;
@@ -249,7 +299,8 @@ hf_status hf__loop_start(hf_runtime *runtime, hf_error *error)
     hf_assert(failed == 0);
     failed = uv_poll_start(&loop->signal, UV_READABLE, loop_signalled);
     hf_assert(failed == 0);
-    hf_status status = hf__thread_start(&loop->thread, loop_run, runtime, error);
+    if (loop->is_attached) return HF_OK;
+    hf_status status = hf__thread_start(&loop->thread, own_run, runtime, error);
     if (status == HF_OK) loop->has_thread = true;
     return status;
 }

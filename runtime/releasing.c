@@ -94,7 +94,7 @@ static void idle_over(uv_timer_t *timer)
 static void sleep_until(hf_runtime *runtime, uint64_t now_boot_ms, uint64_t then_boot_ms)
 {
     uint64_t left_ms = then_boot_ms > now_boot_ms ? then_boot_ms - now_boot_ms : 1;
-    uv_update_time(&runtime->loop.uv);
+    uv_update_time(runtime->loop.uv);
     int failed = uv_timer_start(&runtime->releasing.idle, idle_over, left_ms, 0);
     hf_assert(failed == 0);
 }

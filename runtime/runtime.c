@@ -157,9 +157,12 @@ void hf_runtime_free(hf_runtime *runtime)
     if (getpid() != runtime->process) return;
     uv_mutex_lock(&runtime->mutex);
     bool was_started = runtime->state != HF__RUNTIME_NEW && runtime->state != HF__RUNTIME_FAILED;
+    bool must_run = was_started && runtime->state != HF__RUNTIME_STOPPED &&
+                    hf__loop_is_mine(runtime);
     uv_mutex_unlock(&runtime->mutex);
     if (was_started) {
         hf_runtime_stop(runtime, HF__GRACE_MS, NULL, NULL);
+        if (must_run) hf__loop_run_out(runtime);
         hf_status status = hf_runtime_join(runtime, NULL);
         hf_assert(status == HF_OK);
     }
@@ -244,11 +247,13 @@ static void start_unregister(hf_runtime *runtime)
     hf__submission_release(&submission);
 }
 
-/* Starts all threads, or none that stays. */
-static hf_status start_threads(hf_runtime *runtime, hf_error *error)
+/* Starts all threads, or none that stays. The loop comes last: handles on a loop that is not ours
+ * could not be taken back. */
+static hf_status start_threads(hf_runtime *runtime, uv_loop_t *given, hf_error *error)
 {
     hf_status status = hf__turns_start(runtime, error);
     if (status == HF_OK) status = hf__activities_start(runtime, error);
+    if (status == HF_OK) status = hf__loop_open(runtime, given, error);
     if (status == HF_OK) {
         /* Before the loop runs: a stop by signal is heeded from its first turn on. */
         uv_mutex_lock(&runtime->mutex);
@@ -279,13 +284,11 @@ static hf_status start_listening(hf_runtime *runtime, hf_error *error)
     return status;
 }
 
-static hf_status runtime_start(hf_runtime *runtime, hf_error *error)
+static hf_status runtime_start(hf_runtime *runtime, uv_loop_t *given, hf_error *error)
 {
-    hf_status status = hf__loop_open(runtime, error);
-    if (status != HF_OK) return status;
-    status = hf__life_open(runtime->store->lives, &runtime->life, error);
+    hf_status status = hf__life_open(runtime->store->lives, &runtime->life, error);
     if (status == HF_OK) status = start_anew(runtime, error);
-    if (status == HF_OK) status = start_threads(runtime, error);
+    if (status == HF_OK) status = start_threads(runtime, given, error);
     if (status == HF_OK) {
         status = start_listening(runtime, error);
         if (status != HF_OK) hf_runtime_stop(runtime, 0, NULL, NULL);
@@ -297,7 +300,7 @@ static hf_status runtime_start(hf_runtime *runtime, hf_error *error)
     return status;
 }
 
-hf_status hf_runtime_start(hf_runtime *runtime, hf_error *error)
+static hf_status start_on(hf_runtime *runtime, uv_loop_t *given, hf_error *error)
 {
     hf__runtime_assert(runtime);
     hf_status status = hf__handle_check(runtime->store, error);
@@ -310,7 +313,7 @@ hf_status hf_runtime_start(hf_runtime *runtime, hf_error *error)
 
     runtime->listener.on_effects = hf__loop_effects;
     runtime->listener.want = want;
-    status = runtime_start(runtime, error);
+    status = runtime_start(runtime, given, error);
     if (status != HF_OK) return status;
     hf__log(runtime->store->observer,
             &(hf_log_line){ .level = HF_LOG_INFO,
@@ -319,6 +322,17 @@ hf_status hf_runtime_start(hf_runtime *runtime, hf_error *error)
                             .worker = runtime->worker_id },
             "registered");
     return HF_OK;
+}
+
+hf_status hf_runtime_start(hf_runtime *runtime, hf_error *error)
+{
+    return start_on(runtime, NULL, error);
+}
+
+hf_status hf_runtime_attach(hf_runtime *runtime, struct uv_loop_s *loop, hf_error *error)
+{
+    if (!loop) return hf_error_set(error, HF_INVALID, "loop is NULL: give the loop that you run");
+    return start_on(runtime, loop, error);
 }
 
 /* ---- stop and join -------------------------------------------------------------------------- */
@@ -356,10 +370,16 @@ hf_status hf_runtime_join(hf_runtime *runtime, hf_error *error)
     if (status != HF_OK) return status;
     uv_mutex_lock(&runtime->mutex);
     bool was_started = runtime->state != HF__RUNTIME_NEW && runtime->state != HF__RUNTIME_FAILED;
-    while (was_started && runtime->state != HF__RUNTIME_STOPPED) {
+    bool is_over = runtime->state == HF__RUNTIME_STOPPED;
+    bool would_hang = was_started && !is_over && hf__loop_is_mine(runtime);
+    while (was_started && !would_hang && runtime->state != HF__RUNTIME_STOPPED) {
         uv_cond_wait(&runtime->changed, &runtime->mutex);
     }
     uv_mutex_unlock(&runtime->mutex);
+    if (would_hang) {
+        return hf_error_set(error, HF_INVALID,
+                            "this thread runs the loop that the runtime is attached to: run it");
+    }
     if (was_started) return HF_OK;
     return hf_error_set(error, HF_INVALID, "the runtime was never started: start it first");
 }

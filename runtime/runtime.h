@@ -53,8 +53,9 @@ enum hf__runtime_state {
 };
 
 struct hf__loop {
-    uv_loop_t uv;
-    uv_thread_t thread;
+    uv_loop_t own;
+    uv_loop_t *uv;      /* own, or the one that it is attached to */
+    uv_thread_t thread; /* that runs it */
     uv_async_t wake;
     uv_timer_t tick, renew;
     uv_poll_t signal; /* of hf_runtime_stop_signal */
@@ -66,8 +67,10 @@ struct hf__loop {
     bool is_burying; /* bury is under way */
     uint32_t bits;   /* enum hf__wake: not looked at yet */
 
+    bool is_attached; /* the loop is the caller's, and so is its thread */
     bool has_handles, has_thread;
-    bool is_ended; /* the loop thread's own: handles are being closed */
+    unsigned closing_count; /* handles whose end is under way */
+    bool is_ended;          /* the loop thread's own: handles are being closed */
 };
 
 struct hf_runtime {
@@ -115,15 +118,22 @@ void hf__runtime_wake(hf_runtime *runtime, uint32_t bits);
 /* The same for the shutdown, once that has begun. Under the mutex. */
 void hf__runtime_wake_if_stopping(hf_runtime *runtime);
 
-/* Makes loop and handles; starts no thread. Errors: HF_IO, HF_NO_MEMORY. */
-HF_MUST_CHECK hf_status hf__loop_open(hf_runtime *runtime, hf_error *error);
-/* Starts the loop thread. Errors: HF_IO. */
+/* Makes handles, on the loop that is given (Borrows; the thread that calls runs it) or, with NULL,
+ * on one of its own; starts no thread. Errors: HF_IO, HF_NO_MEMORY; then no handle is there. */
+HF_MUST_CHECK hf_status hf__loop_open(hf_runtime *runtime, uv_loop_t *given, hf_error *error);
+/* Starts the loop's timers, and its thread when it is its own. Errors: HF_IO, of that thread alone.
+ */
 HF_MUST_CHECK hf_status hf__loop_start(hf_runtime *runtime, hf_error *error);
-/* Closes all handles; the loop thread then ends by itself and tells that the runtime has stopped.
- * Loop thread. */
+/* Closes all handles; when they are closed the runtime has stopped, which is told, and a thread of
+ * its own ends by itself. Loop thread. */
 void hf__loop_end(hf_runtime *runtime);
-/* Closes a loop that never ran. */
+/* Closes a loop of its own that never ran. */
 void hf__loop_discard(hf_runtime *runtime);
+/* Whether the calling thread is the caller's own that runs the loop: to wait there for the loop
+ * would be to wait for oneself. */
+bool hf__loop_is_mine(const hf_runtime *runtime);
+/* Runs the caller's loop until the runtime has stopped. Its thread, outside its callbacks. */
+void hf__loop_run_out(hf_runtime *runtime);
 /* What the loop thread is told by commits here and rings from elsewhere: hf__listener.on_effects.
  */
 void hf__loop_effects(struct hf__listener *listener, uint32_t effects);

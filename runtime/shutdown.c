@@ -66,7 +66,7 @@ static void shutdown_begin(hf_runtime *runtime)
     if (!is_asked) return;
     self->phase = HF__SHUTDOWN_DRAINING;
     uint64_t turns_ms = grace_ms > HF__TURNS_GRACE_MS ? grace_ms : HF__TURNS_GRACE_MS;
-    uv_update_time(&runtime->loop.uv);
+    uv_update_time(runtime->loop.uv);
     int failed = uv_timer_start(&self->grace, grace_over, grace_ms, 0);
     hf_assert(failed == 0);
     failed = uv_timer_start(&self->turns_grace, grace_over, turns_ms, 0);

@@ -77,7 +77,7 @@ void hf__timers_look(hf_runtime *runtime)
     if (left_ms > ALARM_MAX_MS) left_ms = ALARM_MAX_MS;
     if (runtime->settings.test_clock) left_ms = SKIP_LOOK_MS; /* it may have nothing to do then */
     /* The loop's idea of now may be old by what the loop has done since. */
-    uv_update_time(&runtime->loop.uv);
+    uv_update_time(runtime->loop.uv);
     int failed = uv_timer_start(&runtime->timers.due, timers_due, left_ms, 0);
     hf_assert(failed == 0);
 }

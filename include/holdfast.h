@@ -660,6 +660,9 @@ typedef struct hf_runtime_options {
     uint64_t history_events_max; /* of an execution; at half of it the log says
                                     instance.history_long, beyond it the instance fails, code
                                     "history_full"; default 200,000 */
+    uint64_t turn_warn_ms; /* a turn whose code runs for so long without an await is reported, once,
+                              as turn.stuck, and as turn.unstuck when it comes back after all;
+                              looked at four times a second. Default 5,000; UINT64_MAX: never */
 } hf_runtime_options;
 
 /* A runtime that does not run yet. Returns owned: hf_runtime_free. Errors: HF_INVALID (the

@@ -109,6 +109,7 @@ static void loop_tick(uv_timer_t *timer)
     hf__upkeep_tick(runtime);
     hf__releasing_tick(runtime);
     hf__activities_look_stuck(runtime);
+    hf__watch_look(runtime);
     if (runtime->shutdown.phase <= HF__SHUTDOWN_DRAINING) hf__heartbeats_tick(runtime);
     uv_mutex_lock(&runtime->mutex);
     hf__retries_submit(runtime);

@@ -13,6 +13,7 @@ static const char *const names[HF__METRICS_COUNT] = {
     [HF__TURNS_ABANDONED] = "turns_abandoned",
     [HF__TURNS_STALE] = "turns_stale",
     [HF__TURNS_POISONED] = "turns_poisoned",
+    [HF__TURNS_STUCK] = "turns_stuck",
     [HF__REPLAY_MISMATCHES] = "replay_mismatches",
     [HF__INSTANCES_EVICTED] = "instances_evicted",
     [HF__ACTIVITIES_STARTED] = "activities_started",

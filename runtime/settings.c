@@ -21,6 +21,7 @@ enum {
     ITEM_LOCK_DEFAULT_MS = 30000,
     CANCEL_GRACE_DEFAULT_MS = 10000,
     SESSION_LEAK_DEFAULT_MS = 86400000,
+    TURN_WARN_DEFAULT_MS = 5000,
     ATTEMPTS_MAX_DEFAULT = 10,
     HISTORY_EVENTS_DEFAULT = 200000,
     DETACHED_DEFAULT = 100,
@@ -86,6 +87,7 @@ static hf_status durations_check(const struct hf__settings *self, hf_error *erro
         { "cancel_grace_ms", self->cancel_grace_ms },
         { "session_reclaim_ms", self->session_reclaim_ms },
         { "session_leak_ms", self->session_leak_ms == UINT64_MAX ? 0 : self->session_leak_ms },
+        { "turn_warn_ms", self->turn_warn_ms == UINT64_MAX ? 0 : self->turn_warn_ms },
     };
     for (size_t i = 0; i < HF_COUNT_OF(durations); i++) {
         if (durations[i].value_ms <= DURATION_MAX_MS) continue;
@@ -166,6 +168,7 @@ hf_status hf__settings_make(struct hf__settings *self, const hf_runtime_options 
         .cancel_grace_ms = duration_or(options->cancel_grace_ms, CANCEL_GRACE_DEFAULT_MS),
         .session_reclaim_ms = options->session_reclaim_ms,
         .session_leak_ms = duration_or(options->session_leak_ms, SESSION_LEAK_DEFAULT_MS),
+        .turn_warn_ms = duration_or(options->turn_warn_ms, TURN_WARN_DEFAULT_MS),
         .kv_keys_max = options->kv_keys_max ? options->kv_keys_max : KV_KEYS_DEFAULT,
         .kv_value_size_max = options->kv_value_size_max ? options->kv_value_size_max
                                                         : KV_VALUE_SIZE_DEFAULT,

@@ -21,6 +21,7 @@ struct hf__settings {
     uint64_t session_idle_ms; /* 0: sessions are kept */
     uint64_t cancel_grace_ms, session_reclaim_ms;
     uint64_t session_leak_ms; /* UINT64_MAX: nobody looks */
+    uint64_t turn_warn_ms;    /* the same */
     uint64_t attempts_max;
     bool check_replay;
     hf_slice *tags; /* each with a NUL behind it */

@@ -271,6 +271,21 @@ static hf_status turn_check(struct hf__turn *turn, uint64_t now_unix_ms)
     return status;
 }
 
+/* Runs its code over what is new, with the watchdog on. */
+static hf_status turn_code(struct hf__turn *turn, const struct hf_turn_view *view, bool is_checked)
+{
+    const hf_clock *clock = turn->thread->runtime->store->clock;
+    uint64_t now_unix_ms = clock->wall_unix_ms(clock->self);
+    hf__submission_reset(&turn->job.submission, HF_STORE_COMMIT_TURN);
+    hf__watch_begin(turn);
+    hf_status status = hf_execution_turn(turn->execution, view, now_unix_ms,
+                                         &turn->job.submission.arena, &turn->decision,
+                                         &turn->error);
+    if (status == HF_OK && is_checked) status = turn_check(turn, now_unix_ms);
+    hf__watch_end(turn);
+    return status;
+}
+
 /* Runs the turn; its decision is then in turn->decision. Not HF_OK: turn->error says why not. */
 static hf_status turn_run(struct hf__turn *turn)
 {
@@ -287,12 +302,7 @@ static hf_status turn_run(struct hf__turn *turn)
 
     struct hf_turn_view view = turn->view;
     if (is_live) view.events_count = 0;
-    uint64_t now_unix_ms = runtime->store->clock->wall_unix_ms(runtime->store->clock->self);
-    hf__submission_reset(&turn->job.submission, HF_STORE_COMMIT_TURN);
-    status = hf_execution_turn(turn->execution, &view, now_unix_ms, &turn->job.submission.arena,
-                               &turn->decision, &turn->error);
-    if (status == HF_OK && is_live && is_checked) status = turn_check(turn, now_unix_ms);
-    return status;
+    return turn_code(turn, &view, is_live && is_checked);
 }
 
 /* It was lost too often: the instance fails, whatever its history holds. */

@@ -7,6 +7,7 @@
 #include "runtime/backoff.h"
 #include "runtime/job.h"
 #include "runtime/live.h"
+#include "runtime/watchdog.h"
 
 enum { HF__TURNS_PER_THREAD = 64 };
 
@@ -40,6 +41,7 @@ struct hf__turn_thread {
     uv_cond_t work;
     struct hf__turn *queue_first, *queue_last;
     size_t taken_count; /* turns that are not free again */
+    struct hf__watch watch;
 
     /* The thread's own. */
     struct hf_fiber_pool fibers;

@@ -124,7 +124,6 @@ static void adopt(struct hf_event *event, const struct hf_event *recorded)
     event->due_unix_ms = recorded->due_unix_ms;
     event->now_unix_ms = recorded->now_unix_ms;
     event->start_due_unix_ms = recorded->start_due_unix_ms;
-    event->heartbeat_timeout_ms = recorded->heartbeat_timeout_ms;
     if (event->kind == HF_EVENT_RANDOM_DRAWN) event->payload = recorded->payload;
 }
 

@@ -48,7 +48,7 @@ static void assert_nothing_left(struct hf_script *script)
 /* ---- tries ---------------------------------------------------------------------------------- */
 
 /* A failure is answered by a pause, its end by the activity scheduled anew; the future is one. */
-static void test_failed_activity_is_scheduled_again_after_a_pause(void **state)
+static void row_1a_8_failed_activity_is_scheduled_again_after_a_pause(void **state)
 {
     (void)state;
     for (int evicts = 0; evicts < 2; evicts++) {
@@ -127,7 +127,7 @@ static void test_last_failure_is_the_outcome(void **state)
 }
 
 /* Without pauses the next try is scheduled in the turn that sees the failure. */
-static void test_no_pause_tries_at_once(void **state)
+static void row_1a_12_no_pause_tries_at_once(void **state)
 {
     (void)state;
     struct probe probe;
@@ -175,7 +175,7 @@ static void test_tries_cost_no_memory(void **state)
 }
 
 /* By default there is one try, and its history is that of a plain call. */
-static void test_default_is_one_try(void **state)
+static void row_1a_11_default_is_one_try(void **state)
 {
     (void)state;
     for (uint32_t tries_max = 0; tries_max < 2; tries_max++) {
@@ -189,8 +189,31 @@ static void test_default_is_one_try(void **state)
     }
 }
 
+/* The first pause takes 100 ms, each further one twice as long, none over 30 s. */
+static void row_1a_11_default_pauses_double_up_to_30_s(void **state)
+{
+    (void)state;
+    struct probe probe;
+    struct hf_script script;
+    uint64_t pause_ms = 100;
+    probe_init(&probe, (hf_activity_options){ .tries_max = 20 });
+    hf_script_init(&script, call, &probe);
+    script.now_unix_ms = 0;
+    play(&script, ".");
+    for (uint64_t id = 2; id < 2 + 4 * 12; id += 4) {
+        char words[64];
+        snprintf(words, sizeof words, "f%" PRIu64 "=bad . ", id);
+        play(&script, words);
+        assert_int_equal(script.works[0].due_unix_ms, pause_ms);
+        pause_ms = pause_ms * 2 < 30000 ? pause_ms * 2 : 30000;
+        snprintf(words, sizeof words, "e t%" PRIu64 " .", id + 2);
+        play(&script, words);
+    }
+    hf_script_release(&script);
+}
+
 /* Poison and a lost session are no failures of the activity: the first try was the last. */
-static void test_poison_and_lost_sessions_are_not_tried_again(void **state)
+static void row_1a_8_poison_and_lost_sessions_are_not_tried_again(void **state)
 {
     (void)state;
     static const char *const words[] = { ". f2=poison .", ". s2=gone ." };
@@ -210,7 +233,7 @@ static void test_poison_and_lost_sessions_are_not_tried_again(void **state)
 /* ---- pauses --------------------------------------------------------------------------------- */
 
 /* Pauses grow from the first to the longest by the percentage, rounded up; no product wraps. */
-static void test_pauses_grow_to_the_longest(void **state)
+static void row_1a_12_pauses_grow_to_the_longest(void **state)
 {
     (void)state;
     static const struct {
@@ -278,7 +301,7 @@ static void test_shrinking_pauses_fail_the_instance(void **state)
 /* ---- limits --------------------------------------------------------------------------------- */
 
 /* A try that is late ends the future and is called off; no further try, whatever comes of it. */
-static void test_late_try_is_called_off_and_not_tried_again(void **state)
+static void row_1a_11_late_try_is_called_off_and_not_tried_again(void **state)
 {
     (void)state;
     struct probe probe;
@@ -342,7 +365,7 @@ static void test_limit_behind_the_failure_is_dropped(void **state)
 }
 
 /* The limit of all tries counts from the first scheduling; it ends a try and a pause alike. */
-static void test_total_limit_ends_tries_and_pauses(void **state)
+static void row_1a_11_total_limit_ends_tries_and_pauses(void **state)
 {
     (void)state;
     static const char *const words[] = { "+10 T3 .", "f2=bad . +10 T3 .",
@@ -500,7 +523,7 @@ static hf_status on_session(hf_orchestration *o, hf_slice input)
 
 /* On a session each try is on that incarnation; its close ends try or pause, and no other
  * incarnation is tried on. */
-static void test_tries_stay_on_their_session(void **state)
+static void row_1a_9_tries_stay_on_their_session(void **state)
 {
     (void)state;
     static const char *const before[] = { "f3=bad .", "f3=bad . t7 ." };
@@ -628,6 +651,30 @@ static void test_policy_may_change_where_it_fits(void **state)
     hf_script_release(&script);
 }
 
+/* How often an activity reports may be changed under an instance, and counts for its further tries;
+ * that it has to, or need not, was decided when it was scheduled. */
+static void row_2_8_heartbeat_may_change_but_not_go(void **state)
+{
+    (void)state;
+    struct probe probe;
+    struct hf_script script;
+    probe_init(&probe, (hf_activity_options){ .tries_max = 2,
+                                              .backoff_first_ms = UINT64_MAX,
+                                              .heartbeat_timeout_ms = 5000 });
+    hf_script_init(&script, call, &probe);
+    play(&script, ". e");
+    assert_int_equal(hf_script_event(&script, 1).heartbeat_timeout_ms, 5000);
+    probe.options.heartbeat_timeout_ms = 0;
+    play_fails(&script, "mq=wake .", HF_NONDETERMINISM, "another heartbeat");
+    probe.options.heartbeat_timeout_ms = 9000;
+    play(&script, ". f2=bad .");
+    struct hf_turn_item *item = script.turn.items.items;
+    assert_int_equal(script.turn.items.count, 1);
+    struct hf_event again = hf_script_event(&script, (size_t)item->event_id - 1);
+    assert_int_equal(again.heartbeat_timeout_ms, 9000);
+    hf_script_release(&script);
+}
+
 /* A history in which a further try or a pause belongs to no activity is damaged; so is the cancel
  * of a pause. */
 static void test_works_without_an_activity_are_damage(void **state)
@@ -655,24 +702,26 @@ static void test_works_without_an_activity_are_damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_failed_activity_is_scheduled_again_after_a_pause),
+        cmocka_unit_test(row_1a_8_failed_activity_is_scheduled_again_after_a_pause),
         cmocka_unit_test(test_retries_are_logged_once),
         cmocka_unit_test(test_last_failure_is_the_outcome),
-        cmocka_unit_test(test_no_pause_tries_at_once),
+        cmocka_unit_test(row_1a_12_no_pause_tries_at_once),
         cmocka_unit_test(test_tries_cost_no_memory),
-        cmocka_unit_test(test_default_is_one_try),
-        cmocka_unit_test(test_poison_and_lost_sessions_are_not_tried_again),
-        cmocka_unit_test(test_pauses_grow_to_the_longest),
+        cmocka_unit_test(row_1a_11_default_is_one_try),
+        cmocka_unit_test(row_1a_11_default_pauses_double_up_to_30_s),
+        cmocka_unit_test(row_1a_8_poison_and_lost_sessions_are_not_tried_again),
+        cmocka_unit_test(row_1a_12_pauses_grow_to_the_longest),
         cmocka_unit_test(test_shrinking_pauses_fail_the_instance),
-        cmocka_unit_test(test_late_try_is_called_off_and_not_tried_again),
+        cmocka_unit_test(row_1a_11_late_try_is_called_off_and_not_tried_again),
         cmocka_unit_test(test_limit_behind_the_failure_is_dropped),
-        cmocka_unit_test(test_total_limit_ends_tries_and_pauses),
+        cmocka_unit_test(row_1a_11_total_limit_ends_tries_and_pauses),
         cmocka_unit_test(test_limits_go_with_one_try_too),
         cmocka_unit_test(test_what_ends_the_future_calls_off_its_works),
-        cmocka_unit_test(test_tries_stay_on_their_session),
+        cmocka_unit_test(row_1a_9_tries_stay_on_their_session),
         cmocka_unit_test(test_request_to_stop_ends_tries_and_compensation_has_its_own),
         cmocka_unit_test(test_many_are_tried_in_any_order),
         cmocka_unit_test(test_policy_may_change_where_it_fits),
+        cmocka_unit_test(row_2_8_heartbeat_may_change_but_not_go),
         cmocka_unit_test(test_works_without_an_activity_are_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -219,6 +219,11 @@ hf_status hf__read_dead_letters(struct hf_backend *backend, struct hf_dead_lette
     if (!rows) return no_memory(error);
     hf_status status = hf__reader_begin(hf__store_of(backend), arena, &reader, error);
     if (status != HF_OK) return status;
+    /* The letters of one instance lie together: those of lower numbers are passed at once. */
+    if (query->after_instance < query->instance) {
+        query->after_instance = query->instance;
+        query->after_lsn = 0;
+    }
     while (status == HF_OK && found < *count) {
         struct hf_row_dead_letter row;
         struct hf_number_pair place = { query->after_instance, query->after_lsn };

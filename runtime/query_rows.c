@@ -185,7 +185,6 @@ static hf_status letters_read(hf_cursor *self)
     struct hf_backend *backend = self->store->backend;
     struct hf_dead_letter_info *rows = NULL;
     self->letters.instance = self->instance;
-    if (self->letters.after_instance == 0) self->letters.after_instance = self->instance;
     self->rows_count = HF__PAGE_ROWS;
     hf_status status = backend->ops->dead_letters(backend, &self->letters, &self->arena, &rows,
                                                   &self->rows_count, &self->error);

@@ -90,8 +90,7 @@ static hf_status letter_find(struct restart *self, struct hf_dead_letter_info *o
                              hf_error *error)
 {
     struct hf_backend *backend = self->store->backend;
-    struct hf_dead_letters_query query = { .instance = self->info.number,
-                                           .after_instance = self->info.number };
+    struct hf_dead_letters_query query = { .instance = self->info.number };
     struct hf_dead_letter_info *rows = NULL;
     size_t count = PAGE_ROWS;
     while (count == PAGE_ROWS) {

@@ -48,8 +48,20 @@ static const struct subcommand subcommands[] = {
       "bench [chain|fan|hello] [--json] [--count N] [--concurrency N]   beside what LMDB alone can "
       "do",
       tool_bench, NULL, false, false },
-    { "instances", NULL, 1, 1, "instances DIR         all instances, and what became of them",
+    { "instances", NULL, 1, 1,
+      "instances DIR         what runs, and what became of the rest; some of them:\n"
+      "                        [--status STATUS] [--name ORCHESTRATION] [--prefix BEGINNING-OF-ID]",
       tool_instances, NULL, false, true },
+    { "executions", NULL, 2, 2,
+      "executions DIR INSTANCE   its executions: when they began, and how they ended",
+      tool_executions, NULL, false, true },
+    { "values", NULL, 2, 2, "values DIR INSTANCE   the values that it has set", tool_values, NULL,
+      false, true },
+    { "dead-letters", NULL, 1, 2,
+      "dead-letters DIR [INSTANCE]   activities and turns that were given up", tool_dead_letters,
+      NULL, false, true },
+    { "stats", NULL, 1, 1, "stats DIR             how much of everything is there, and waits",
+      tool_stats, NULL, false, true },
     { "history", NULL, 2, 2, "history DIR INSTANCE  the events of its present execution",
       tool_history, NULL, false, true },
     { "export", NULL, 2, 2, "export DIR INSTANCE > FILE   the same as bytes, which hf_replay reads",
@@ -63,6 +75,24 @@ static const struct subcommand subcommands[] = {
     { "log", "verify", 1, 1,
       "log verify DIR        proves each record, and that the indexes are their fold",
       tool_log_verify, NULL, false, true },
+    { "suspend", NULL, 2, 3,
+      "suspend DIR INSTANCE [REASON]     its code runs no more, until it is resumed", tool_suspend,
+      NULL, false, true },
+    { "resume", NULL, 2, 2, "resume DIR INSTANCE   its code runs again, whatever suspended it",
+      tool_resume, NULL, false, true },
+    { "cancel", NULL, 2, 3,
+      "cancel DIR INSTANCE [REASON]      asks it to stop; its code may clean up first", tool_cancel,
+      NULL, false, true },
+    { "terminate", NULL, 2, 3,
+      "terminate DIR INSTANCE [REASON]   ends it at once; its code does not run again",
+      tool_terminate, NULL, false, true },
+    { "restart", NULL, 2, 2,
+      "restart DIR INSTANCE [--from-event N]   what has ended runs again: anew, or from that event "
+      "on",
+      tool_restart, NULL, false, true },
+    { "requeue", NULL, 2, 2,
+      "requeue DIR INSTANCE  what has ended runs again from its latest dead letter on",
+      tool_requeue, NULL, false, true },
     { "rebuild", NULL, 1, 1,
       "rebuild DIR           makes all indexes anew from the log, then verifies; no worker may "
       "live",
@@ -77,9 +107,10 @@ static int usage(FILE *to)
     for (size_t i = 0; i < HF_COUNT_OF(subcommands); i++) {
         if (!subcommands[i].is_hidden) fprintf(to, "  holdfast %s\n", subcommands[i].usage);
     }
-    fputs("\nInspection opens the store read-only and changes nothing; rebuild does. --json prints "
-          "one object a line.\n",
-          to);
+    fputs(
+        "\nCommands from suspend to rebuild change the store, as the demo does its own; the others "
+        "open it read-only. --json prints one object a line.\n",
+        to);
     return to == stdout ? 0 : 2;
 }
 
@@ -171,6 +202,28 @@ static bool take_lines(const char *value, struct tool_arguments *arguments)
     return *value != '\0';
 }
 
+static bool take_status(const char *value, struct tool_arguments *arguments)
+{
+    return tool_status_find(value, &arguments->status);
+}
+
+static bool take_name(const char *value, struct tool_arguments *arguments)
+{
+    arguments->name = value;
+    return *value != '\0';
+}
+
+static bool take_from_event(const char *value, struct tool_arguments *arguments)
+{
+    return tool_number(value, &arguments->from_event) && arguments->from_event >= 2;
+}
+
+static bool take_prefix(const char *value, struct tool_arguments *arguments)
+{
+    arguments->prefix = value;
+    return *value != '\0';
+}
+
 static const struct option {
     const char *name;
     const char *subcommand; /* NULL: of all */
@@ -183,6 +236,11 @@ static const struct option {
     { "--kill-every", "demo", "a time from 100ms to 1h, as 500ms, 2s or 1m", take_kill_every },
     { "--conversations", "demo", "a number from 1 to 1000", take_conversations },
     { "--lines", "demo", "the path of a text", take_lines },
+    { "--status", "instances", "pending, running, completed, failed, cancelled or terminated",
+      take_status },
+    { "--name", "instances", "the name of an orchestration", take_name },
+    { "--from-event", "restart", "the number of an event, from 2 on", take_from_event },
+    { "--prefix", "instances", "how the ids begin", take_prefix },
 };
 
 static const struct option *option_find(const struct subcommand *self, const char *name)

@@ -10,27 +10,7 @@
 #include "engine/history.h"
 #include "tools/tool.h"
 
-/* A named number of a JSON object. */
-static void json_number(struct hf_json *json, const char *name, uint64_t number)
-{
-    hf_json_key(json, name);
-    hf_json_number(json, number);
-}
-
-static void json_text(struct hf_json *json, const char *name, hf_slice text)
-{
-    hf_json_key(json, name);
-    hf_json_text(json, text);
-}
-
 /* ---- instances ------------------------------------------------------------------------------ */
-
-static const char *status_name(uint64_t status)
-{
-    static const char *const names[] = { "?",      "pending",   "running",   "completed",
-                                         "failed", "cancelled", "terminated" };
-    return status < HF_COUNT_OF(names) ? names[status] : names[0];
-}
 
 /* What to show of how an instance ended, or of its custom status while it runs. */
 static hf_status instance_result(const struct hf_instance_info *info, struct hf_arena *arena,
@@ -56,16 +36,16 @@ static void instance_json(struct tool_store *store, const struct hf_instance_inf
     struct hf_json *json = &store->json;
     bool ended = info->status > HF_INSTANCE_RUNNING;
     hf_json_begin(json, '{');
-    json_text(json, "instance", info->id);
-    json_number(json, "number", info->number);
-    json_text(json, "orchestration", info->orchestration);
-    json_text(json, "version", info->version);
-    json_text(json, "status", hf_text(status_name(info->status)));
-    json_number(json, "execution", info->execution);
-    json_number(json, "events", info->events_count);
-    json_number(json, "started_unix_ms", info->started_unix_ms);
-    json_number(json, "ended_unix_ms", info->ended_unix_ms);
-    json_text(json, "suspended", info->suspended_code);
+    tool_json_text(json, "instance", info->id);
+    tool_json_number(json, "number", info->number);
+    tool_json_text(json, "orchestration", info->orchestration);
+    tool_json_text(json, "version", info->version);
+    tool_json_text(json, "status", hf_text(tool_status_name(info->status)));
+    tool_json_number(json, "execution", info->execution);
+    tool_json_number(json, "events", info->events_count);
+    tool_json_number(json, "started_unix_ms", info->started_unix_ms);
+    tool_json_number(json, "ended_unix_ms", info->ended_unix_ms);
+    tool_json_text(json, "suspended", info->suspended_code);
     hf_json_key(json, ended ? "result" : "custom_status");
     hf_json_bytes(json, result);
     hf_json_end(json, '}');
@@ -77,7 +57,7 @@ static void instance_text(const struct hf_instance_info *info, hf_slice result)
     char started[32];
     tool_print_column(info->id, 24);
     bool is_suspended = info->suspended_code.size > 0;
-    printf("%-10s ", is_suspended ? "suspended" : status_name(info->status));
+    printf("%-10s ", is_suspended ? "suspended" : tool_status_name(info->status));
     tool_print_column(info->orchestration, 20);
     printf("execution %-3" PRIu64 " %6" PRIu64 " events  since %s  ", info->execution,
            info->events_count, tool_time(info->started_unix_ms, started, sizeof started));
@@ -103,7 +83,10 @@ int tool_instances(const struct tool_arguments *arguments)
 {
     struct tool_store store;
     hf_error error = { 0 };
-    struct hf_instances_query query = { .started_until_unix_ms = UINT64_MAX,
+    struct hf_instances_query query = { .id_prefix = hf_text(arguments->prefix),
+                                        .orchestration = hf_text(arguments->name),
+                                        .status = arguments->status,
+                                        .started_until_unix_ms = UINT64_MAX,
                                         .looked_max = 100,
                                         .out_more = true };
     int failed = tool_open(&store, arguments->words[0]);
@@ -131,12 +114,12 @@ static void event_json(struct tool_store *store, const struct hf_stored_event *s
 {
     struct hf_json *json = &store->json;
     hf_json_begin(json, '{');
-    json_number(json, "event_id", stored->event_id);
+    tool_json_number(json, "event_id", stored->event_id);
     if (event->kind != HF_EVENT_TIMER_FIRED) {
-        json_number(json, "lsn", stored->lsn);
-        json_number(json, "unix_ms", stored->unix_ms);
+        tool_json_number(json, "lsn", stored->lsn);
+        tool_json_number(json, "unix_ms", stored->unix_ms);
     }
-    json_text(json, "kind", hf_text(hf_event_kind_name(event->kind)));
+    tool_json_text(json, "kind", hf_text(hf_event_kind_name(event->kind)));
     hf_json_key(json, "event");
     hf_json_layout(json, hf_event_layout(), event);
     hf_json_end(json, '}');
@@ -305,19 +288,19 @@ static void session_json(struct tool_store *store, const struct hf_session_row *
 {
     struct hf_json *json = &store->json;
     hf_json_begin(json, '{');
-    json_text(json, "instance", row->instance_id);
-    json_text(json, "session", row->session_id);
-    json_number(json, "incarnation", row->incarnation);
-    json_text(json, "tag", row->tag);
-    json_text(json, "owner", row->worker_id);
-    json_text(json, "owner_state", hf_text(state));
-    json_number(json, "registration_lsn", row->owner);
-    json_number(json, "epoch", row->epoch);
-    json_number(json, "lease_left_ms", row->lease_left_ms);
-    json_number(json, "queued_count", row->queued_count);
-    json_number(json, "running_count", row->running_count);
-    json_number(json, "opened_unix_ms", row->opened_unix_ms);
-    json_number(json, "quiet_unix_ms", row->quiet_unix_ms);
+    tool_json_text(json, "instance", row->instance_id);
+    tool_json_text(json, "session", row->session_id);
+    tool_json_number(json, "incarnation", row->incarnation);
+    tool_json_text(json, "tag", row->tag);
+    tool_json_text(json, "owner", row->worker_id);
+    tool_json_text(json, "owner_state", hf_text(state));
+    tool_json_number(json, "registration_lsn", row->owner);
+    tool_json_number(json, "epoch", row->epoch);
+    tool_json_number(json, "lease_left_ms", row->lease_left_ms);
+    tool_json_number(json, "queued_count", row->queued_count);
+    tool_json_number(json, "running_count", row->running_count);
+    tool_json_number(json, "opened_unix_ms", row->opened_unix_ms);
+    tool_json_number(json, "quiet_unix_ms", row->quiet_unix_ms);
     hf_json_end(json, '}');
     tool_print_line(json);
 }
@@ -390,14 +373,14 @@ static void worker_json(struct tool_store *store, const struct hf_registration_r
 {
     struct hf_json *json = &store->json;
     hf_json_begin(json, '{');
-    json_text(json, "worker", row->worker_id);
-    json_text(json, "state", hf_text(state));
-    json_number(json, "registration_lsn", row->registration);
-    json_number(json, "pid", row->pid);
-    json_number(json, "sessions_count", row->sessions_count);
-    json_number(json, "items_count", row->items_count);
-    json_number(json, "lease_left_ms", row->sessions_left_ms);
-    json_number(json, "items_lease_left_ms", row->items_left_ms);
+    tool_json_text(json, "worker", row->worker_id);
+    tool_json_text(json, "state", hf_text(state));
+    tool_json_number(json, "registration_lsn", row->registration);
+    tool_json_number(json, "pid", row->pid);
+    tool_json_number(json, "sessions_count", row->sessions_count);
+    tool_json_number(json, "items_count", row->items_count);
+    tool_json_number(json, "lease_left_ms", row->sessions_left_ms);
+    tool_json_number(json, "items_lease_left_ms", row->items_left_ms);
     hf_json_end(json, '}');
     tool_print_line(json);
 }

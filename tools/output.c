@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "engine/base/assert.h"
 #include "engine/base/status.h"
 #include "runtime/life.h"
 #include "tools/tool.h"
@@ -68,6 +69,36 @@ int tool_finish(int status)
                 errno ? strerror(errno) : "some of it is missing");
     }
     return status ? status : 1;
+}
+
+void tool_json_number(struct hf_json *json, const char *name, uint64_t number)
+{
+    hf_json_key(json, name);
+    hf_json_number(json, number);
+}
+
+void tool_json_text(struct hf_json *json, const char *name, hf_slice text)
+{
+    hf_json_key(json, name);
+    hf_json_text(json, text);
+}
+
+static const char *const status_names[] = { "?",      "pending",   "running",   "completed",
+                                            "failed", "cancelled", "terminated" };
+
+const char *tool_status_name(uint64_t status)
+{
+    return status < HF_COUNT_OF(status_names) ? status_names[status] : status_names[0];
+}
+
+bool tool_status_find(const char *name, uint64_t *out_status)
+{
+    for (uint64_t i = HF_INSTANCE_PENDING; i < HF_COUNT_OF(status_names); i++) {
+        if (strcmp(status_names[i], name) != 0) continue;
+        *out_status = i;
+        return true;
+    }
+    return false;
 }
 
 void tool_print_line(struct hf_json *json)

@@ -1,5 +1,5 @@
-/* `rebuild`: all indexes made anew from the log, and the proof that they are right. The one command
- * beside the demo that changes a store. */
+/* `rebuild`: all indexes made anew from the log, and the proof that they are right. Unlike
+ * the other commands it takes a store for itself. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>

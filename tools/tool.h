@@ -18,6 +18,10 @@ struct tool_arguments {
     uint64_t kill_every_ms;   /* --kill-every TIME, of demo; 0: the demo, else the soak */
     uint64_t conversations;   /* --conversations N, of the soak; 0: default */
     const char *lines;        /* --lines FILE, of demo; NULL: default */
+    uint64_t status;          /* --status S, of instances: hf_instance_status; 0: any */
+    const char *name;         /* --name N, of instances: their orchestration; NULL: any */
+    uint64_t from_event;      /* --from-event N, of restart; 0: anew */
+    const char *prefix;       /* --prefix P, of instances: their ids begin so; NULL: any */
     struct tool_trace *trace; /* of a guarded run: where it stands; else NULL */
 };
 
@@ -41,8 +45,16 @@ int tool_log_dump(const struct tool_arguments *arguments);
 int tool_log_verify(const struct tool_arguments *arguments);
 /* `rebuild`: makes all indexes anew from the log, and verifies; refused while workers live. */
 int tool_rebuild(const struct tool_arguments *arguments);
-/* `instances`: prints all instances. */
+/* `instances`: prints the instances that the options ask for. */
 int tool_instances(const struct tool_arguments *arguments);
+/* `executions`: prints the executions of an instance. */
+int tool_executions(const struct tool_arguments *arguments);
+/* `values`: prints what an instance has set with hf_kv_set. */
+int tool_values(const struct tool_arguments *arguments);
+/* `dead-letters`: prints what was given up, of an instance or of all. */
+int tool_dead_letters(const struct tool_arguments *arguments);
+/* `stats`: prints how much of everything is there. */
+int tool_stats(const struct tool_arguments *arguments);
 /* `history`: prints the events of an instance's present execution. */
 int tool_history(const struct tool_arguments *arguments);
 /* `export`: writes that history as the bytes that hf_replay reads. */
@@ -51,6 +63,18 @@ int tool_export(const struct tool_arguments *arguments);
 int tool_sessions(const struct tool_arguments *arguments);
 /* `workers`: prints all registrations. */
 int tool_workers(const struct tool_arguments *arguments);
+/* `suspend`: an instance's code runs no more, until `resume`. */
+int tool_suspend(const struct tool_arguments *arguments);
+/* `resume`: lets it run again. */
+int tool_resume(const struct tool_arguments *arguments);
+/* `cancel`: asks an instance to stop. */
+int tool_cancel(const struct tool_arguments *arguments);
+/* `terminate`: ends an instance at once. */
+int tool_terminate(const struct tool_arguments *arguments);
+/* `restart`: lets an instance that has ended run again, anew or from an event on. */
+int tool_restart(const struct tool_arguments *arguments);
+/* `requeue`: lets it run again from its latest dead letter on. */
+int tool_requeue(const struct tool_arguments *arguments);
 /* `demo`: the main job, played; or soaked, with --kill-every. */
 int tool_demo(const struct tool_arguments *arguments);
 /* `demo-worker`: a worker process of the demo. */
@@ -87,6 +111,18 @@ int tool_fail(const hf_error *error);
 /* What main returns for a subcommand's status: that, when all output could be written; else 1 after
  * saying why, but for a reader that went away. */
 int tool_finish(int status);
+
+/* "running"; "?" for a number that is no hf_instance_status. */
+const char *tool_status_name(uint64_t status);
+
+/* The status of that name; false: there is none. */
+bool tool_status_find(const char *name, uint64_t *out_status);
+
+/* Adds a named number to a JSON object. */
+void tool_json_number(struct hf_json *json, const char *name, uint64_t number);
+
+/* Adds a named text to a JSON object. */
+void tool_json_text(struct hf_json *json, const char *name, hf_slice text);
 
 /* Prints what json holds as one line on standard output, and empties it. */
 void tool_print_line(struct hf_json *json);

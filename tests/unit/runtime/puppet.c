@@ -236,6 +236,7 @@ static hf_status puppet_turn_view(struct hf_backend *backend, const struct hf_it
     (void)arena;
     pthread_mutex_lock(&self->mutex);
     hf_status status = self->view_status;
+    self->views_count++;
     *out_view = self->view;
     pthread_mutex_unlock(&self->mutex);
     if (from->event_id > 1) out_view->events_count = 0;

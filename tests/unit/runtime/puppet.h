@@ -87,6 +87,7 @@ struct puppet {
     const char *refused_code;
     const char *release_code;   /* releases are answered so for each of their sessions */
     size_t release_codes_count; /* so often */
+    size_t views_count;         /* reads of history */
     hf_status view_status;      /* not HF_OK: turn_view fails so */
     struct hf_turn_view view;
     bool is_held;                /* commits wait at their beginning */

@@ -640,6 +640,127 @@ static void row_4b_8_failing_renewal_stops_nothing(void **state)
     hf_runtime_free(runtime);
 }
 
+/* Trouble of every kind with renewing, also beyond the end of the lease, stops no activity; one
+ * that is void then is told as ever. */
+static void trap_c12_trouble_with_renewing_stops_no_activity(void **state)
+{
+    enum { BEGIN_MS = 1000000, LOCK_MS = 20, TROUBLES_EACH = 3 };
+    static const hf_status troubles[] = { HF_IO, HF_BUSY, HF_DISK_FULL, HF_NO_MEMORY, HF_UNKNOWN };
+    struct fixture *fixture = *state;
+    struct puppet *puppet = &fixture->puppet;
+    atomic_store(&puppet->hand_boot_ms, BEGIN_MS);
+    hf_runtime *runtime = puppet_worker(puppet,
+                                        HF_WITH(hf_runtime_options, .item_lock_ms = LOCK_MS));
+    puppet_give_item(puppet, 1, "heed", "0");
+    puppet_give_item(puppet, 2, "gate", "kept");
+    wait_place(&fixture->place, 2, 0);
+    for (size_t i = 0; i < HF_COUNT_OF(troubles); i++) {
+        size_t renewals_count = puppet_count(puppet, HF_STORE_RENEW);
+        puppet_refuse(puppet, HF_STORE_RENEW, TROUBLES_EACH, troubles[i]);
+        atomic_fetch_add(&puppet->hand_boot_ms, 100 * LOCK_MS);
+        puppet_wait(puppet, HF_STORE_RENEW, renewals_count + TROUBLES_EACH + 2);
+        wait_place(&fixture->place, 2, 0);
+    }
+    assert_true(puppet_count_logs(puppet, "worker.not_renewed") >=
+                TROUBLES_EACH * HF_COUNT_OF(troubles));
+    puppet_void(puppet, false, 1, "superseded");
+    wait_place(&fixture->place, 1, 1);
+    place_open(&fixture->place);
+    struct puppet_note note = puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1);
+    assert_completion(&note, HF_EVENT_ACTIVITY_COMPLETED, "|kept");
+    hf_runtime_free(runtime);
+}
+
+/* Whether nothing was logged that anybody need look at. */
+static bool is_calm(struct puppet *puppet)
+{
+    bool is_so = true;
+    pthread_mutex_lock(&puppet->mutex);
+    for (size_t i = 0; i < puppet->logs_count; i++) {
+        if (puppet->logs[i].level <= HF_LOG_WARN) is_so = false;
+    }
+    pthread_mutex_unlock(&puppet->mutex);
+    return is_so;
+}
+
+/* Whether one is told before it ends, or has ended when its outcome is refused: it is void, which
+ * is no failure, nothing to be handed back or tried again, and no line of the log that alarms. */
+static void trap_c13_outcome_of_a_cancelled_activity_is_expected(void **state)
+{
+    static const char *const calm[] = { "activities_failed", "activities_completed",
+                                        "activities_abandoned", "activities_stuck",
+                                        "command_retries" };
+    struct fixture *fixture = *state;
+    struct puppet *puppet = &fixture->puppet;
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    puppet_give_item(puppet, 1, "heed", "2");
+    wait_place(&fixture->place, 1, 0);
+    puppet_void(puppet, false, 1, "item_final");
+    wait_place(&fixture->place, 0, 1);
+    puppet_refuse(puppet, HF_STORE_COMPLETE_ITEM, 1, HF_STALE);
+    puppet_give_item(puppet, 2, "reverse", "abc");
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1);
+    hf_runtime_stop(runtime, PUPPET_LIMIT_MS, NULL, NULL);
+    assert_ok(hf_runtime_join(runtime, NULL), NULL);
+    for (size_t i = 0; i < HF_COUNT_OF(calm); i++) {
+        if (puppet_metric(runtime, calm[i]) != 0) fail_msg("%s were counted", calm[i]);
+    }
+    assert_true(puppet_metric(runtime, "activities_voided") == 2);
+    assert_int_equal(puppet_count(puppet, HF_STORE_COMPLETE_ITEM), 1);
+    assert_int_equal(puppet_count(puppet, HF_STORE_ABANDON_ITEM), 0);
+    assert_true(is_calm(puppet));
+    hf_runtime_free(runtime);
+}
+
+/* Says whose activity it is. */
+static hf_status whose(hf_activity *a, hf_slice input)
+{
+    const hf_activity_info *info = hf_activity_about(a);
+    char text[64];
+    (void)input;
+    snprintf(text, sizeof text, "%s %s", info->orchestration, info->version);
+    return hf_activity_complete(a, hf_text(text));
+}
+
+/* Name and version of its orchestration come with the delivery: no history is read for them, and
+ * one that cannot be read is in nobody's way. */
+static void trap_c15_orchestration_is_told_without_history(void **state)
+{
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    hf_register_activity(puppet->registry, "whose", whose, NULL);
+    puppet->view_status = HF_CORRUPT;
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    struct hf_item_grant grant = grant_of(1, 1, 0);
+    grant.orchestration = hf_text("order");
+    grant.version = hf_text("1.2.3");
+    puppet_give(puppet, grant, "whose");
+    struct puppet_note note = puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1);
+    assert_completion(&note, HF_EVENT_ACTIVITY_COMPLETED, "|order 1.2.3");
+    hf_runtime_free(runtime);
+    assert_int_equal(puppet->views_count, 0);
+}
+
+/* A lock of some milliseconds is renewed some times while it lasts: a pause of a second between
+ * renewals, however short the lock, would take far longer for so many. */
+static void trap_c18_short_lock_is_renewed_in_time(void **state)
+{
+    enum { LOCK_MS = 40, RENEWALS = 40, LIMIT_S = RENEWALS / 2 };
+    struct fixture *fixture = *state;
+    struct puppet *puppet = &fixture->puppet;
+    hf_runtime *runtime = puppet_worker(puppet,
+                                        HF_WITH(hf_runtime_options, .item_lock_ms = LOCK_MS));
+    puppet_give_item(puppet, 1, "gate", "");
+    wait_place(&fixture->place, 1, 0);
+    uint64_t begin_ns = uv_hrtime();
+    size_t before_count = puppet_count(puppet, HF_STORE_RENEW);
+    struct puppet_note note = puppet_wait(puppet, HF_STORE_RENEW, before_count + RENEWALS);
+    assert_true(uv_hrtime() - begin_ns < LIMIT_S * 1000000000ULL);
+    assert_int_equal(note.items_count, 1);
+    place_open(&fixture->place);
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1);
+    hf_runtime_free(runtime);
+}
+
 /* Each delivery of an item has the same idempotency key, another item another. */
 static void test_idempotency_key_is_of_the_item(void **state)
 {
@@ -689,6 +810,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_descriptor_tells_to_stop, setup, teardown),
         cmocka_unit_test_setup_teardown(row_4a_11_stuck_activity_is_reported_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_renewal_names_void_tokens, setup, teardown),
+        cmocka_unit_test_setup_teardown(trap_c12_trouble_with_renewing_stops_no_activity, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(trap_c13_outcome_of_a_cancelled_activity_is_expected, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(trap_c15_orchestration_is_told_without_history, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(trap_c18_short_lock_is_renewed_in_time, setup, teardown),
         cmocka_unit_test_setup_teardown(row_4b_8_failing_renewal_stops_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_idempotency_key_is_of_the_item, setup, teardown),
     };

@@ -207,6 +207,39 @@ static void test_renewals_go_on_while_draining(void **state)
     assert_int_equal(puppet_count(puppet, HF_STORE_COMPLETE_ITEM), 1);
 }
 
+/* Shutdown takes nothing new and gives what is idle away at once; what runs keeps its lease until
+ * it has ended, and only then its session goes and the worker. */
+static void trap_c14_shutdown_renews_and_releases_in_order(void **state)
+{
+    struct fixture *fixture = *state;
+    struct puppet *puppet = &fixture->puppet;
+    atomic_store(&puppet->hand_boot_ms, 1000000); /* stands still: nobody renews for being late */
+    hf_runtime *runtime = puppet_worker(
+        puppet, HF_WITH(hf_runtime_options, .activity_threads = 4, .item_lock_ms = 20));
+    puppet_give_session_item(puppet, 1, "quick", PUPPET_EPOCH);
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1);
+    puppet_give_session_item(puppet, 9, "stuck", PUPPET_EPOCH);
+    wait_running(fixture, 1);
+    hf_runtime_stop(runtime, PUPPET_LIMIT_MS, NULL, NULL);
+    struct puppet_note released = puppet_wait(puppet, HF_STORE_RELEASE_SESSIONS, 1);
+    assert_int_equal(released.instance, 1);
+    size_t fetches_count = puppet_count(puppet, HF_STORE_FETCH_ITEMS);
+    puppet_give_item(puppet, 2, "quick", "");
+    size_t renewals_count = puppet_count(puppet, HF_STORE_RENEW);
+    struct puppet_note renewal = puppet_wait(puppet, HF_STORE_RENEW, renewals_count + 5);
+    assert_int_equal(renewal.items_count, 1);
+    assert_int_equal(renewal.sessions_count, 1);
+    assert_int_equal(puppet_count(puppet, HF_STORE_RELEASE_SESSIONS), 1);
+    assert_int_equal(puppet_count(puppet, HF_STORE_END_REGISTRATION), 0);
+    atomic_store(&fixture->place.is_open, true);
+    hf_runtime_free(runtime);
+    assert_int_equal(puppet_count(puppet, HF_STORE_FETCH_ITEMS), fetches_count);
+    size_t completed = place_of(puppet, HF_STORE_COMPLETE_ITEM, 2);
+    size_t last_released = place_of(puppet, HF_STORE_RELEASE_SESSIONS, 2);
+    assert_true(completed < last_released);
+    assert_true(last_released < place_of(puppet, HF_STORE_END_REGISTRATION, 1));
+}
+
 struct holding {
     struct puppet *puppet;
     hf_runtime *runtime;
@@ -323,6 +356,7 @@ int main(void)
         SHUTDOWN_TEST(test_idle_runtime_ends_its_registration_last),
         SHUTDOWN_TEST(test_idle_sessions_are_released_in_one_command),
         SHUTDOWN_TEST(row_4b_10_cancelled_activity_is_handed_back_uncounted),
+        SHUTDOWN_TEST(trap_c14_shutdown_renews_and_releases_in_order),
         SHUTDOWN_TEST(test_grace_over_gives_up_what_runs_on),
         SHUTDOWN_TEST(test_renewals_go_on_while_draining),
         SHUTDOWN_TEST(test_late_grants_are_handed_back),

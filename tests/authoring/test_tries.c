@@ -130,7 +130,7 @@ static void row_1a_8_each_try_is_an_item_of_its_own(void **state)
 static size_t tries_elsewhere(const char *orchestration, const char *input, uint32_t tags_count)
 {
     struct house house;
-    char id[16], first[STAGE_LINE_SIZE], each[STAGE_LINE_SIZE];
+    char id[32], first[STAGE_LINE_SIZE], each[STAGE_LINE_SIZE];
     size_t count = 0;
     house_open(&house, parts);
     hf_runtime *runtime = worker(&house);

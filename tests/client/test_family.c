@@ -417,7 +417,7 @@ static void trap_b12_what_runs_is_not_deleted(void **state)
     hf_runtime *runtime = open_with_worker(&house);
     house_start(&house, "i", "rounds", "0");
     for (int i = 1; i < 20; i++) {
-        char round[8];
+        char round[16];
         snprintf(round, sizeof round, "%d", i);
         house_send(&house, "i", "go", round);
         assert_status(hf_delete(house.store, "i", false, &error), HF_STILL_RUNNING);

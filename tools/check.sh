@@ -1,6 +1,6 @@
 #!/bin/sh
 # check.sh: everything that must hold before a change lands; continuous integration runs just this.
-#   release        gcc, optimised, no warning; all tests, which must show every session case
+#   release        gcc, optimised, no warning; all tests, which must show every line of the tables
 #   controls       the product with one thing broken at a time: the named tests must fail
 #   release-clang  clang, optimised, no warning
 #   tsan           ThreadSanitizer; the tests with threads and with several processes
@@ -55,6 +55,8 @@ build release
 run_tests release
 step "what the tests showed"
 shown sessions "session cases"
+shown features "features"
+shown traps "traps"
 step "controls: with one thing broken, the tests named for it fail"
 sh tests/controls/run.sh
 build release-clang

@@ -24,7 +24,7 @@ static const struct part parts[] = { { "told", told, NULL }, { NULL, NULL, NULL 
 
 /* Two instances are told different bits; the runtime that goes on with them after a restart, when
  * the clock was set back by an hour, tells each what it was told. */
-static void test_values_outlive_their_runtime(void **state)
+static void trap_a6_values_outlive_their_runtime(void **state)
 {
     (void)state;
     struct house house;
@@ -64,7 +64,7 @@ static void test_values_outlive_their_runtime(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values_outlive_their_runtime),
+        cmocka_unit_test(trap_a6_values_outlive_their_runtime),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

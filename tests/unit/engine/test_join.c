@@ -18,7 +18,7 @@ static hf_status three_in_parallel(hf_orchestration *o, hf_slice input)
 
 /* A join ends with the last of its futures, of whatever kind, in whatever order and turns they
  * come; it is no event of its own. */
-static void test_join_waits_for_all(void **state)
+static void row_1c_1_join_waits_for_all(void **state)
 {
     (void)state;
     const char *const words[] = { ". c2=A t3 mq=M .", ". mq=M . t3 . c2=A .", "mq=M . e t4 c3=A .",
@@ -237,7 +237,7 @@ static void test_join_of_hundred_thousand(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_join_waits_for_all),
+        cmocka_unit_test(row_1c_1_join_waits_for_all),
         cmocka_unit_test(test_join_does_not_return_early),
         cmocka_unit_test(test_join_tells_the_first_failure_of_the_array),
         cmocka_unit_test(test_join_of_none_of_one_and_of_done),

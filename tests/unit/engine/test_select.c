@@ -82,7 +82,7 @@ static hf_status race_of_done(hf_orchestration *o, hf_slice input)
 
 /* Of several that are done already the first in the array wins, whenever they came; done losers are
  * not cancelled. */
-static void test_select_order_of_the_array_decides_among_done(void **state)
+static void row_1c_2_order_of_the_array_decides_among_done(void **state)
 {
     (void)state;
     struct hf_script script;
@@ -284,7 +284,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_select_cancels_the_losers),
         cmocka_unit_test(row_7_7_first_in_history_wins_a_select),
-        cmocka_unit_test(test_select_order_of_the_array_decides_among_done),
+        cmocka_unit_test(row_1c_2_order_of_the_array_decides_among_done),
         cmocka_unit_test(test_select_failure_wins),
         cmocka_unit_test(test_select_under_a_request),
         cmocka_unit_test(test_select_lost_take_gives_up_its_place),

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/compiler.h"
 #include "tests/support/hf_test.h"
 
 /* A text without comments and blanks. Returns owned: free. */
@@ -81,17 +82,31 @@ static void test_readme_quotes_the_conversation(void **state)
     assert_quoted("README.md", 0, "examples/conversation.c");
 }
 
-/* All code of the page on sessions is that of the examples and of the demo. */
+/* All code of a page is that of the sources, one after the other. */
+static void assert_page_quotes(const char *page_name, const char *const *sources, size_t count)
+{
+    for (size_t i = 0; i < count; i++) assert_quoted(page_name, i, sources[i]);
+    char *page = file_read(page_name);
+    assert_int_equal(page_code(page, count).size, 0);
+    free(page);
+}
+
 static void test_sessions_page_quotes_what_runs(void **state)
 {
     static const char *const sources[] = { "examples/conversation.c", "tools/demo_conversation.c",
                                            "examples/index.c" };
-    size_t count = sizeof sources / sizeof sources[0];
     (void)state;
-    for (size_t i = 0; i < count; i++) assert_quoted("docs/sessions.md", i, sources[i]);
-    char *page = file_read("docs/sessions.md");
-    assert_int_equal(page_code(page, count).size, 0);
-    free(page);
+    assert_page_quotes("docs/sessions.md", sources, HF_COUNT_OF(sources));
+}
+
+static void test_orchestrations_page_quotes_what_runs(void **state)
+{
+    static const char *const sources[] = { "examples/fan_out.c", "examples/fan_out.c",
+                                           "examples/retry.c",   "examples/approval.c",
+                                           "examples/eternal.c", "examples/saga.c",
+                                           "examples/upgrade.c" };
+    (void)state;
+    assert_page_quotes("docs/orchestrations.md", sources, HF_COUNT_OF(sources));
 }
 
 int main(void)
@@ -99,6 +114,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_readme_quotes_the_conversation),
         cmocka_unit_test(test_sessions_page_quotes_what_runs),
+        cmocka_unit_test(test_orchestrations_page_quotes_what_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -204,7 +204,8 @@ static bool take_lines(const char *value, struct tool_arguments *arguments)
 
 static bool take_status(const char *value, struct tool_arguments *arguments)
 {
-    return tool_status_find(value, &arguments->status);
+    arguments->suspended = strcmp(value, "suspended") == 0;
+    return arguments->suspended || tool_status_find(value, &arguments->status);
 }
 
 static bool take_name(const char *value, struct tool_arguments *arguments)
@@ -236,8 +237,8 @@ static const struct option {
     { "--kill-every", "demo", "a time from 100ms to 1h, as 500ms, 2s or 1m", take_kill_every },
     { "--conversations", "demo", "a number from 1 to 1000", take_conversations },
     { "--lines", "demo", "the path of a text", take_lines },
-    { "--status", "instances", "pending, running, completed, failed, cancelled or terminated",
-      take_status },
+    { "--status", "instances",
+      "pending, running, suspended, completed, failed, cancelled or terminated", take_status },
     { "--name", "instances", "the name of an orchestration", take_name },
     { "--from-event", "restart", "the number of an event, from 2 on", take_from_event },
     { "--prefix", "instances", "how the ids begin", take_prefix },

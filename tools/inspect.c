@@ -97,6 +97,7 @@ int tool_instances(const struct tool_arguments *arguments)
         hf_status status = store.backend->ops->instances(store.backend, &query, &store.arena, &rows,
                                                          &count, &error);
         for (size_t i = 0; i < count && !status; i++) {
+            if (arguments->suspended && rows[i].suspended_code.size == 0) continue;
             status = instance_print(&store, arguments, &rows[i], &error);
         }
         if (status) failed = tool_fail(&error);

@@ -19,6 +19,7 @@ struct tool_arguments {
     uint64_t conversations;   /* --conversations N, of the soak; 0: default */
     const char *lines;        /* --lines FILE, of demo; NULL: default */
     uint64_t status;          /* --status S, of instances: hf_instance_status; 0: any */
+    bool suspended;           /* --status suspended: those whose code does not run, alone */
     const char *name;         /* --name N, of instances: their orchestration; NULL: any */
     uint64_t from_event;      /* --from-event N, of restart; 0: anew */
     const char *prefix;       /* --prefix P, of instances: their ids begin so; NULL: any */

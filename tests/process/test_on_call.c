@@ -205,14 +205,20 @@ static void test_suspend_and_resume(void **state)
 {
     struct scene *scene = *state;
     start_rounds(scene, "one");
+    start_rounds(scene, "other");
     run(scene, "suspend", "one 'the disk is full'", 0, "one: suspended\n");
     assert_true(is_suspended(scene, "one"));
     run(scene, "instances", "", 0, "the disk is full");
+    run(scene, "instances", "--json --status suspended", 0, "\"instance\":\"one\"");
+    assert_int_equal(lines_count(&scene->command), 1);
     run(scene, "suspend", "one", 0, "one: suspended, as before\n");
     run(scene, "resume", "one --json", 0, "{\"instance\":\"one\",\"done\":\"resume\"}\n");
     assert_false(is_suspended(scene, "one"));
+    run(scene, "instances", "--json --status suspended", 0, "");
+    assert_int_equal(lines_count(&scene->command), 0);
     run(scene, "resume", "one", 0, "it was not suspended");
     end_rounds(scene, "one");
+    end_rounds(scene, "other");
     run(scene, "suspend", "one", 1, "has ended (completed): there is nothing to suspend");
 }
 

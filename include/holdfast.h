@@ -88,17 +88,18 @@ enum hf_status_code {
     HF_SESSION_CLOSED = 4, /* the session closed while the work was pending */
     HF_SESSION_LOST = 5,   /* its owner went away, and by its recovery policy the work with it */
     /* What a library call can return. */
-    HF_INVALID = 16,       /* an argument is not allowed; nothing was done */
-    HF_NOT_FOUND = 17,     /* no instance of that id */
-    HF_EXISTS = 18,        /* the id is taken */
-    HF_STILL_RUNNING = 19, /* the instance has not ended */
-    HF_BUSY = 20,          /* too much in flight, or the store is stalled: try later */
-    HF_NO_MEMORY = 21,     /* an allocation failed; nothing was done */
-    HF_IO = 22,            /* the system refused; error.system_error says why */
-    HF_DISK_FULL = 23,     /* no room on the disk or in the map; nothing was done */
-    HF_CORRUPT = 24,       /* stored bytes are damaged; error.lsn names the record */
-    HF_FORMAT_NEWER = 25,  /* the store was written by a newer holdfast, or for another machine */
-    HF_NOT_A_STORE = 26,   /* the directory holds something else, or nothing */
+    HF_INVALID = 16,          /* an argument is not allowed; nothing was done */
+    HF_NOT_FOUND = 17,        /* no instance of that id */
+    HF_EXISTS = 18,           /* the id is taken */
+    HF_STILL_RUNNING = 19,    /* the instance has not ended */
+    HF_BUSY = 20,             /* too much in flight, or the store is stalled: try later */
+    HF_NO_MEMORY = 21,        /* an allocation failed; nothing was done */
+    HF_IO = 22,               /* the system refused; error.system_error says why */
+    HF_DISK_FULL = 23,        /* no room on the disk or in the map; nothing was done */
+    HF_CORRUPT = 24,          /* stored bytes are damaged; error.lsn names the record */
+    HF_FORMAT_NEWER = 25,     /* written by a newer holdfast, or for another machine; or the indexes
+                                 are of another version: `holdfast rebuild` makes them anew */
+    HF_NOT_A_STORE = 26,      /* the directory holds something else, or nothing */
     HF_UNSAFE_DIRECTORY = 27, /* a link, writable by others, or on a network file system */
     HF_WORKER_ALIVE = 28,     /* a live process has this worker id */
     HF_FORKED = 29, /* the store was opened by the parent of this process: open it again here */

@@ -141,6 +141,13 @@ hf_status hf_tables_open(struct MDB_txn *txn, bool create, unsigned *out_dbis, h
     for (enum hf_table table = 0; table < HF_TABLE_COUNT; table++) {
         int code = mdb_dbi_open(txn, hf_table_name(table), create ? MDB_CREATE : 0,
                                 &out_dbis[table]);
+        bool is_ours = table > HF_TABLE_META; /* those two were there ever since */
+        if (code == MDB_NOTFOUND && is_ours) {
+            return hf_error_set(error, HF_FORMAT_NEWER,
+                                "the store has no table \"%s\", it was made by another version: "
+                                "run holdfast rebuild on it",
+                                hf_table_name(table));
+        }
         if (code == MDB_NOTFOUND || code == MDB_INCOMPATIBLE) {
             return hf_error_set(error, HF_NOT_A_STORE,
                                 "the data file has no table \"%s\": it is another program's",

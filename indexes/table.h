@@ -84,7 +84,8 @@ enum hf_table_class hf_table_class(enum hf_table table);
 
 /* Opens (create: makes) all databases in a transaction; the environment must allow HF_TABLE_COUNT
  * of them (mdb_env_set_maxdbs), and the handles hold from this transaction's commit on until the
- * environment is closed. Errors: as hf_table_get; HF_NOT_A_STORE when one is missing. */
+ * environment is closed. Errors: as hf_table_get; HF_FORMAT_NEWER when one is
+ * missing that came later, HF_NOT_A_STORE when the log or meta is. */
 HF_MUST_CHECK hf_status hf_tables_open(struct MDB_txn *txn, bool create, unsigned *out_dbis,
                                        hf_error *error);
 

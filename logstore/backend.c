@@ -241,7 +241,8 @@ static hf_status open_writing(struct hf__write *write, bool accept_fold, bool *o
         *out_created = true;
         return hf__identity_create(write, error);
     }
-    status = hf_tables_open(write->txn, false, store->dbis, error);
+    /* Who makes the indexes anew makes those that are missing; not in a file that is no store's. */
+    status = hf_tables_open(write->txn, accept_fold, store->dbis, error);
     if (status == HF_OK) status = hf__identity_load(store, &write->tables, error);
     if (status == HF_OK) status = hf__write_load(write, error);
     if (status == HF_OK && !accept_fold) status = hf__identity_check_fold(&write->tables, error);

@@ -11,7 +11,7 @@
 HF_MUST_CHECK hf_status hf__env_open(struct hf__store *store, hf_error *error);
 
 /* Opens the handles of all tables in a transaction of its own, making none.
- * Errors: HF_NOT_A_STORE when one is missing; as hf_tables_open. */
+ * Errors: as hf_tables_open. */
 HF_MUST_CHECK hf_status hf__env_open_tables(struct hf__store *store, hf_error *error);
 
 /* Closes it with the waiting read transactions; a closed one is fine. */

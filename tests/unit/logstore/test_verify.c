@@ -1,11 +1,14 @@
 /* Verify and rebuild: the log is the truth, and every row is what it says. */
 #include "tests/unit/logstore/store_fixture.h"
 
+#include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "logstore/env.h"
 
 /* The hard tables, and of meta the rows that the fold makes. */
 static bool is_hard(enum hf_table table)
@@ -179,6 +182,42 @@ static void test_rebuild_makes_every_hard_row_anew(void **state)
     store_must_verify(self);
 }
 
+/* Closes the store after its table was taken away, as if an older library had made it. */
+static void store_close_without(struct store_part *self, enum hf_table table)
+{
+    struct hf__write write;
+    hf_error error = { 0 };
+    struct hf__store *store = hf__store_of(self->backend);
+    assert_ok(hf__write_begin(store, 0, &write, &error), &error);
+    assert_int_equal(mdb_drop(write.txn, store->dbis[table], 1), 0);
+    write.tables.is_written = true;
+    assert_ok(hf__write_commit(&write, &error), &error);
+    store_close(self);
+}
+
+/* A store of an older library lacks tables: opening it says what to do, and that makes them. */
+static void test_rebuild_makes_missing_tables(void **state)
+{
+    static const enum hf_table later[] = { HF_TABLE_FAMILIES, HF_TABLE_PROGRESS };
+    struct store_part *self = *state;
+    hf_error error = { 0 };
+    store_must_fill(self);
+    store_close(self);
+    assert_ok(hf_store_rebuild(self->path, &self->seams.seams, &error), &error);
+    store_must_open(self); /* soft state is gone */
+    uint64_t before = store_must_hash(self);
+    for (size_t i = 0; i < HF_COUNT_OF(later); i++) {
+        store_close_without(self, later[i]);
+        assert_status(store_open(self), HF_FORMAT_NEWER);
+        assert_non_null(strstr(self->error.message, hf_table_name(later[i])));
+        assert_non_null(strstr(self->error.message, "run holdfast rebuild"));
+        assert_ok(hf_store_rebuild(self->path, &self->seams.seams, &error), &error);
+        store_must_open(self);
+        store_must_verify(self);
+        assert_int_equal(store_must_hash(self), before);
+    }
+}
+
 /* A rebuild that cannot be committed leaves the store as it was. */
 static void test_failed_rebuild_changes_nothing(void **state)
 {
@@ -257,6 +296,7 @@ int main(void)
         CASE(test_verify_knows_the_rows_of_locked_turns),
         CASE(test_damaged_record_is_named_and_not_rebuilt),
         CASE(test_rebuild_makes_every_hard_row_anew),
+        CASE(test_rebuild_makes_missing_tables),
         CASE(test_failed_rebuild_changes_nothing),
         CASE(test_other_fold_version_is_refused_until_rebuilt),
         CASE(test_verify_of_a_read_only_store_leaves_nothing_behind),

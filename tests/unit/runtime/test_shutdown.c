@@ -191,22 +191,6 @@ static void test_grace_over_gives_up_what_runs_on(void **state)
     assert_int_equal(puppet_count(puppet, HF_STORE_COMPLETE_ITEM), 0);
 }
 
-/* Renewals go on while activities drain: a long grace loses no lease. */
-static void test_renewals_go_on_while_draining(void **state)
-{
-    struct fixture *fixture = *state;
-    struct puppet *puppet = &fixture->puppet;
-    hf_runtime *runtime = puppet_worker(puppet, HF_WITH(hf_runtime_options, .item_lock_ms = 20));
-    puppet_give_item(puppet, 1, "stuck", "");
-    wait_running(fixture, 1);
-    hf_runtime_stop(runtime, PUPPET_LIMIT_MS, NULL, NULL);
-    size_t seen = puppet_count(puppet, HF_STORE_RENEW);
-    puppet_wait(puppet, HF_STORE_RENEW, seen + 5);
-    atomic_store(&fixture->place.is_open, true);
-    hf_runtime_free(runtime);
-    assert_int_equal(puppet_count(puppet, HF_STORE_COMPLETE_ITEM), 1);
-}
-
 /* Shutdown takes nothing new and gives what is idle away at once; what runs keeps its lease until
  * it has ended, and only then its session goes and the worker. */
 static void trap_c14_shutdown_renews_and_releases_in_order(void **state)
@@ -358,7 +342,6 @@ int main(void)
         SHUTDOWN_TEST(row_4b_10_cancelled_activity_is_handed_back_uncounted),
         SHUTDOWN_TEST(trap_c14_shutdown_renews_and_releases_in_order),
         SHUTDOWN_TEST(test_grace_over_gives_up_what_runs_on),
-        SHUTDOWN_TEST(test_renewals_go_on_while_draining),
         SHUTDOWN_TEST(test_late_grants_are_handed_back),
         SHUTDOWN_TEST(test_refused_release_and_end_are_tried_again),
         SHUTDOWN_TEST(test_dead_store_does_not_hold_the_stop),

@@ -112,15 +112,36 @@ void hf__execution_copy_options(struct hf_execution *self, void *to, size_t to_s
     hf__execution_fail(self, HF_INVALID, "bad_options", "%s", error.message);
 }
 
+/* Warns of a payload over half of what is allowed. */
+static void payload_look(const struct hf_execution *self, size_t size, const char *what)
+{
+    enum { MESSAGE_SIZE = 160 };
+    char message[MESSAGE_SIZE];
+    uint64_t limit = self->options.payload_size_max;
+    if (size <= limit / 2 || !hf__execution_is_heard(self)) return;
+    snprintf(message, sizeof message,
+             "the %s has %zu bytes, and payload_size_max is %llu: keep large data elsewhere", what,
+             size, (unsigned long long)limit);
+    hf_log_line line = HF_INIT(hf_log_line);
+    line.level = HF_LOG_WARN;
+    line.event = "payload.large";
+    line.message = message;
+    hf__execution_log(self, &line);
+}
+
 void hf__execution_check_payload(struct hf_execution *self, hf_slice payload, const char *what)
 {
     if (payload.size > 0 && !payload.data) {
         hf__execution_fail(self, HF_INVALID, "bad_slice", "the %s has a size and no data", what);
     }
     uint64_t limit = self->options.payload_size_max;
-    if (payload.size <= limit || !hf__command_is_judged(self)) return;
-    hf__execution_fail(self, HF_TOO_LARGE, "too_large", "the %s has %zu bytes, the limit is %llu",
-                       what, payload.size, (unsigned long long)limit);
+    if (!hf__command_is_judged(self)) return;
+    if (payload.size > limit) {
+        hf__execution_fail(self, HF_TOO_LARGE, "too_large",
+                           "the %s has %zu bytes, the limit is %llu", what, payload.size,
+                           (unsigned long long)limit);
+    }
+    payload_look(self, payload.size, what);
 }
 
 bool hf__execution_is_heard(const struct hf_execution *self)

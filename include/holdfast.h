@@ -208,7 +208,8 @@ typedef struct hf_store_options {
     hf_durability durability;
     uint64_t map_size_max;     /* default 1 TiB on 64 bits, 1 GiB on 32 bits */
     uint64_t preallocate_size; /* step of written zeros; default 64 MiB, 1 = never */
-    uint64_t payload_size_max; /* default 1 MiB, at most 16 MiB */
+    uint64_t payload_size_max; /* default 1 MiB, at most 16 MiB; over half of it the log says
+                                  payload.large, and goes on */
     const hf_allocator *allocator;
     const hf_clock *clock;
     const hf_observer *observer;

@@ -7,6 +7,7 @@
 #include "engine/base/slice.h"
 #include "engine/base/status.h"
 #include "engine/execution.h"
+#include "runtime/log.h"
 #include "runtime/store.h"
 
 /* ---- proving -------------------------------------------------------------------------------- */
@@ -24,6 +25,11 @@ hf_status hf__payload_check(const hf_store *store, hf_slice payload, const char 
                             "the %s has %zu bytes, and payload_size_max is %llu: keep large data "
                             "elsewhere, or raise the option",
                             what, payload.size, (unsigned long long)store->payload_size_max);
+    }
+    if (payload.size > store->payload_size_max / 2) {
+        hf__log(store->observer, &(hf_log_line){ .level = HF_LOG_WARN, .event = "payload.large" },
+                "the %s has %zu bytes, and payload_size_max is %llu: keep large data elsewhere",
+                what, payload.size, (unsigned long long)store->payload_size_max);
     }
     return HF_OK;
 }

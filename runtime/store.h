@@ -101,7 +101,8 @@ HF_MUST_CHECK hf_status hf__instance_show(const struct hf_instance_info *info,
 HF_MUST_CHECK hf_status hf__value_show(const struct hf_stored_value *stored, struct hf_arena *arena,
                                        hf_value *out_value, hf_error *error);
 
-/* Proves a payload: data NULL only when it is empty, and at most payload_size_max. `what` names it
+/* Proves a payload: data NULL only when it is empty, and at most payload_size_max; over half of
+ * that, the log says payload.large. `what` names it
  * in the message ("input"). Errors: HF_INVALID, HF_TOO_LARGE. Any thread. */
 HF_MUST_CHECK hf_status hf__payload_check(const hf_store *store, hf_slice payload, const char *what,
                                           hf_error *error);

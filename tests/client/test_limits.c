@@ -51,6 +51,14 @@ static hf_status grows(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
+/* Completes with so many bytes. */
+static hf_status inflates(hf_orchestration *o, hf_slice input)
+{
+    int64_t size = 0;
+    if (!hf_slice_to_i64(input, &size)) return HF_INVALID;
+    return hf_complete(o, hf_bytes(hf_alloc(o, (size_t)size), (size_t)size));
+}
+
 /* Answers each message by a command, in one turn. */
 static hf_status drains(hf_orchestration *o, hf_slice input)
 {
@@ -70,9 +78,11 @@ static hf_status drains(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
-static const struct part parts[] = { { "hurries", hurries, NULL }, { "fails", fails, NULL },
-                                     { "asks", asks, NULL },       { "grows", grows, NULL },
-                                     { "drains", drains, NULL },   { NULL, NULL, NULL } };
+static const struct part parts[] = {
+    { "hurries", hurries, NULL }, { "fails", fails, NULL },       { "asks", asks, NULL },
+    { "grows", grows, NULL },     { "inflates", inflates, NULL }, { "drains", drains, NULL },
+    { NULL, NULL, NULL }
+};
 
 static void rest(struct house *house, hf_runtime *runtime)
 {
@@ -243,6 +253,36 @@ static void trap_a15_backlog_drains(void **state)
     rest(&house, runtime);
 }
 
+/* ---- payloads ------------------------------------------------------------------------------- */
+
+/* Beyond half of the limit the log warns, of what the code makes and of what clients send; beyond
+ * the limit it is refused. */
+static void row_10_10_large_payloads_warn_and_then_fail(void **state)
+{
+    static const char bytes[1024 * 1024 / 2 + 1];
+    static const char of_code[] = "log payload.large - more -: the output has 524289 bytes";
+    struct house house;
+    hf_error error = { 0 };
+    (void)state;
+    house_open(&house, parts);
+    hf_runtime *runtime = house_worker(&house, HF_WITH(hf_runtime_options, .worker_id = "w"));
+    house_start(&house, "half", "inflates", "524288");
+    house_start(&house, "more", "inflates", "524289");
+    house_start(&house, "all", "inflates", "1048577");
+    house_failure(&house, "all", HF_INSTANCE_FAILED, &error);
+    assert_string_equal(error.code, "too_large");
+    stage_wait(&house.stage, of_code, 1);
+    const hf_instance *done = NULL;
+    assert_ok(hf_wait(house.store, "half", STAGE_LIMIT_MS, &done, &error), &error);
+    hf_instance_free(done);
+    assert_int_equal(stage_count(&house.stage, "log payload.large"), 1);
+
+    hf_slice large = hf_bytes(bytes, sizeof bytes);
+    assert_status(hf_enqueue(house.store, "nobody", "q", large, &error), HF_NOT_FOUND);
+    assert_int_equal(stage_count(&house.stage, "log payload.large"), 2);
+    rest(&house, runtime);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +293,7 @@ int main(void)
         cmocka_unit_test(row_4b_11_one_thread_of_each_is_enough),
         cmocka_unit_test(row_7_19_long_history_warns_and_then_fails),
         cmocka_unit_test(trap_a15_backlog_drains),
+        cmocka_unit_test(row_10_10_large_payloads_warn_and_then_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,8 @@
 #!/bin/sh
-# setup.sh [build|check]: makes sure that the Debian packages are there which building the command
-# (build) or the whole check (check, the default) needs. Installs what is missing, as root or with
-# sudo; with neither at hand it prints the command to run and fails. Silent when nothing is missing.
+# setup.sh [build|check|coverage]: makes sure that the Debian packages are there which are needed to
+# build the command (build), for the whole check (check, the default), or for tools/coverage.sh
+# (coverage). Installs what is missing, as root or with sudo; with neither at hand it prints the
+# command to run and fails. Silent when nothing is missing.
 set -eu
 
 build="cmake ninja-build gcc pkg-config liblmdb-dev libuv1-dev libxxhash-dev libmsgpuck-dev"
@@ -10,8 +11,9 @@ check="$build g++ clang libclang-rt-dev libcmocka-dev clang-format python3 util-
 case "${1:-check}" in
     build) wanted=$build ;;
     check) wanted=$check ;;
+    coverage) wanted="$check gcovr" ;;
     *)
-        echo "usage: tools/setup.sh [build|check]" >&2
+        echo "usage: tools/setup.sh [build|check|coverage]" >&2
         exit 2
         ;;
 esac

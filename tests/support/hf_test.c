@@ -48,6 +48,7 @@ static const struct table {
     { "case_", "sessions", 2 }, /* case_5_12_... shows 5.12 */
     { "row_", "features", 2 },  /* row_1a_3_... shows 1a.3 */
     { "trap_", "traps", 1 },    /* trap_b7_... shows b7 */
+    { "store_", "store", 2 },   /* store_kv_7_... shows kv.7 */
 };
 
 /* Writes the id that stands at the start of `text`; false: there is none, or no claim behind it. */
@@ -55,7 +56,7 @@ static bool table_id(const struct table *table, const char *text, char *out_id, 
 {
     const char *end = text;
     for (int part = 0; part < table->id_parts; part++) {
-        size_t size = strspn(end, "0123456789abcdef");
+        size_t size = strspn(end, "0123456789abcdefghijklmnopqrstuvwxyz");
         if (size == 0 || end[size] != '_') return false;
         end += size + 1;
     }
@@ -70,7 +71,7 @@ static bool table_id(const struct table *table, const char *text, char *out_id, 
 /* Notes what a test of that name shows, if it claims to show something. */
 static bool report_shown(const char *name, const char *test)
 {
-    char line[REPORT_LINE_SIZE], id[16];
+    char line[REPORT_LINE_SIZE], id[32];
     const struct table *table = NULL;
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         if (strncmp(test, tables[i].prefix, strlen(tables[i].prefix)) == 0) table = &tables[i];

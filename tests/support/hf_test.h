@@ -28,8 +28,8 @@
 
 /* A group runs as cmocka's own macro would, and its cases are also counted for the report of the
  * whole run; when all passed, what they show of tests/tables is noted there: by tests whose names
- * begin with "case_", "row_" or "trap_" and an id. Evaluates to 0 when all passed and 1 otherwise:
- * the exit status of main. */
+ * begin with "case_", "row_", "trap_" or "store_" and an id. Evaluates to 0 when all passed and 1
+ * otherwise: the exit status of main. */
 #undef cmocka_run_group_tests
 #define cmocka_run_group_tests(tests, setup, teardown)                                             \
     hf_test_run((tests), sizeof(tests) / sizeof((tests)[0]), (setup), (teardown))

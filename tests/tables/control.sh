@@ -24,8 +24,8 @@ expect() {
 
 expect 0 'cases: 5 of 5 shown, and 1 decided against' '1.2 a/c' \
     '1.1 a/b' '1.2 a/b' '10.1 a/b' 'a7 a/b'
-expect 0 'section  1    2 of   2' '1.1 a/b' '1.2 a/b' '10.1 a/b' 'a7 a/b'
-expect 0 'section  a    1 of   1' '1.1 a/b' '1.2 a/b' '10.1 a/b' 'a7 a/b'
+expect 0 'section 1            2 of   2' '1.1 a/b' '1.2 a/b' '10.1 a/b' 'a7 a/b'
+expect 0 'section a            1 of   1' '1.1 a/b' '1.2 a/b' '10.1 a/b' 'a7 a/b'
 expect 1 'not shown: 1.2  second' '1.1 a/b' '10.1 a/b' 'a7 a/b'
 expect 1 'cases: 4 of 5 shown' '1.1 a/b' '10.1 a/b' 'a7 a/b'
 expect 1 'under this id: 1.4, claimed by a/c' '1.1 a/b' '1.2 a/b' '1.4 a/c' '10.1 a/b' 'a7 a/b'

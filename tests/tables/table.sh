@@ -46,7 +46,7 @@ awk -F '\t' -v title="$title" -v shown_file="$shown" -v cases_file="$cases" '
     }
     END {
         for (i = 1; i <= sections; i++)
-            printf "section %2s  %3d of %3d\n", order[i], count[order[i]], total[order[i]]
+            printf "section %-10s %3d of %3d\n", order[i], count[order[i]], total[order[i]]
         for (i = 1; i <= gaps; i++) print "not shown: " missing[i]
         for (id in claimed) {
             print "nothing to show under this id: " id ", claimed by " claimed[id]

@@ -1,6 +1,6 @@
 /* Parents and children through the contract: who is started, who is told of whose end, what nobody
  * waits for. What a message says is the engine's business; here it is a word. */
-#include "tests/unit/commands/world.h"
+#include "tests/conformance/world.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* What a fetch costs when a million rows of others are ahead, counted in index rows: exactly what
  * it costs with none. */
 /* ctest-timeout: 600 */
-#include "tests/unit/commands/world.h"
+#include "tests/conformance/world.h"
 
 #include <stdio.h>
 

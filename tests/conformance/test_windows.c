@@ -1,6 +1,6 @@
 /* The reclaim window: a dead worker's sessions wait for its worker id until it is over, and for
  * nobody else is anything held up. */
-#include "tests/unit/commands/world.h"
+#include "tests/conformance/world.h"
 
 enum { WINDOW_MS = 5000 };
 

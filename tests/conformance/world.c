@@ -1,6 +1,6 @@
 /* The world of command tests: see world.h. It is the seams, and short words; what must be so is
  * asserted by the tests. */
-#include "tests/unit/commands/world.h"
+#include "tests/conformance/world.h"
 
 #include <stdlib.h>
 #include <string.h>

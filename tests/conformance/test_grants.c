@@ -1,6 +1,6 @@
 /* What a grant tells besides its token: tag, deaths, and of a claim whose the session was, and why
  * it is not any more. And what a session's row tells: since when it is open, and quiet. */
-#include "tests/unit/commands/world.h"
+#include "tests/conformance/world.h"
 
 static void assert_claim_told(const struct hf_item_grant *grant, uint64_t from,
                               const char *from_worker, uint64_t reason)

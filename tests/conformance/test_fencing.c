@@ -1,6 +1,6 @@
 /* Sessions that change hands, close, move and end: what each does to tokens and claims, to queued
  * and running work, and to the rest of a fetch. */
-#include "tests/unit/commands/world.h"
+#include "tests/conformance/world.h"
 
 #include "logstore/inspect.h"
 

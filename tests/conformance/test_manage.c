@@ -1,6 +1,6 @@
 /* Trees, lists of what has ended, and pruning, through the contract: what is looked at in the
  * transaction that acts, and how much one transaction does. */
-#include "tests/unit/commands/world.h"
+#include "tests/conformance/world.h"
 
 #include <stdio.h>
 #include <string.h>

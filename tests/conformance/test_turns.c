@@ -1,6 +1,6 @@
 /* Turns: who gets them, what their tokens are worth, how attempts are counted, and that a commit
  * lands whole or not at all. */
-#include "tests/unit/commands/world.h"
+#include "tests/conformance/world.h"
 
 static struct hf_turn_grant *turns_fetch(struct world *world, struct hf_store_command *command,
                                          size_t *out_count)

@@ -3,8 +3,8 @@
  * record: what the store counts by LSNs it counts by the order of what was given out.
  *
  * Every call answers as the store must: NULL, or the code with which it refuses. */
-#ifndef HF_TESTS_COMMANDS_SESSION_MODEL_H
-#define HF_TESTS_COMMANDS_SESSION_MODEL_H
+#ifndef HF_TESTS_CONFORMANCE_SESSION_MODEL_H
+#define HF_TESTS_CONFORMANCE_SESSION_MODEL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* Commands behind a rebuild, in a copy of the store, and on damaged bytes: what soft state and
  * store generations mean for tokens. */
-#include "tests/unit/commands/world.h"
+#include "tests/conformance/world.h"
 
 #include <stdio.h>
 #include <stdlib.h>

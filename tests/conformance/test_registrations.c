@@ -1,5 +1,5 @@
 /* Registrations: who may register, what an end voids and frees, and reclaim in bounded steps. */
-#include "tests/unit/commands/world.h"
+#include "tests/conformance/world.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* The model of session_model.h, written from the contract: spec "Activity sessions", and the order
  * in which reasons are looked for (engine/store.h, logstore/token.h). */
-#include "tests/unit/commands/session_model.h"
+#include "tests/conformance/session_model.h"
 
 #include "engine/base/assert.h"
 #include "engine/store.h"

@@ -1,6 +1,6 @@
 /* Groups: later commands see the former ones, a refused one leaves no trace between good ones, a
  * failing store refuses the culprit alone; and what a fetch costs. */
-#include "tests/unit/commands/world.h"
+#include "tests/conformance/world.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* What clients ask: starts, messages, terminations, their idempotency keys; and the timers that
  * become messages. */
-#include "tests/unit/commands/world.h"
+#include "tests/conformance/world.h"
 
 #include <string.h>
 

@@ -14,8 +14,8 @@
  * and an item that it runs; its tag and its engine version keep what others left out of sight. All
  * sequences of the full length are run: a shorter one is the beginning of longer ones. */
 /* ctest-timeout: 600 */
-#include "tests/unit/commands/session_model.h"
-#include "tests/unit/commands/world.h"
+#include "tests/conformance/session_model.h"
+#include "tests/conformance/world.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Section 14 of the session cases, and of section 19 what the contract of a store shows whole. What
  * becomes of tokens when sessions change hands or end is in test_fencing.c. */
-#include "tests/unit/commands/world.h"
+#include "tests/conformance/world.h"
 
 /* ---- fetch and claim ------------------------------------------------------------------------- */
 

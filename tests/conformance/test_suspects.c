@@ -1,6 +1,6 @@
 /* Deaths and suspects: how often a process died in an item, and that an item in which two died runs
  * alone, without starving and without holding everybody up. */
-#include "tests/unit/commands/world.h"
+#include "tests/conformance/world.h"
 
 #include <stdio.h>
 

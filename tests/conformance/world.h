@@ -3,8 +3,8 @@
  *
  * Every word fails the test when its command is not HF_OK, but for those that return an hf_status.
  * Teardown proves that the indexes are the fold of the log. */
-#ifndef HF_TESTS_COMMANDS_WORLD_H
-#define HF_TESTS_COMMANDS_WORLD_H
+#ifndef HF_TESTS_CONFORMANCE_WORLD_H
+#define HF_TESTS_CONFORMANCE_WORLD_H
 
 #include "tests/support/hf_test.h"
 

@@ -1,6 +1,6 @@
 /* Deletion: what is gone at once, what goes later in bounded steps, and that nothing of it can be
  * met meanwhile. Case 19.9 as far as a store alone shows it. */
-#include "tests/unit/commands/world.h"
+#include "tests/conformance/world.h"
 
 #include <stdio.h>
 #include <string.h>

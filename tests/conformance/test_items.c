@@ -1,5 +1,5 @@
 /* Ordinary items: who gets them and when, what their tokens are worth, how attempts are counted. */
-#include "tests/unit/commands/world.h"
+#include "tests/conformance/world.h"
 
 #include "indexes/table.h"
 #include "logstore/store_internal.h"

@@ -52,6 +52,7 @@ static void store_open(struct house *self, uint64_t call_deadline_ms)
                                            .self = self->directory.path,
                                            .call_deadline_ms = call_deadline_ms };
     const hf_store_options options = { .size = sizeof options,
+                                       .allocator = &self->heap.allocator,
                                        .observer = &self->observer,
                                        .preallocate_size = 1,
                                        .clock = &self->clock.clock };
@@ -63,6 +64,7 @@ void house_open(struct house *self, const struct part *parts)
     memset(self, 0, sizeof *self);
     hf_test_directory_make(&self->directory);
     stage_init(&self->stage, -1);
+    hf_test_heap_init(&self->heap);
     self->clock.clock = (hf_clock){ .size = sizeof(hf_clock),
                                     .self = &self->clock,
                                     .boot_ms = boot_ms,
@@ -129,6 +131,7 @@ void house_close(struct house *self)
 {
     hf_store_close(self->store);
     assert_int_equal(stage_count(&self->stage, "log store.close"), 0);
+    assert_int_equal(self->heap.blocks_count, 0);
     hf_registry_free(self->registry);
     house_verify(self->directory.path);
     assert_no_lives(self->directory.path);

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "engine/store.h"
+#include "tests/support/heap.h"
 #include "tests/support/stage.h"
 
 enum { HOUSE_TEXT_SIZE = 4096 };
@@ -27,6 +28,7 @@ struct house_clock {
 struct house {
     struct hf_test_directory directory;
     struct stage stage;
+    struct hf_test_heap heap; /* of the store and its runtimes */
     struct house_clock clock;
     hf_observer observer;
     hf_registry *registry;
@@ -36,7 +38,7 @@ struct house {
 /* Makes directory, stage, registry (with parts, NULL: none) and store. */
 void house_open(struct house *self, const struct part *parts);
 /* Closes the store, proves it with hf_store_verify, removes all. Runtimes are freed before; no life
- * file, and no memory of a session, may be left. */
+ * file, no memory of a session and no block of the heap may be left. */
 void house_close(struct house *self);
 /* Closes the store and opens it again, with another time (HF__CALL_DEADLINE_MS otherwise) after
  * which blocking calls that were not begun are answered HF_BUSY. Runtimes are freed before. */

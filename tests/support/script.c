@@ -9,25 +9,7 @@
 #include "engine/event.h"
 #include "engine/execution_internal.h"
 
-/* ---- the heap ------------------------------------------------------------------------------- */
-
-static void *heap_resize(void *context, void *block, size_t old_size, size_t new_size)
-{
-    struct hf_script_heap *self = context;
-    const hf_allocator *real = hf_heap_default();
-    if (new_size > 0) {
-        self->calls_count++;
-        if (self->fail_at > 0 && self->calls_count >= self->fail_at) return NULL;
-    }
-    void *result = real->resize(real->self, block, old_size, new_size);
-    if (new_size > 0 && !result) return NULL;
-    hf_assert(self->size >= (block ? old_size : 0));
-    self->size += new_size;
-    self->size -= block ? old_size : 0;
-    if (!block && new_size > 0) self->blocks_count++;
-    if (block && new_size == 0) self->blocks_count--;
-    return result;
-}
+/* ---- what it keeps ---------------------------------------------------------------------------- */
 
 /* Room for one more element; the script's own arrays come from the C library. */
 static void *grown(void *array, size_t count, size_t *capacity, size_t element_size)
@@ -63,7 +45,7 @@ void hf_script_init(struct hf_script *self, hf_orchestration_fn run, const void 
 {
     *self = (struct hf_script){ .id = "i-1", .execution = 1, .next_lsn = 1, .now_unix_ms = 1000 };
     self->outcome = HF_OUTCOME_RUNNING;
-    self->heap.allocator = (hf_allocator){ sizeof(hf_allocator), &self->heap, heap_resize };
+    hf_test_heap_init(&self->heap);
     hf_arena_init(&self->memory, hf_heap_default());
     hf_arena_init(&self->turn_arena, &self->heap.allocator);
     self->registry = hf_registry_new();

@@ -9,14 +9,7 @@
 
 #include "engine/base/arena.h"
 #include "engine/execution.h"
-
-/* An allocator that counts, and fails when told to. */
-struct hf_script_heap {
-    hf_allocator allocator;
-    size_t blocks_count, size; /* held now */
-    uint64_t calls_count;      /* allocations asked for so far */
-    uint64_t fail_at;          /* this allocation fails, and all later ones; 0: none */
-};
+#include "tests/support/heap.h"
 
 enum hf_script_work_kind { HF_SCRIPT_ITEM, HF_SCRIPT_TIMER, HF_SCRIPT_CHILD };
 
@@ -35,7 +28,7 @@ struct hf_script_value {
 };
 
 struct hf_script {
-    struct hf_script_heap heap; /* what the engine allocates from */
+    struct hf_test_heap heap; /* what the engine allocates from */
     struct hf_arena memory;     /* what the script itself keeps */
     hf_registry *registry;
     struct hf_fiber_pool fibers;

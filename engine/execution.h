@@ -78,8 +78,7 @@ HF_MUST_CHECK hf_status hf_execution_check(const struct hf_execution_options *op
                                            const struct hf_turn_view *view, uint64_t now_unix_ms,
                                            const struct hf_turn_committed *turn, hf_error *error);
 
-/* ---- bodies that others make for the engine; all in arena, data NULL when out of memory
- * -------------- */
+/* ---- bodies that others make for the engine; all in arena, data NULL when out of memory ------ */
 
 /* A copy in which every byte that is not UTF-8 is a '?'; slice itself when there is none. data NULL
  * when out of memory. */

@@ -1,10 +1,12 @@
 /* `holdfast bench`: three shapes of work, each beside what plain LMDB does on the same disk in the
  * same run. Ratios travel between machines, absolute numbers do not.
  *
- *   chain  one instance, activities one after the other: steps a second, beside durable LMDB
- * commits a second fan    instances of five parallel activities, so many at a time: activities a
- * second, beside LMDB puts in commits of 64 hello  one instance of one activity, one after the
- * other: milliseconds from start to result */
+ *   chain  one instance, activities one after the other:
+ *          steps a second, beside durable LMDB commits a second
+ *   fan    instances of five parallel activities, so many at a time:
+ *          activities a second, beside LMDB puts in commits of 64
+ *   hello  one instance of one activity, one after the other:
+ *          milliseconds from start to result */
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>

@@ -140,8 +140,7 @@ void house_close(struct house *self)
     hf_test_directory_remove(&self->directory);
 }
 
-/* ---- workers
- * -------------------------------------------------------------------------------------- */
+/* ---- workers --------------------------------------------------------------------------------- */
 
 hf_runtime *house_worker(struct house *self, const hf_runtime_options *options)
 {
@@ -209,8 +208,7 @@ void house_wait_metric(hf_runtime *runtime, const char *name, double value)
     fail_msg("%s is %g and does not become %g", name, house_metric(runtime, name), value);
 }
 
-/* ---- instances
- * ------------------------------------------------------------------------------------ */
+/* ---- instances ------------------------------------------------------------------------------- */
 
 void house_start(struct house *self, const char *instance, const char *orchestration,
                  const char *input)

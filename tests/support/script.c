@@ -9,7 +9,8 @@
 #include "engine/event.h"
 #include "engine/execution_internal.h"
 
-/* ---- what it keeps ---------------------------------------------------------------------------- */
+/* ---- what it keeps -----------------------------------------------------------------------------
+ */
 
 /* Room for one more element; the script's own arrays come from the C library. */
 static void *grown(void *array, size_t count, size_t *capacity, size_t element_size)

@@ -29,7 +29,7 @@ struct hf_script_value {
 
 struct hf_script {
     struct hf_test_heap heap; /* what the engine allocates from */
-    struct hf_arena memory;     /* what the script itself keeps */
+    struct hf_arena memory;   /* what the script itself keeps */
     hf_registry *registry;
     struct hf_fiber_pool fibers;
     struct hf_execution_options options;

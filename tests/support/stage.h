@@ -8,9 +8,11 @@
  *   naps           "<ms>"    "woke", after a durable timer
  *   talk           "<n>"     n reports of `where` on one session, a line each
  *   waits          -         two reports of `tell` on the session "desk"; between them it shows
- * the status "waiting" and takes a message from the mailbox "go" hold           gate      the
- * status of `hold` on the session "desk", which the mailbox "close" closes hold_free      gate what
- * `hold` on the session "desk" returned; of `stuck` if it names a gate
+ *                            the status "waiting" and takes a message from the mailbox "go"
+ *   hold           gate      the status of `hold` on the session "desk", which the mailbox
+ *                            "close" closes
+ *   hold_free      gate      what `hold` on the session "desk" returned; of `stuck` if it names
+ *                            a gate
  *
  * Activities
  *   echo           returns its input

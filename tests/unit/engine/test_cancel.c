@@ -113,8 +113,7 @@ static void test_cancelled_whatever_is_returned(void **state)
     hf_script_release(&script);
 }
 
-/* ---- deadlines
- * ------------------------------------------------------------------------------------ */
+/* ---- deadlines ------------------------------------------------------------------------------- */
 
 static hf_status within(hf_orchestration *o, hf_slice input)
 {

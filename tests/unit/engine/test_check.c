@@ -93,8 +93,7 @@ static void test_check_finds_code_that_differs(void **state)
     hf_script_release(&script);
 }
 
-/* ---- bodies
- * --------------------------------------------------------------------------------------- */
+/* ---- bodies ---------------------------------------------------------------------------------- */
 
 /* What is made for the engine is read back by it; text that is none becomes text. */
 static void test_bodies_read_back(void **state)

@@ -474,8 +474,7 @@ static void test_damaged_message_names_its_record(void **state)
     }
 }
 
-/* ---- before any code runs
- * ------------------------------------------------------------------------ */
+/* ---- before any code runs -------------------------------------------------------------------- */
 
 /* An orchestration that this process does not know is told by name. */
 static void test_new_unregistered_orchestration_is_not_found(void **state)

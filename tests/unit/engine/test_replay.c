@@ -7,8 +7,7 @@
 #include "engine/event.h"
 #include "tests/unit/engine/scenarios.h"
 
-/* ---- live equals replay
- * --------------------------------------------------------------------------- */
+/* ---- live equals replay ---------------------------------------------------------------------- */
 
 static void play_scenario(struct hf_script *script, const struct scenario *scenario)
 {
@@ -116,8 +115,7 @@ static void row_8_1_turn_repeated_after_no_memory_decides_alike(void **state)
     }
 }
 
-/* ---- eviction
- * ------------------------------------------------------------------------------------- */
+/* ---- eviction -------------------------------------------------------------------------------- */
 
 struct life {
     int made, freed[3];
@@ -260,8 +258,7 @@ static void test_free_before_the_first_turn(void **state)
     hf_script_release(&script);
 }
 
-/* ---- code that changed
- * ---------------------------------------------------------------------------- */
+/* ---- code that changed ----------------------------------------------------------------------- */
 
 /* One step of a program that is told what to do: `aX` schedules X, `oX` opens X, `cX` closes X,
  * `sX` schedules on X, `gX` with the tag X, `TX` opens "s" with
@@ -490,8 +487,7 @@ static void row_7_13_changed_cancels_are_nondeterminism(void **state)
     hf_script_release(&script);
 }
 
-/* ---- histories that cannot be
- * ----------------------------------------------------------------------- */
+/* ---- histories that cannot be ---------------------------------------------------------------- */
 
 static void check_damage(struct hf_script *script, const char *part)
 {

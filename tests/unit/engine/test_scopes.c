@@ -182,8 +182,7 @@ static void test_alloc_too_much_is_no_memory(void **state)
     hf_script_release(&script);
 }
 
-/* ---- stale values
- * --------------------------------------------------------------------------------- */
+/* ---- stale values ---------------------------------------------------------------------------- */
 
 static hf_status stale_future(hf_orchestration *o, hf_slice input)
 {

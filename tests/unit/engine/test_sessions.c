@@ -171,8 +171,7 @@ static void test_three_sessions_at_once(void **state)
     hf_script_release(&script);
 }
 
-/* ---- misuse and limits
- * ---------------------------------------------------------------------------- */
+/* ---- misuse and limits ----------------------------------------------------------------------- */
 
 static hf_status never_opened(hf_orchestration *o, hf_slice input)
 {
@@ -308,8 +307,7 @@ static void test_bad_ids(void **state)
     hf_script_release(&script);
 }
 
-/* ---- replay
- * --------------------------------------------------------------------------------------- */
+/* ---- replay ---------------------------------------------------------------------------------- */
 
 static hf_status open_and_use(hf_orchestration *o, hf_slice input)
 {

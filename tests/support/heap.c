@@ -7,8 +7,8 @@ static bool must_fail(struct hf_test_heap *self)
 {
     uint64_t call = atomic_fetch_add(&self->calls_count, 1) + 1;
     uint64_t fail_at = atomic_load(&self->fail_at);
-    if (fail_at == 0) return false;
-    return self->fails_once ? call == fail_at : call >= fail_at;
+    if (fail_at == 0 || call < fail_at) return false;
+    return self->fail_count == 0 || call - fail_at < self->fail_count;
 }
 
 static void raise_max(struct hf_test_heap *self, size_t size)
@@ -35,6 +35,6 @@ static void *heap_resize(void *context, void *block, size_t old_size, size_t new
 
 void hf_test_heap_init(struct hf_test_heap *self)
 {
-    *self = (struct hf_test_heap){ .fails_once = false };
+    *self = (struct hf_test_heap){ .fail_count = 0 };
     self->allocator = (hf_allocator){ sizeof(hf_allocator), self, heap_resize };
 }

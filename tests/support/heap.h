@@ -13,7 +13,7 @@ struct hf_test_heap {
     atomic_size_t size_max;           /* ever held at once */
     _Atomic uint64_t calls_count;     /* allocations asked for so far */
     _Atomic uint64_t fail_at;         /* this allocation fails, and all later ones; 0: none */
-    bool fails_once;                  /* but the later ones do not */
+    uint64_t fail_count;              /* so many fail and no more; 0: all later ones */
 };
 
 /* Prepares a heap that holds nothing. Any thread may allocate from it. */

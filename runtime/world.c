@@ -52,11 +52,11 @@ hf_status hf_world_boot_id(char *boot_id, hf_error *error)
     static const char path[] = "/proc/sys/kernel/random/boot_id";
     int file = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t got = file < 0 ? -1 : read(file, boot_id, HF_BOOT_ID_SIZE - 1);
-    int failed = errno;
+    int failed = got < 0 ? errno : 0;
     if (file >= 0) close(file);
     if (got <= 0) {
-        return hf_error_system(error, HF_IO, got < 0 ? failed : 0,
-                               "cannot read %s: is /proc mounted?", path);
+        return hf_error_system(error, HF_IO, failed, "cannot read %s: %s", path,
+                               failed == ENOENT ? "/proc is not mounted" : strerror(failed));
     }
     boot_id[got] = '\0';
     boot_id[strcspn(boot_id, "\n")] = '\0';

@@ -47,6 +47,11 @@ enum hf_reason {
     HF_REASON_OWN = 8           /* it was ours already: another delivery to the same registration */
 };
 
+/* So many items, sessions, timers and messages move or go at most when one record ends a session,
+ * an instance or a registration; the rest waits for reclaim. Part of the fold: the same number for
+ * ever. */
+enum { HF_PURGE_MAX = 1000 };
+
 /* A run of bytes inside the body of a logged record: how rows name a payload that is written once.
  */
 struct hf_ref {

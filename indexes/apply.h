@@ -17,11 +17,6 @@
 /* Raised whenever hf_apply makes other rows of the same records. */
 enum { HF_FOLD_VERSION = 4 };
 
-/* So many items, sessions, timers and messages move or go at most when one record ends a session,
- * an instance or a registration; the rest waits in reclaim. Part of the fold: the same number for
- * ever, or another HF_FOLD_VERSION. */
-enum { HF_PURGE_MAX = 1000 };
-
 struct hf_fold_record {
     uint64_t lsn;
     uint64_t kind;         /* enum hf_record_kind */

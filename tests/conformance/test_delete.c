@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "indexes/apply.h"
-#include "logstore/store_internal.h"
+#include "tests/conformance/subject.h"
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
@@ -33,23 +32,14 @@ static void instance_complete(struct world *world, uint64_t registration)
     plan_commit(plan);
 }
 
-static uint64_t table_count(struct world *world, enum hf_table table)
-{
-    struct hf__reader reader;
-    uint64_t count = 0;
-    assert_ok(hf__reader_begin(hf__store_of(world->backend), &world->arena, &reader, &world->error),
-              &world->error);
-    assert_ok(hf_table_count(&reader.tables, table, &count, &world->error), &world->error);
-    hf__reader_end(&reader);
-    return count;
-}
-
 /* Rows of an instance's work and past: all that one record purges no more than a bound of. */
 static uint64_t work_count(struct world *world)
 {
-    return table_count(world, HF_TABLE_SESSIONS) + table_count(world, HF_TABLE_ITEMS) +
-           table_count(world, HF_TABLE_TIMERS) + table_count(world, HF_TABLE_INBOX) +
-           table_count(world, HF_TABLE_HISTORY);
+    return subject_rows_count(world->backend, "sessions") +
+           subject_rows_count(world->backend, "items") +
+           subject_rows_count(world->backend, "timers") +
+           subject_rows_count(world->backend, "inbox") +
+           subject_rows_count(world->backend, "history");
 }
 
 static void assert_not_found(struct world *world, const char *id)
@@ -179,7 +169,7 @@ static void test_holder_of_what_is_left_is_told(void **state)
     assert_ok(world_run(world, &fetch), &world->error);
     assert_int_equal(fetch.fetch_items.out_items_count, 1);
     instance_delete(world, "one");
-    assert_int_equal(table_count(world, HF_TABLE_ITEMS_RUNNING), 1);
+    assert_int_equal(subject_rows_count(world->backend, "items_running"), 1);
     assert_int_equal(world->effects & HF_EFFECT_VOIDED, HF_EFFECT_VOIDED);
     const struct hf_item_token *token = &fetch.fetch_items.out_items[0].token;
     assert_string_equal(held_code(world, registration, token, NULL), "instance_ended");
@@ -288,9 +278,9 @@ static void case_19_9_deleted_instance_is_gone_at_once_and_its_rows_in_steps(voi
     uint64_t before = work_count(world);
     instance_delete(world, "one");
     assert_int_equal(before - work_count(world), HF_PURGE_MAX);
-    assert_int_equal(table_count(world, HF_TABLE_SESSIONS), 0);
-    assert_int_equal(table_count(world, HF_TABLE_ITEMS), 3 * 900 - (HF_PURGE_MAX - 3));
-    assert_int_equal(table_count(world, HF_TABLE_INBOX), 1);
+    assert_int_equal(subject_rows_count(world->backend, "sessions"), 0);
+    assert_int_equal(subject_rows_count(world->backend, "items"), 3 * 900 - (HF_PURGE_MAX - 3));
+    assert_int_equal(subject_rows_count(world->backend, "inbox"), 1);
     size_t steps_count = 0;
     struct hf_store_command reclaim = { .kind = HF_STORE_RECLAIM };
     for (bool more = true; more; more = reclaim.reclaim.out_more, steps_count++) {
@@ -324,9 +314,9 @@ static void test_deleted_sessions_beyond_the_bound_are_not_found(void **state)
     }
     plan_commit(scene_turn(world, registration));
     uint64_t other = scene_session(world, registration, "two", 0);
-    assert_true(table_count(world, HF_TABLE_SESSIONS) > HF_PURGE_MAX);
+    assert_true(subject_rows_count(world->backend, "sessions") > HF_PURGE_MAX);
     instance_delete(world, "one");
-    uint64_t left = table_count(world, HF_TABLE_SESSIONS);
+    uint64_t left = subject_rows_count(world->backend, "sessions");
     assert_int_equal(left, TURNS * PLAN_LIST_MAX - HF_PURGE_MAX + 1);
     struct hf_session_row *rows;
     size_t count = 1;
@@ -339,7 +329,7 @@ static void test_deleted_sessions_beyond_the_bound_are_not_found(void **state)
     assert_false(session_find(world, instance, incarnation, NULL));
     assert_no_item(world, registration);
     world_reclaim(world);
-    assert_int_equal(table_count(world, HF_TABLE_SESSIONS), 1);
+    assert_int_equal(subject_rows_count(world->backend, "sessions"), 1);
 }
 
 /* A deletion with fewer rows than the bound leaves nothing to do. */
@@ -367,11 +357,11 @@ static void test_timers_of_a_deleted_instance_fire_into_nothing(void **state)
         instance_message(world, "one", "go on");
     }
     instance_delete(world, "one");
-    assert_true(table_count(world, HF_TABLE_TIMERS) > 0);
+    assert_true(subject_rows_count(world->backend, "timers") > 0);
     world->wall_ms += 1000;
     while (timers_fire(world) > 0) continue;
-    assert_int_equal(table_count(world, HF_TABLE_TIMERS), 0);
-    assert_int_equal(table_count(world, HF_TABLE_INBOX), 1);
+    assert_int_equal(subject_rows_count(world->backend, "timers"), 0);
+    assert_int_equal(subject_rows_count(world->backend, "inbox"), 1);
     world_reclaim(world);
     assert_int_equal(work_count(world), 0);
 }

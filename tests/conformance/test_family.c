@@ -5,9 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "indexes/apply.h"
-#include "logstore/inspect.h"
-
 /* ---- words ----------------------------------------------------------------------------------- */
 
 static struct hf_store_command terminate_command(const char *id)

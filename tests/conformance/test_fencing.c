@@ -2,32 +2,18 @@
  * and running work, and to the rest of a fetch. */
 #include "tests/conformance/world.h"
 
-#include "logstore/inspect.h"
+#include "tests/conformance/subject.h"
 
 /* ---- taking over ----------------------------------------------------------------------------- */
 
-/* The latest delivery of the log, in the arena of the world. */
-struct latest {
-    struct world *world;
-    struct hf_delivered delivered;
-};
-
-static hf_status latest_visit(void *self, const struct hf_log_visit *visit)
-{
-    struct latest *latest = self;
-    struct hf_arena *arena = &latest->world->arena;
-    if (visit->damage || visit->record.kind != HF_RECORD_DELIVERED) return HF_OK;
-    return hf_decode(hf_record_layout(HF_RECORD_DELIVERED),
-                     hf_arena_copy(arena, visit->record.body), arena, &latest->delivered,
-                     &latest->world->error);
-}
-
 static struct hf_delivered delivered_latest(struct world *world)
 {
-    struct latest latest = { .world = world };
-    assert_ok(hf_log_scan(world->backend, 1, &world->error, &latest, latest_visit), &world->error);
-    assert_true(latest.delivered.registration != 0);
-    return latest.delivered;
+    struct hf_delivered delivered;
+    hf_slice body = subject_latest(world->backend, HF_RECORD_DELIVERED, &world->arena);
+    assert_ok(hf_decode(hf_record_layout(HF_RECORD_DELIVERED), body, &world->arena, &delivered,
+                        &world->error),
+              &world->error);
+    return delivered;
 }
 
 /* The record that takes work from somebody says from whom, why, and which deadline it saw. */

@@ -1,8 +1,7 @@
 /* Ordinary items: who gets them and when, what their tokens are worth, how attempts are counted. */
 #include "tests/conformance/world.h"
 
-#include "indexes/table.h"
-#include "logstore/store_internal.h"
+#include "tests/conformance/subject.h"
 
 /* ---- queue ----------------------------------------------------------------------------------- */
 
@@ -92,14 +91,7 @@ static void report(struct world *world, uint64_t registration, const struct hf_i
 
 static size_t progress_count(struct world *world)
 {
-    struct hf__reader reader;
-    uint64_t count = 0;
-    assert_ok(hf__reader_begin(hf__store_of(world->backend), &world->arena, &reader, &world->error),
-              &world->error);
-    assert_ok(hf_table_count(&reader.tables, HF_TABLE_PROGRESS, &count, &world->error),
-              &world->error);
-    hf__reader_end(&reader);
-    return (size_t)count;
+    return subject_rows_count(world->backend, "progress");
 }
 
 /* A report leaves no record. The latest one is told with the next delivery, and goes with the item,

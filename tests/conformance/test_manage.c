@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "indexes/apply.h"
-
 /* ---- words ----------------------------------------------------------------------------------- */
 
 static struct hf_store_command tree_command(const char *id, bool even_running)

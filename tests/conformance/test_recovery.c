@@ -2,48 +2,14 @@
  * store generations mean for tokens. */
 #include "tests/conformance/world.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "logstore/inspect.h"
+#include "tests/conformance/subject.h"
 
 /* Makes all indexes anew: soft state is gone then. */
 static void world_rebuild(struct world *world)
 {
     world->backend->ops->close(world->backend);
-    hf_status status = hf_store_rebuild(world->directory.path, &world->seams, &world->error);
-    assert_ok(status, &world->error);
+    subject_rebuild(world->directory.path, &world->seams);
     world_open(world);
-}
-
-/* The data file in memory. Returns owned: free. */
-static char *data_read(const struct hf_test_directory *directory, size_t *out_size)
-{
-    char path[300];
-    hf_test_directory_join(directory, "data.mdb", path, sizeof path);
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    assert_int_equal(fseek(file, 0, SEEK_END), 0);
-    long size = ftell(file);
-    assert_true(size > 0);
-    rewind(file);
-    char *bytes = malloc((size_t)size);
-    assert_non_null(bytes);
-    assert_int_equal(fread(bytes, 1, (size_t)size, file), (size_t)size);
-    assert_int_equal(fclose(file), 0);
-    *out_size = (size_t)size;
-    return bytes;
-}
-
-static void data_write(const struct hf_test_directory *directory, const char *bytes, size_t size)
-{
-    char path[300];
-    hf_test_directory_join(directory, "data.mdb", path, sizeof path);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
 }
 
 /* When soft rows are lost the head alone decides: the turn in progress lands while nobody has taken
@@ -113,12 +79,9 @@ static void test_copy_voids_every_token(void **state)
     struct plan *plan = scene_turn(world, a);
     world_kill(world, "a");
     struct hf_test_directory original = world->directory;
-    size_t size;
     world->backend->ops->close(world->backend);
-    char *bytes = data_read(&original, &size);
     hf_test_directory_make(&world->directory);
-    data_write(&world->directory, bytes, size);
-    free(bytes);
+    subject_copy(original.path, world->directory.path);
     world_open(world);
     assert_int_equal(world_next_lsn(world) >> 48, 1);
 
@@ -143,20 +106,10 @@ static void test_copy_voids_every_token(void **state)
     hf_test_directory_remove(&original);
 }
 
-/* Changes a bit of each place on disk where the text stands. */
 static void data_damage(struct world *world, const char *text)
 {
-    size_t size, found_count = 0, text_size = strlen(text);
     world->backend->ops->close(world->backend);
-    char *bytes = data_read(&world->directory, &size);
-    for (size_t i = 0; i + text_size <= size; i++) {
-        if (memcmp(bytes + i, text, text_size) != 0) continue;
-        bytes[i] ^= 1;
-        found_count++;
-    }
-    assert_true(found_count > 0);
-    data_write(&world->directory, bytes, size);
-    free(bytes);
+    subject_damage(world->directory.path, text);
     world_open(world);
 }
 
@@ -218,16 +171,6 @@ static void test_damaged_words_of_a_family_hold_nothing_up(void **state)
     assert_ok(world_run(world, &terminate), &world->error);
 }
 
-static int teardown_of_a_damaged_store(void **state)
-{
-    struct world *world = *state;
-    world->backend->ops->close(world->backend);
-    hf_arena_release(&world->arena);
-    hf_test_directory_remove(&world->directory);
-    free(world);
-    return 0;
-}
-
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
@@ -237,9 +180,9 @@ int main(void)
         CASE(test_deliveries_and_claims_survive_the_loss_of_soft_state),
         CASE(test_copy_voids_every_token),
         cmocka_unit_test_setup_teardown(trap_b9_damaged_item_holds_nothing_up, world_setup,
-                                        teardown_of_a_damaged_store),
+                                        world_teardown_unverified),
         cmocka_unit_test_setup_teardown(test_damaged_words_of_a_family_hold_nothing_up, world_setup,
-                                        teardown_of_a_damaged_store),
+                                        world_teardown_unverified),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,9 +7,7 @@
 
 #include "engine/base/compiler.h"
 #include "engine/base/heap.h"
-#include "indexes/audit.h"
-#include "logstore/inspect.h"
-#include "logstore/store_internal.h"
+#include "tests/conformance/subject.h"
 
 /* ---- the seams ------------------------------------------------------------------------------- */
 
@@ -137,65 +135,19 @@ void world_reopen(struct world *world, const char *boot_id)
 
 /* ---- looking at the whole -------------------------------------------------------------------- */
 
-static void verify_report(void *self, const struct hf_verify_finding *finding)
-{
-    (void)self;
-    print_error("verify: table %s, lsn %llu: %s\n", finding->table ? finding->table : "-",
-                (unsigned long long)finding->lsn, finding->message);
-}
-
 void world_verify(struct world *world)
 {
-    struct hf_verify_summary summary;
-    assert_ok(hf_store_verify(world->backend, &summary, &world->error, NULL, verify_report),
-              &world->error);
-    assert_true(summary.ok);
-}
-
-static uint64_t hash_add(uint64_t hash, hf_slice bytes)
-{
-    hash = (hash ^ bytes.size) * UINT64_C(0x100000001b3);
-    for (size_t i = 0; i < bytes.size; i++) {
-        hash = (hash ^ (unsigned char)bytes.data[i]) * UINT64_C(0x100000001b3);
-    }
-    return hash;
-}
-
-static uint64_t table_hash(struct world *world, struct hf_tables *tables, enum hf_table table,
-                           uint64_t hash)
-{
-    struct hf_table_cursor cursor;
-    struct hf_table_row row;
-    assert_ok(hf_table_cursor_init(&cursor, tables, table, &world->error), &world->error);
-    hf_status status = hf_table_cursor_seek(&cursor, (hf_slice)HF_EMPTY, &row, &world->error);
-    while (status == HF_OK) {
-        hash = hash_add(hash_add(hash, row.key), row.value);
-        status = hf_table_cursor_next(&cursor, &row, &world->error);
-    }
-    hf_table_cursor_release(&cursor);
-    assert_status(status, HF_NOT_FOUND);
-    return hash_add(hash, hf_text(hf_table_name(table)));
+    subject_verify(world->backend);
 }
 
 uint64_t world_fingerprint(struct world *world)
 {
-    struct hf__reader reader;
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    assert_ok(hf__reader_begin(hf__store_of(world->backend), &world->arena, &reader, &world->error),
-              &world->error);
-    for (int table = 0; table < HF_TABLE_COUNT; table++) {
-        if (table == HF_TABLE_WRITERS) continue;
-        hash = table_hash(world, &reader.tables, (enum hf_table)table, hash);
-    }
-    hf__reader_end(&reader);
-    return hash;
+    return subject_fingerprint(world->backend);
 }
 
 uint64_t world_next_lsn(struct world *world)
 {
-    struct hf_store_facts facts;
-    assert_ok(hf_store_facts_read(world->backend, &facts, &world->error), &world->error);
-    return facts.next_lsn;
+    return subject_next_lsn(world->backend);
 }
 
 struct hf_store_counters world_counters(struct world *world)

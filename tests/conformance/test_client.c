@@ -13,7 +13,7 @@ static struct hf_store_command terminate_command(const char *id)
 }
 
 /* An instance is there at once: numbered, pending, with its first event, and its turn is due. */
-static void row_6b_1_start_has_all_that_a_turn_needs(void **state)
+static void store_create_1_start_creates_the_instance_at_once(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -33,7 +33,7 @@ static void row_6b_1_start_has_all_that_a_turn_needs(void **state)
 }
 
 /* An id is taken whatever the state of its instance, and a second start changes nothing. */
-static void test_second_start_is_refused_in_any_state(void **state)
+static void store_create_2_second_start_is_refused_in_any_state(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -49,7 +49,7 @@ static void test_second_start_is_refused_in_any_state(void **state)
 }
 
 /* A start that comes again with its key is done already, and names the same instance. */
-static void test_start_with_known_key_takes_effect_once(void **state)
+static void store_beyond_17_start_with_known_key_takes_effect_once(void **state)
 {
     struct world *world = *state;
     struct hf_store_command start = start_command("one");
@@ -101,7 +101,7 @@ static void test_key_of_another_instance_is_refused(void **state)
 }
 
 /* A start without a version fits every range; the version of its first turn is the one stored. */
-static void test_first_turn_resolves_the_version(void **state)
+static void store_create_3_first_turn_resolves_the_version(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -217,7 +217,7 @@ static void row_7_11_ended_instance_has_no_further_turn(void **state)
 }
 
 /* A timer is a message that arrives when the wall clock reaches its time, and not before. */
-static void row_6b_5_timer_is_invisible_before_its_time(void **state)
+static void store_queue_4_timer_is_invisible_before_its_time(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -270,17 +270,17 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(row_6b_1_start_has_all_that_a_turn_needs),
-        CASE(test_second_start_is_refused_in_any_state),
-        CASE(test_start_with_known_key_takes_effect_once),
+        CASE(store_create_1_start_creates_the_instance_at_once),
+        CASE(store_create_2_second_start_is_refused_in_any_state),
+        CASE(store_beyond_17_start_with_known_key_takes_effect_once),
         CASE(test_message_and_terminate_with_known_key_take_effect_once),
         CASE(test_key_of_another_instance_is_refused),
-        CASE(test_first_turn_resolves_the_version),
+        CASE(store_create_3_first_turn_resolves_the_version),
         CASE(test_malformed_client_commands_are_refused),
         CASE(test_message_waits_in_the_inbox_and_makes_a_turn_due),
         CASE(trap_b6_message_to_nobody_is_refused),
         CASE(row_7_11_ended_instance_has_no_further_turn),
-        CASE(row_6b_5_timer_is_invisible_before_its_time),
+        CASE(store_queue_4_timer_is_invisible_before_its_time),
         CASE(test_timers_fire_in_bounded_steps_and_cancelled_ones_never),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

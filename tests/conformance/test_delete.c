@@ -91,7 +91,7 @@ static void test_running_instance_is_deleted_on_demand_alone(void **state)
 }
 
 /* Between continue-as-new and the next turn an instance runs: it is not taken for an ended one. */
-static void test_continued_instance_is_still_running(void **state)
+static void store_beyond_4_continued_instance_is_still_running(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -104,7 +104,7 @@ static void test_continued_instance_is_still_running(void **state)
 }
 
 /* Whether it runs is judged in the transaction: a group in which it ends first may delete it. */
-static void test_running_is_judged_in_the_transaction(void **state)
+static void store_beyond_5_running_is_judged_in_the_transaction(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -387,8 +387,8 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         CASE(test_running_instance_is_deleted_on_demand_alone),
-        CASE(test_continued_instance_is_still_running),
-        CASE(test_running_is_judged_in_the_transaction),
+        CASE(store_beyond_4_continued_instance_is_still_running),
+        CASE(store_beyond_5_running_is_judged_in_the_transaction),
         CASE(test_tokens_of_a_deleted_instance_are_void),
         CASE(test_holder_of_what_is_left_is_told),
         CASE(test_worker_of_a_deleted_instance_may_die),

@@ -68,7 +68,7 @@ static void assert_no_message(struct world *world, const char *id)
 
 /* The commit of a turn starts its child in the same transaction: it is there, with its first event,
  * and its turn is due. */
-static void row_6c_4_committed_turn_starts_the_child(void **state)
+static void store_create_4_committed_turn_starts_the_child(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -159,7 +159,7 @@ static void test_child_ended_from_outside_answers_its_parent(void **state)
 }
 
 /* The link lasts over the continue-as-new of the child: it belongs to the instance. */
-static void test_link_survives_continue_as_new_of_the_child(void **state)
+static void store_beyond_7_link_survives_continue_as_new_and_reopening(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -468,12 +468,12 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(row_6c_4_committed_turn_starts_the_child),
+        CASE(store_create_4_committed_turn_starts_the_child),
         CASE(row_6c_5_committed_turn_starts_the_detached),
         CASE(test_ended_child_answers_its_parent),
         CASE(test_silent_child_is_lost),
         CASE(test_child_ended_from_outside_answers_its_parent),
-        CASE(test_link_survives_continue_as_new_of_the_child),
+        CASE(store_beyond_7_link_survives_continue_as_new_and_reopening),
         CASE(test_taken_id_is_an_answer),
         CASE(test_cancelled_child_is_told_and_not_heard),
         CASE(test_child_of_one_turn_never_starts),

@@ -501,7 +501,7 @@ static void test_ended_instance_leaves_no_session(void **state)
 /* ---- owners ---------------------------------------------------------------------------------- */
 
 /* The owner gets the session's next items, oldest first, and two sessions may have two owners. */
-static void test_each_session_has_its_owner(void **state)
+static void store_affinity_5_sessions_have_owners_of_their_own(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -523,7 +523,7 @@ static void test_each_session_has_its_owner(void **state)
 }
 
 /* A restarted worker is another owner: what it held before it claims anew, with a cold memory. */
-static void test_restarted_worker_is_another_owner(void **state)
+static void store_affinity_20_restarted_worker_is_another_owner(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -537,7 +537,7 @@ static void test_restarted_worker_is_another_owner(void **state)
 }
 
 /* Session work handed back stays its owner's and counts as told. */
-static void test_abandoned_session_item_stays_with_the_owner(void **state)
+static void store_affinity_24_abandoned_session_item_stays_with_the_owner(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -566,7 +566,7 @@ static void test_abandoned_session_item_stays_with_the_owner(void **state)
 
 /* When only the deadline for items has passed, nobody else is given the session's item; its owner
  * is, with a new token, and the old one is refused. */
-static void test_passed_item_of_a_held_session_is_the_owners(void **state)
+static void store_affinity_28_passed_item_of_a_held_session_is_the_owners(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -587,7 +587,7 @@ static void test_passed_item_of_a_held_session_is_the_owners(void **state)
 
 /* With both deadlines passed another worker claims the session and gets the running item; the old
  * owner, back again, is not given it. */
-static void test_passed_session_moves_with_its_running_item(void **state)
+static void store_affinity_29_passed_session_moves_with_its_running_item(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -607,7 +607,7 @@ static void test_passed_session_moves_with_its_running_item(void **state)
 }
 
 /* Renewals before the deadline keep sessions past many of them. */
-static void test_renewals_keep_sessions(void **state)
+static void store_affinity_33_renewals_keep_sessions(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -647,12 +647,12 @@ int main(void)
         CASE(test_wall_clock_jumps_move_no_session),
         CASE(test_many_incarnations_leave_no_row),
         CASE(test_ended_instance_leaves_no_session),
-        CASE(test_each_session_has_its_owner),
-        CASE(test_restarted_worker_is_another_owner),
-        CASE(test_abandoned_session_item_stays_with_the_owner),
-        CASE(test_passed_item_of_a_held_session_is_the_owners),
-        CASE(test_passed_session_moves_with_its_running_item),
-        CASE(test_renewals_keep_sessions),
+        CASE(store_affinity_5_sessions_have_owners_of_their_own),
+        CASE(store_affinity_20_restarted_worker_is_another_owner),
+        CASE(store_affinity_24_abandoned_session_item_stays_with_the_owner),
+        CASE(store_affinity_28_passed_item_of_a_held_session_is_the_owners),
+        CASE(store_affinity_29_passed_session_moves_with_its_running_item),
+        CASE(store_affinity_33_renewals_keep_sessions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -119,7 +119,7 @@ static void test_commands_of_more_run_in_the_same_transaction(void **state)
 
 /* A store that fails at any write of any command of a group: whatever is refused then has left no
  * trace, the rest is there, and the indexes are the fold of the log; the next group works. */
-static void test_failing_writes_refuse_the_culprit_alone(void **state)
+static void store_beyond_16_culprit_alone_is_refused(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -308,7 +308,7 @@ static void foreign_turns_add(struct world *world, uint64_t other)
 }
 
 /* With thousands of foreign rows ahead a fetch looks at exactly as many rows as with none. */
-static void test_fetch_rows_do_not_grow(void **state)
+static void store_beyond_12_fetch_rows_do_not_grow(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -331,9 +331,9 @@ int main(void)
         CASE(test_later_commands_see_the_former_ones),
         CASE(test_refused_commands_between_good_ones_leave_no_trace),
         CASE(test_commands_of_more_run_in_the_same_transaction),
-        CASE(test_failing_writes_refuse_the_culprit_alone),
+        CASE(store_beyond_16_culprit_alone_is_refused),
         CASE(test_work_commands_survive_a_failure_at_every_write),
-        CASE(test_fetch_rows_do_not_grow),
+        CASE(store_beyond_12_fetch_rows_do_not_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@
 /* ---- queue ----------------------------------------------------------------------------------- */
 
 /* Items come in the order in which they were scheduled; fetching one does not remove it. */
-static void test_items_come_oldest_first_and_stay_until_acknowledged(void **state)
+static void store_queue_1_items_come_oldest_first(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -31,8 +31,34 @@ static void test_items_come_oldest_first_and_stay_until_acknowledged(void **stat
     assert_null(held_code(world, a, &grants[3].token, NULL));
 }
 
+static void store_queue_2_fetched_item_stays_until_it_is_acknowledged(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    uint64_t b = worker_register(world, "b");
+    scene_items(world, a, "one", 1);
+    struct hf_item_grant first = item_take(world, a);
+    world_reopen(world, NULL);
+    world->boot_ms += WORLD_ITEMS_MS;
+    struct hf_item_grant again = item_take(world, b);
+    assert_int_equal(again.token.item.event_id, first.token.item.event_id);
+    item_complete(world, b, &again.token);
+    world->boot_ms += WORLD_ITEMS_MS;
+    assert_no_item(world, b);
+}
+
+static void store_queue_6_new_item_can_be_fetched_at_once(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    scene_items(world, registration, "one", 1);
+    assert_int_equal(world->effects & HF_EFFECT_ITEMS_READY, HF_EFFECT_ITEMS_READY);
+    assert_true(world_peek(world, registration).out_items_ready);
+    item_take(world, registration);
+}
+
 /* A completion takes the item away and puts the message into the inbox, in one step. */
-static void test_completion_is_one_step(void **state)
+static void store_queue_3_completion_is_one_step(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -49,8 +75,31 @@ static void test_completion_is_one_step(void **state)
     assert_true(world_peek(world, registration).out_turns_due);
 }
 
+/* Of two outcomes of one item the first is heard, whatever the second says. */
+static void store_beyond_6_second_completion_never_reaches_history(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    uint64_t instance = scene_items(world, registration, "one", 1);
+    struct hf_item_grant grant = item_take(world, registration);
+    struct hf_store_command first = complete_command(registration, &grant.token);
+    struct hf_store_command second = complete_command(registration, &grant.token);
+    second.complete_item.body = hf_text("failed after all");
+    struct hf_store_command *group[] = { &first, &second };
+    world_group(world, group, 2);
+    assert_ok(first.status, &first.error);
+    assert_status(second.status, HF_STALE);
+    assert_string_equal(second.error.code, "item_final");
+    plan_commit(scene_turn(world, registration));
+    assert_refused(world, &second, HF_STALE, "item_final");
+    struct hf_turn_view view = turn_view(world, instance, 1);
+    assert_int_equal(view.events_count, 3);
+    assert_true(hf_slice_equal(view.events[2].body, hf_text("result")));
+    assert_int_equal(view.messages_count, 0);
+}
+
 /* What is handed back with a delay is skipped until its time, and keeps its place then. */
-static void trap_b3_delayed_item_is_skipped_until_its_time(void **state)
+static void store_queue_7_delayed_item_is_skipped_until_its_time(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -147,7 +196,7 @@ static struct hf_store_totals totals(struct world *world)
 }
 
 /* What was handed back waits like what was never taken, also while it is held back. */
-static void trap_b10_depths_count_what_was_handed_back(void **state)
+static void store_beyond_14_depths_tell_apart_what_waits(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -173,55 +222,11 @@ static void trap_b10_depths_count_what_was_handed_back(void **state)
     assert_int_equal(totals(world).turns_due, 1);
 }
 
-/* ---- tags ------------------------------------------------------------------------------------ */
-
-static size_t fetch_tagged(struct world *world, uint64_t registration, const hf_slice *tags,
-                           size_t tags_count)
-{
-    struct hf_store_command command = fetch_items_command(world, registration);
-    command.fetch_items.items_max = 10;
-    command.fetch_items.tags = tags;
-    command.fetch_items.tags_count = tags_count;
-    assert_ok(world_run(world, &command), &world->error);
-    return command.fetch_items.out_items_count;
-}
-
-/* Untagged work is everybody's; tagged work goes only to those who serve the tag, also after it was
- * handed back. A tag given twice gives nothing twice; one that nobody ever used gives nothing. */
-static void trap_b19_items_go_to_those_who_serve_their_tag(void **state)
-{
-    struct world *world = *state;
-    uint64_t registration = worker_register(world, "a");
-    instance_start(world, "one");
-    struct plan *plan = scene_turn(world, registration);
-    plan_item(plan, 0, "gpu");
-    plan_item(plan, 0, "");
-    plan_item(plan, 0, "disk");
-    plan_commit(plan);
-    const hf_slice tags[] = { hf_text("never used"), hf_text("disk"), hf_text("gpu"),
-                              hf_text("gpu") };
-    assert_int_equal(fetch_tagged(world, registration, NULL, 0), 1);
-    assert_int_equal(fetch_tagged(world, registration, tags, 1), 0);
-    assert_int_equal(fetch_tagged(world, registration, tags, 2), 1);
-    struct hf_store_command command = fetch_items_command(world, registration);
-    command.fetch_items.items_max = 10;
-    command.fetch_items.tags = tags;
-    command.fetch_items.tags_count = 4;
-    assert_ok(world_run(world, &command), &world->error);
-    assert_int_equal(command.fetch_items.out_items_count, 1);
-    struct hf_item_grant grant = command.fetch_items.out_items[0];
-    assert_int_equal(grant.token.item.event_id, 2);
-    struct hf_store_command back = abandon_command(registration, &grant.token);
-    assert_ok(world_run(world, &back), &world->error);
-    assert_int_equal(fetch_tagged(world, registration, tags, 2), 0);
-    assert_int_equal(fetch_tagged(world, registration, tags, 3), 1);
-}
-
 /* ---- leases ---------------------------------------------------------------------------------- */
 
 /* Work of a registration that renews no more is delivered again, as one more attempt, and the
  * former token is refused; until the deadline it is nobody else's. */
-static void trap_b4_passed_item_is_delivered_again(void **state)
+static void store_queue_5_passed_item_is_delivered_again(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -247,7 +252,7 @@ static void trap_b4_passed_item_is_delivered_again(void **state)
 }
 
 /* The token decides, not the clock: accepted after the deadline while nobody took the item. */
-static void trap_b4_completion_after_the_deadline_is_accepted(void **state)
+static void store_expiry_12_token_decides_and_not_the_clock(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -259,7 +264,7 @@ static void trap_b4_completion_after_the_deadline_is_accepted(void **state)
 }
 
 /* A renewal moves the deadline, from then on; what it presents and is right is not named. */
-static void test_renewal_moves_the_deadline(void **state)
+static void store_expiry_5_renewal_moves_the_deadline(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -279,8 +284,24 @@ static void test_renewal_moves_the_deadline(void **state)
     item_take(world, b);
 }
 
+static void store_expiry_8_renewed_item_stays_past_its_first_deadline(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    uint64_t b = worker_register(world, "b");
+    scene_items(world, a, "one", 1);
+    struct hf_item_grant grant = item_take(world, a);
+    for (size_t i = 0; i < 3; i++) {
+        world->boot_ms += WORLD_ITEMS_MS / 2;
+        worker_renew(world, a);
+        worker_renew(world, b);
+        assert_no_item(world, b);
+    }
+    item_complete(world, a, &grant.token);
+}
+
 /* Tokens that were never given are named as unknown, and the rest is renewed. */
-static void test_unknown_tokens_are_named(void **state)
+static void store_expiry_6_unknown_tokens_are_named(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -316,7 +337,7 @@ static void test_unknown_tokens_are_named(void **state)
 
 /* A renewal after the deadline works while nobody has taken the work, and names it once somebody
  * has. */
-static void test_renewal_after_the_deadline(void **state)
+static void store_expiry_7_renewal_after_the_deadline(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -333,7 +354,7 @@ static void test_renewal_after_the_deadline(void **state)
 }
 
 /* What was acknowledged is named as final. */
-static void test_acknowledged_token_is_named_as_final(void **state)
+static void store_expiry_9_acknowledged_token_is_named_as_final(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -344,7 +365,7 @@ static void test_acknowledged_token_is_named_as_final(void **state)
 }
 
 /* Work handed back can be fetched at once, at its old place. */
-static void trap_b15_abandoned_item_is_ready_at_once(void **state)
+static void store_expiry_10_abandoned_item_is_ready_at_once(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -355,6 +376,23 @@ static void trap_b15_abandoned_item_is_ready_at_once(void **state)
     assert_ok(world_run(world, &back), &world->error);
     assert_int_equal(world->effects & HF_EFFECT_ITEMS_READY, HF_EFFECT_ITEMS_READY);
     assert_int_equal(item_take(world, b).token.item.event_id, first.token.item.event_id);
+}
+
+static void store_expiry_11_item_handed_back_with_a_delay_waits_for_it(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    scene_items(world, registration, "one", 1);
+    struct hf_item_grant grant = item_take(world, registration);
+    struct hf_store_command back = abandon_command(registration, &grant.token);
+    back.abandon_item.delay_ms = 1000;
+    assert_ok(world_run(world, &back), &world->error);
+    world->wall_ms += 999;
+    timers_fire(world);
+    assert_no_item(world, registration);
+    world->wall_ms += 1;
+    timers_fire(world);
+    assert_int_equal(item_take(world, registration).token.item.event_id, 2);
 }
 
 /* Leases of another boot are over, and so are those whose soft row is of it. */
@@ -382,14 +420,33 @@ static struct hf_item_grant retake(struct world *world, uint64_t registration,
     return item_take(world, registration);
 }
 
-/* The first attempt is 1; deliveries count unless they are handed back for our own reasons. */
-static void test_attempts_of_items(void **state)
+static void store_poison_3_first_delivery_is_attempt_1(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    scene_items(world, registration, "one", 1);
+    assert_int_equal(item_take(world, registration).attempt, 1);
+}
+
+/* A delivery whose deadline passed counts. */
+static void store_poison_4_delivery_whose_deadline_passed_counts(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
     scene_items(world, registration, "one", 1);
     struct hf_item_grant grant = item_take(world, registration);
-    assert_int_equal(grant.attempt, 1);
+    world->boot_ms += WORLD_ITEMS_MS;
+    grant = item_take(world, worker_register(world, "b"));
+    assert_int_equal(grant.attempt, 2);
+}
+
+/* What is handed back for our own reasons does not. */
+static void store_poison_6_uncounted_delivery_gives_its_count_back(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    scene_items(world, registration, "one", 1);
+    struct hf_item_grant grant = item_take(world, registration);
     grant = retake(world, registration, &grant, true);
     assert_int_equal(grant.attempt, 1);
     grant = retake(world, registration, &grant, false);
@@ -400,8 +457,8 @@ static void test_attempts_of_items(void **state)
     assert_int_equal(grant.attempt, 3);
 }
 
-/* One item's attempts are not another's. */
-static void test_attempts_are_counted_per_item(void **state)
+/* One item's attempts are not another's, nor one instance's turns'. */
+static void store_poison_5_attempts_are_counted_for_each(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -410,12 +467,21 @@ static void test_attempts_are_counted_per_item(void **state)
     first = retake(world, registration, &first, false);
     assert_int_equal(first.attempt, 2);
     assert_int_equal(item_take(world, registration).attempt, 1);
+    instance_start(world, "two");
+    instance_start(world, "three");
+    struct hf_turn_grant turn = turn_take(world, registration);
+    struct hf_store_command back = abandon_turn_command(registration, &turn.token);
+    back.abandon_turn.counted = true;
+    back.abandon_turn.reason = HF_REASON_ABANDONED;
+    assert_ok(world_run(world, &back), &world->error);
+    assert_int_equal(turn_take(world, registration).attempt, 2);
+    assert_int_equal(turn_take(world, registration).attempt, 1);
 }
 
 /* ---- cancel ---------------------------------------------------------------------------------- */
 
 /* Named items go, in whatever state they are, and only those; unknown ids have no effect. */
-static void test_named_items_go(void **state)
+static void store_cancel_10_named_items_go_and_only_those(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -447,7 +513,7 @@ static void test_named_items_go(void **state)
 }
 
 /* What one turn schedules and cancels comes to nothing. */
-static void trap_b5_scheduled_and_cancelled_in_one_turn_is_nothing(void **state)
+static void store_cancel_15_scheduled_and_cancelled_is_nothing(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -530,25 +596,31 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_items_come_oldest_first_and_stay_until_acknowledged),
-        CASE(test_completion_is_one_step),
+        CASE(store_queue_1_items_come_oldest_first),
+        CASE(store_queue_2_fetched_item_stays_until_it_is_acknowledged),
+        CASE(store_queue_6_new_item_can_be_fetched_at_once),
+        CASE(store_queue_3_completion_is_one_step),
+        CASE(store_beyond_6_second_completion_never_reaches_history),
         CASE(row_2_7_report_goes_with_its_item),
         CASE(row_2_7_report_of_a_void_token_is_passed_over),
-        CASE(trap_b3_delayed_item_is_skipped_until_its_time),
-        CASE(trap_b10_depths_count_what_was_handed_back),
-        CASE(trap_b19_items_go_to_those_who_serve_their_tag),
-        CASE(trap_b4_passed_item_is_delivered_again),
-        CASE(trap_b4_completion_after_the_deadline_is_accepted),
-        CASE(test_renewal_moves_the_deadline),
-        CASE(test_unknown_tokens_are_named),
-        CASE(test_renewal_after_the_deadline),
-        CASE(test_acknowledged_token_is_named_as_final),
-        CASE(trap_b15_abandoned_item_is_ready_at_once),
+        CASE(store_queue_7_delayed_item_is_skipped_until_its_time),
+        CASE(store_beyond_14_depths_tell_apart_what_waits),
+        CASE(store_queue_5_passed_item_is_delivered_again),
+        CASE(store_expiry_12_token_decides_and_not_the_clock),
+        CASE(store_expiry_5_renewal_moves_the_deadline),
+        CASE(store_expiry_8_renewed_item_stays_past_its_first_deadline),
+        CASE(store_expiry_6_unknown_tokens_are_named),
+        CASE(store_expiry_7_renewal_after_the_deadline),
+        CASE(store_expiry_9_acknowledged_token_is_named_as_final),
+        CASE(store_expiry_10_abandoned_item_is_ready_at_once),
+        CASE(store_expiry_11_item_handed_back_with_a_delay_waits_for_it),
         CASE(test_work_of_another_boot_can_be_taken),
-        CASE(test_attempts_of_items),
-        CASE(test_attempts_are_counted_per_item),
-        CASE(test_named_items_go),
-        CASE(trap_b5_scheduled_and_cancelled_in_one_turn_is_nothing),
+        CASE(store_poison_3_first_delivery_is_attempt_1),
+        CASE(store_poison_4_delivery_whose_deadline_passed_counts),
+        CASE(store_poison_6_uncounted_delivery_gives_its_count_back),
+        CASE(store_poison_5_attempts_are_counted_for_each),
+        CASE(store_cancel_10_named_items_go_and_only_those),
+        CASE(store_cancel_15_scheduled_and_cancelled_is_nothing),
         CASE(test_tokens_hold_until_the_instance_ends),
         CASE(test_malformed_and_empty_item_commands),
         CASE(test_dead_registrations_are_refused),

@@ -68,7 +68,7 @@ static void test_deliveries_and_claims_survive_the_loss_of_soft_state(void **sta
 
 /* In a plain copy of the store every token of the original is void, and work goes on with new ones:
  * the heads of instances may be older than the copy. */
-static void test_copy_voids_every_token(void **state)
+static void store_beyond_8_copy_voids_every_token(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -115,7 +115,7 @@ static void data_damage(struct world *world, const char *text)
 
 /* An item whose body is damaged on disk is handed out without it, said and counted, and holds
  * nothing else up. (The store is not whole then: this case verifies nothing at its end.) */
-static void trap_b9_damaged_item_holds_nothing_up(void **state)
+static void store_beyond_2_damaged_item_holds_nothing_up(void **state)
 {
     static const char body[] = "the body that a disk will damage";
     struct world *world = *state;
@@ -178,8 +178,8 @@ int main(void)
         CASE(test_turn_survives_the_loss_of_soft_state),
         CASE(test_turn_taken_after_the_loss_of_soft_state_is_fenced),
         CASE(test_deliveries_and_claims_survive_the_loss_of_soft_state),
-        CASE(test_copy_voids_every_token),
-        cmocka_unit_test_setup_teardown(trap_b9_damaged_item_holds_nothing_up, world_setup,
+        CASE(store_beyond_8_copy_voids_every_token),
+        cmocka_unit_test_setup_teardown(store_beyond_2_damaged_item_holds_nothing_up, world_setup,
                                         world_teardown_unverified),
         cmocka_unit_test_setup_teardown(test_damaged_words_of_a_family_hold_nothing_up, world_setup,
                                         world_teardown_unverified),

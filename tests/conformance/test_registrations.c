@@ -173,7 +173,7 @@ static void test_death_blames_only_turns_still_in_its_hands(void **state)
 
 /* However much it held, a death is one transaction of small records, and the rest moves in bounded
  * ones; meanwhile its tokens are void and its work can be had. */
-static void test_death_of_a_large_holder_is_one_small_record(void **state)
+static void store_beyond_18_death_of_a_large_holder_is_one_small_record(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -304,7 +304,7 @@ int main(void)
         CASE(test_death_frees_everything_at_once),
         CASE(test_shutdown_loses_no_turn),
         CASE(test_death_blames_only_turns_still_in_its_hands),
-        CASE(test_death_of_a_large_holder_is_one_small_record),
+        CASE(store_beyond_18_death_of_a_large_holder_is_one_small_record),
         CASE(test_reclaim_moves_the_rest_of_a_dead_holder),
         CASE(test_rest_of_a_large_session_is_reclaimed),
         CASE(test_rest_of_a_large_instance_is_reclaimed),

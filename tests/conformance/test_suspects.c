@@ -97,7 +97,7 @@ static void test_deaths_are_counted_whoever_puts_the_work_back(void **state)
 
 /* An idle worker gets the suspect and nothing beside it; while it runs it gets nothing else, and
  * others get the rest; afterwards it goes on. */
-static void test_suspect_runs_alone(void **state)
+static void store_beyond_19_suspect_runs_alone(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -340,7 +340,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_only_deaths_count_as_deaths),
         CASE(test_deaths_are_counted_whoever_puts_the_work_back),
-        CASE(test_suspect_runs_alone),
+        CASE(store_beyond_19_suspect_runs_alone),
         CASE(test_suspect_is_not_delivered_beside_older_work),
         CASE(test_one_busy_worker_makes_way_and_the_others_go_on),
         CASE(test_idle_worker_takes_the_suspect_at_once),

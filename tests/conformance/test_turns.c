@@ -40,7 +40,7 @@ static void instance_of_version(struct world *world, uint64_t registration, cons
 /* ---- commit: whole or not at all ------------------------------------------------------------- */
 
 /* A turn brings history, items, timers, sessions and status in one step. */
-static void test_commit_lands_whole(void **state)
+static void store_atomicity_2_commit_lands_whole(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -72,7 +72,7 @@ static void test_commit_lands_whole(void **state)
 
 /* A turn whose ids do not follow on, or which names what is not there, is refused without a trace
  * and keeps its lock; mended, it lands. */
-static void test_refused_commit_writes_nothing_and_keeps_the_lock(void **state)
+static void store_atomicity_1_refused_commit_writes_nothing(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -200,41 +200,74 @@ static void test_malformed_turns_are_refused(void **state)
     plan_commit(plan);
 }
 
-/* Of two commits with one token the first lands and the second is fenced. */
-static void test_second_commit_with_one_token_is_refused(void **state)
+static void store_atomicity_3_lock_goes_with_a_good_commit_alone(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    uint64_t b = worker_register(world, "b");
+    instance_start(world, "one");
+    struct plan *plan = scene_turn(world, a);
+    plan_event(plan, "step");
+    instance_message(world, "one", "go on");
+    struct hf_store_command commit = plan_command(plan);
+    plan->events[0].event_id = 99;
+    assert_refused(world, &commit, HF_CORRUPT, "");
+    struct hf_turn_grant grant;
+    assert_false(turn_fetch(world, b, &grant));
+    plan->events[0].event_id = 2;
+    plan_commit(plan);
+    assert_true(turn_fetch(world, b, &grant));
+}
+
+/* Of two commits with one token exactly one lands: in one group, and one behind the other. */
+static void store_atomicity_4_one_of_two_commits_with_one_token_lands(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
     instance_start(world, "one");
     struct plan *plan = scene_turn(world, registration);
     plan_event(plan, "step");
-    plan_commit(plan);
+    struct hf_store_command first = plan_command(plan), second = plan_command(plan);
+    struct hf_store_command *group[] = { &first, &second };
+    world_group(world, group, 2);
+    assert_ok(first.status, &first.error);
+    assert_status(second.status, HF_STALE);
+    assert_string_equal(second.error.code, "superseded");
     struct hf_store_command again = plan_command(plan);
     assert_refused(world, &again, HF_STALE, "superseded");
+    assert_int_equal(instance_info(world, "one").events_count, 2);
 }
 
 /* ---- locks ----------------------------------------------------------------------------------- */
 
-/* A locked turn is nobody else's; other instances are not held up by it. */
-static void trap_b1_lock_is_exclusive_and_of_one_instance(void **state)
+static void store_lock_6_other_instances_are_not_held_up(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
     uint64_t b = worker_register(world, "b");
-    uint64_t one = instance_start(world, "one");
+    instance_start(world, "one");
     uint64_t two = instance_start(world, "two");
-    struct hf_turn_grant first = turn_take(world, a);
-    struct hf_turn_grant second = turn_take(world, b);
+    turn_take(world, a);
+    struct plan *plan = scene_turn(world, b);
+    assert_int_equal(plan->token.instance, two);
+    plan_commit(plan);
+}
+
+static void store_lock_1_locked_turn_is_nobody_elses(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    uint64_t b = worker_register(world, "b");
+    uint64_t instance = instance_start(world, "one");
     struct hf_turn_grant none;
-    assert_int_equal(first.token.instance, one);
-    assert_int_equal(second.token.instance, two);
+    assert_int_equal(turn_take(world, a).token.instance, instance);
     assert_false(turn_fetch(world, a, &none));
     assert_false(turn_fetch(world, b, &none));
-    assert_false(world_peek(world, a).out_turns_due);
+    assert_false(world_peek(world, b).out_turns_due);
 }
 
 /* The same turn never has the same token twice. */
-static void trap_b1_each_fetch_has_a_new_token(void **state)
+static void store_lock_2_each_fetch_has_a_new_token(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -249,7 +282,7 @@ static void trap_b1_each_fetch_has_a_new_token(void **state)
 
 /* Tokens that were never given, were given to others, or are of other heads are refused by commit
  * and abandon, each with its reason. */
-static void test_wrong_tokens_are_refused(void **state)
+static void store_lock_3_wrong_tokens_are_refused(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -283,7 +316,7 @@ static void test_wrong_tokens_are_refused(void **state)
 
 /* What arrives while a turn is locked is not offered to others, stays when the turn is committed,
  * and is then due. */
-static void trap_b2_messages_during_a_turn_stay_for_the_next(void **state)
+static void store_lock_7_messages_during_a_turn_stay_for_the_next(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -305,6 +338,43 @@ static void trap_b2_messages_during_a_turn_stay_for_the_next(void **state)
     plan_commit(plan);
     assert_int_equal(inbox_count(world, instance), 0);
     assert_false(turn_fetch(world, a, &none));
+}
+
+static void store_lock_5_completion_during_a_turn_is_not_offered_to_others(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    uint64_t b = worker_register(world, "b");
+    uint64_t instance = scene_items(world, a, "one", 1);
+    struct hf_item_grant grant = item_take(world, b);
+    instance_message(world, "one", "go on");
+    struct plan *plan = scene_turn(world, a);
+    item_complete(world, b, &grant.token);
+    struct hf_turn_grant turn;
+    assert_false(turn_fetch(world, b, &turn));
+    plan_commit(plan);
+    assert_true(turn_fetch(world, b, &turn));
+    assert_int_equal(inbox_count(world, instance), 1);
+}
+
+/* Each of two turns removes what its own view showed, and nothing else. */
+static void store_lock_8_each_turn_removes_its_own_messages(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    uint64_t instance = instance_start(world, "one");
+    instance_message(world, "one", "first");
+    struct plan *plan = scene_turn(world, registration);
+    instance_message(world, "one", "second");
+    plan_commit(plan);
+    plan = scene_turn(world, registration);
+    instance_message(world, "one", "third");
+    plan_commit(plan);
+    struct hf_turn_view view = turn_view(world, instance, 1);
+    assert_int_equal(view.messages_count, 1);
+    assert_true(hf_slice_equal(view.messages[0].body, hf_text("third")));
+    assert_int_equal(view.events_count, 3);
+    assert_true(hf_slice_equal(view.events[2].body, hf_text("second")));
 }
 
 /* Turns come oldest first, and as many as are asked for. */
@@ -333,7 +403,7 @@ static void test_turns_come_oldest_first(void **state)
 
 /* A turn whose holder does not renew can be taken when the deadline for items has passed; until
  * then by nobody. The old token is refused once it was taken. */
-static void row_4a_5_passed_lock_can_be_taken(void **state)
+static void store_expiry_1_passed_lock_can_be_taken(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -354,8 +424,33 @@ static void row_4a_5_passed_lock_can_be_taken(void **state)
     plan_commit(plan_new(world, b, &taken));
 }
 
+/* Whoever asks, and whenever: before the deadline nobody, behind it exactly one. */
+static void store_expiry_4_all_who_ask_honour_the_deadline(void **state)
+{
+    enum { WORKERS = 4 };
+    static const char *const ids[WORKERS] = { "b", "c", "d", "e" };
+    struct world *world = *state;
+    struct hf_store_command fetches[WORKERS], *group[WORKERS];
+    uint64_t a = worker_register(world, "a"), registrations[WORKERS];
+    size_t granted = 0;
+    for (size_t i = 0; i < WORKERS; i++) registrations[i] = worker_register(world, ids[i]);
+    instance_start(world, "one");
+    turn_take(world, a);
+    for (uint64_t passed_ms = WORLD_ITEMS_MS - 1; granted == 0; passed_ms = 1) {
+        world->boot_ms += passed_ms;
+        for (size_t i = 0; i < WORKERS; i++) {
+            worker_renew(world, registrations[i]);
+            fetches[i] = fetch_turns_command(world, registrations[i]);
+            group[i] = &fetches[i];
+        }
+        world_group(world, group, WORKERS);
+        for (size_t i = 0; i < WORKERS; i++) granted += fetches[i].fetch_turns.out_turns_count;
+        assert_int_equal(granted, passed_ms == 1);
+    }
+}
+
 /* A turn handed back is due at once. */
-static void trap_b15_abandon_releases_the_lock_at_once(void **state)
+static void store_expiry_2_abandon_releases_the_lock_at_once(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -411,7 +506,7 @@ static void test_late_commit_lands_while_nobody_took_the_turn(void **state)
 }
 
 /* A renewal after the deadline revives what nobody has taken. */
-static void test_renewal_after_the_deadline_keeps_the_turn(void **state)
+static void store_expiry_13_renewal_after_the_deadline_keeps_the_turn(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -547,18 +642,42 @@ static uint64_t attempt_after(struct world *world, uint64_t registration, bool c
     return grant.attempt;
 }
 
-/* The first attempt is 1; a turn handed back as failed counts, one handed back for our own reasons
- * does not; a committed turn begins anew, a message does not. */
-static void test_attempts_of_turns(void **state)
+static void store_poison_1_first_turn_is_attempt_1(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    instance_start(world, "one");
+    assert_int_equal(turn_take(world, registration).attempt, 1);
+}
+
+/* A turn that is handed back for our own reasons does not count. */
+static void store_poison_7_uncounted_turn_adds_none(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    instance_start(world, "one");
+    assert_int_equal(attempt_after(world, registration, true), 2);
+    assert_int_equal(attempt_after(world, registration, false), 2);
+    assert_int_equal(attempt_after(world, registration, true), 3);
+}
+
+static void store_poison_8_uncounted_first_turn_is_attempt_1_again(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
     instance_start(world, "one");
     assert_int_equal(attempt_after(world, registration, false), 1);
+}
+
+/* A committed turn begins anew, a message does not. */
+static void store_poison_9_committed_turn_begins_anew_and_a_message_does_not(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    instance_start(world, "one");
     assert_int_equal(attempt_after(world, registration, true), 2);
-    assert_int_equal(attempt_after(world, registration, false), 2);
     instance_message(world, "one", "does not count");
-    assert_int_equal(attempt_after(world, registration, true), 3);
+    assert_int_equal(attempt_after(world, registration, false), 2);
     plan_commit(scene_turn(world, registration));
     instance_message(world, "one", "go on");
     assert_int_equal(attempt_after(world, registration, false), 1);
@@ -668,7 +787,7 @@ static void trap_b18_bodies_are_opaque(void **state)
 
 /* A lock that merely ran out blames nobody; a process that died in the turn does; and what one
  * instance lost is not another's. */
-static void test_only_deaths_count(void **state)
+static void store_poison_2_only_deaths_and_failures_count(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -692,34 +811,42 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_commit_lands_whole),
-        CASE(test_refused_commit_writes_nothing_and_keeps_the_lock),
+        CASE(store_atomicity_2_commit_lands_whole),
+        CASE(store_atomicity_1_refused_commit_writes_nothing),
         CASE(test_turns_that_do_not_fit_are_refused),
         CASE(test_duplicate_event_id_is_refused),
         CASE(test_malformed_turns_are_refused),
-        CASE(test_second_commit_with_one_token_is_refused),
-        CASE(trap_b1_lock_is_exclusive_and_of_one_instance),
-        CASE(trap_b1_each_fetch_has_a_new_token),
-        CASE(test_wrong_tokens_are_refused),
-        CASE(trap_b2_messages_during_a_turn_stay_for_the_next),
+        CASE(store_atomicity_3_lock_goes_with_a_good_commit_alone),
+        CASE(store_atomicity_4_one_of_two_commits_with_one_token_lands),
+        CASE(store_lock_1_locked_turn_is_nobody_elses),
+        CASE(store_lock_6_other_instances_are_not_held_up),
+        CASE(store_lock_2_each_fetch_has_a_new_token),
+        CASE(store_lock_3_wrong_tokens_are_refused),
+        CASE(store_lock_7_messages_during_a_turn_stay_for_the_next),
+        CASE(store_lock_5_completion_during_a_turn_is_not_offered_to_others),
+        CASE(store_lock_8_each_turn_removes_its_own_messages),
         CASE(test_turns_come_oldest_first),
-        CASE(row_4a_5_passed_lock_can_be_taken),
-        CASE(trap_b15_abandon_releases_the_lock_at_once),
+        CASE(store_expiry_1_passed_lock_can_be_taken),
+        CASE(store_expiry_4_all_who_ask_honour_the_deadline),
+        CASE(store_expiry_2_abandon_releases_the_lock_at_once),
         CASE(trap_b3_abandon_with_delay_holds_the_turn_back),
         CASE(test_late_commit_lands_while_nobody_took_the_turn),
-        CASE(test_renewal_after_the_deadline_keeps_the_turn),
+        CASE(store_expiry_13_renewal_after_the_deadline_keeps_the_turn),
         CASE(test_ended_registration_gets_no_turn),
         CASE(row_4b_7_range_is_inclusive),
         CASE(trap_a18_skipped_turns_are_neither_locked_nor_counted),
         CASE(test_empty_range_matches_nothing),
         CASE(test_commit_stores_the_version),
         CASE(test_continued_execution_has_its_own_version),
-        CASE(test_attempts_of_turns),
+        CASE(store_poison_1_first_turn_is_attempt_1),
+        CASE(store_poison_7_uncounted_turn_adds_none),
+        CASE(store_poison_8_uncounted_first_turn_is_attempt_1_again),
+        CASE(store_poison_9_committed_turn_begins_anew_and_a_message_does_not),
         CASE(trap_c2_poison_before_the_first_turn_leaves_a_failed_instance),
         CASE(trap_c4_poison_cleans_up),
         CASE(trap_c3_late_message_changes_nothing),
         CASE(trap_b18_bodies_are_opaque),
-        CASE(test_only_deaths_count),
+        CASE(store_poison_2_only_deaths_and_failures_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

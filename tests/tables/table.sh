@@ -2,29 +2,34 @@
 # table.sh TITLE TABLE NOTES: how much of a table of promises was shown, per section, and what was
 # not. TABLE.tsv has a line "<id> TAB <what must be observed>" each. An id is "<section>.<number>",
 # or a letter and a number. A third field says how else it is kept: "case 4.5", by that line of
-# sessions.tsv; "decision", by nothing that can be run. NOTES is the folder in which tests that
-# passed noted what they show, "<id> <room>/<subject>" a line, in a file of the table's name.
+# sessions.tsv; "store kv.7", by that line of store.tsv; "decision", by nothing that can be run.
+# NOTES is the folder in which tests that passed noted what they show, "<id> <room>/<subject>" a
+# line, in a file of the table's name.
 # Fails when a line was not shown, or an id is claimed that is not in the table.
 set -eu
 title=$1
 table=$2
 shown=$3/$(basename "$table" .tsv)
-cases=$3/sessions
-touch "$shown" "$cases"
+touch "$shown" "$3/sessions" "$3/store"
 
-awk -F '\t' -v title="$title" -v shown_file="$shown" -v cases_file="$cases" '
+awk -F '\t' -v title="$title" -v shown_file="$shown" -v notes="$3" '
     function section_of(id) {
         return index(id, ".") ? substr(id, 1, index(id, ".") - 1) : substr(id, 1, 1)
+    }
+    # What the file of another table shows, under the word by which this one refers to it.
+    function read_elsewhere(file, word) {
+        while ((getline line < file) > 0) {
+            split(line, field, " ")
+            elsewhere[word " " field[1]] = 1
+        }
     }
     BEGIN {
         while ((getline line < shown_file) > 0) {
             split(line, field, " ")
             claimed[field[1]] = field[2]
         }
-        while ((getline line < cases_file) > 0) {
-            split(line, field, " ")
-            in_case["case " field[1]] = 1
-        }
+        read_elsewhere(notes "/sessions", "case")
+        read_elsewhere(notes "/store", "store")
     }
     /^#/ || NF < 2 { next }
     $3 == "decision" {
@@ -36,7 +41,7 @@ awk -F '\t' -v title="$title" -v shown_file="$shown" -v cases_file="$cases" '
         if (!(section in total)) order[++sections] = section
         total[section]++
         all++
-        if ($1 in claimed || $3 in in_case) {
+        if ($1 in claimed || $3 in elsewhere) {
             count[section]++
             together++
             delete claimed[$1]

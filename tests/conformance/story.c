@@ -59,6 +59,16 @@ struct hf_instance_run story_continued(struct world *world, uint64_t registratio
     return run;
 }
 
+void instance_of_version(struct world *world, uint64_t registration, const char *id,
+                         uint64_t version)
+{
+    instance_start(world, id);
+    struct plan *plan = story_turn(world, registration, id);
+    plan->record.engine_version = version;
+    plan_commit(plan);
+    instance_message(world, id, "go on");
+}
+
 /* ---- values ---------------------------------------------------------------------------------- */
 
 static void plan_change(struct plan *plan, const struct hf_turn_value *change)

@@ -28,6 +28,9 @@ void story_child(struct world *world, uint64_t registration, const char *id, con
 /* Starts an instance that continues as new so often. */
 struct hf_instance_run story_continued(struct world *world, uint64_t registration, const char *id,
                                        size_t times);
+/* Starts an instance whose turn of that engine version is due. */
+void instance_of_version(struct world *world, uint64_t registration, const char *id,
+                         uint64_t version);
 
 /* Ends an instance from outside. */
 void story_terminate(struct world *world, const char *id);

@@ -1,6 +1,6 @@
 /* Turns: who gets them, what their tokens are worth, how attempts are counted, and that a commit
  * lands whole or not at all. */
-#include "tests/conformance/world.h"
+#include "tests/conformance/story.h"
 
 static struct hf_turn_grant *turns_fetch(struct world *world, struct hf_store_command *command,
                                          size_t *out_count)
@@ -8,33 +8,6 @@ static struct hf_turn_grant *turns_fetch(struct world *world, struct hf_store_co
     assert_ok(world_run(world, command), &world->error);
     *out_count = command->fetch_turns.out_turns_count;
     return command->fetch_turns.out_turns;
-}
-
-/* How many turns a registration is offered for a range of engine versions, and then hands back. */
-static size_t offered_count(struct world *world, uint64_t registration, uint64_t min, uint64_t max)
-{
-    size_t count;
-    struct hf_store_command fetch = fetch_turns_command(world, registration);
-    fetch.fetch_turns.engine_version_min = min;
-    fetch.fetch_turns.engine_version_max = max;
-    fetch.fetch_turns.turns_max = 100;
-    struct hf_turn_grant *grants = turns_fetch(world, &fetch, &count);
-    for (size_t i = 0; i < count; i++) {
-        struct hf_store_command back = abandon_turn_command(registration, &grants[i].token);
-        assert_ok(world_run(world, &back), &world->error);
-    }
-    return count;
-}
-
-/* An instance whose turn of that engine version is due. */
-static void instance_of_version(struct world *world, uint64_t registration, const char *id,
-                                uint64_t version)
-{
-    instance_start(world, id);
-    struct plan *plan = scene_turn(world, registration);
-    plan->record.engine_version = version;
-    plan_commit(plan);
-    instance_message(world, id, "go on");
 }
 
 /* ---- commit: whole or not at all ------------------------------------------------------------- */
@@ -535,96 +508,6 @@ static void test_ended_registration_gets_no_turn(void **state)
     assert_false(world_peek(world, a).out_turns_due);
 }
 
-/* ---- versions -------------------------------------------------------------------------------- */
-
-/* A range gives what stands in it, ends included, and nothing beyond. */
-static void row_4b_7_range_is_inclusive(void **state)
-{
-    struct world *world = *state;
-    uint64_t registration = worker_register(world, "a");
-    instance_of_version(world, registration, "one", 5);
-    assert_int_equal(offered_count(world, registration, 5, 5), 1);
-    assert_int_equal(offered_count(world, registration, 1, 5), 1);
-    assert_int_equal(offered_count(world, registration, 5, 9), 1);
-    assert_int_equal(offered_count(world, registration, 0, UINT64_MAX), 1);
-    assert_int_equal(offered_count(world, registration, 6, 9), 0);
-    assert_int_equal(offered_count(world, registration, 1, 4), 0);
-    instance_start(world, "of no version");
-    assert_int_equal(offered_count(world, registration, 6, 9), 1);
-    assert_int_equal(offered_count(world, registration, 1, 5), 2);
-}
-
-/* What is skipped is neither locked nor in the way. */
-static void trap_a18_skipped_turns_are_neither_locked_nor_counted(void **state)
-{
-    struct world *world = *state;
-    uint64_t a = worker_register(world, "a");
-    uint64_t b = worker_register(world, "b");
-    instance_of_version(world, a, "new", 2);
-    instance_of_version(world, a, "old", 1);
-    struct hf_store_command ahead = fetch_turns_command(world, a);
-    ahead.fetch_turns.engine_version_max = 2;
-    size_t count;
-    struct hf_turn_grant *of_new = turns_fetch(world, &ahead, &count);
-    struct plan *plan = plan_new(world, a, &of_new[0]);
-    plan->record.engine_version = 2;
-    plan_commit(plan);
-    instance_message(world, "new", "behind that of the old");
-    struct hf_store_command fetch = fetch_turns_command(world, a);
-    fetch.fetch_turns.engine_version_min = fetch.fetch_turns.engine_version_max = 2;
-    struct hf_turn_grant *grants = turns_fetch(world, &fetch, &count);
-    assert_int_equal(count, 1);
-    assert_int_equal(grants[0].token.instance, 1);
-    struct hf_turn_grant old = turn_take(world, b);
-    assert_int_equal(old.token.instance, 2);
-    assert_int_equal(old.attempt, 1);
-}
-
-/* An empty range matches nothing, not even instances without a version. */
-static void test_empty_range_matches_nothing(void **state)
-{
-    struct world *world = *state;
-    uint64_t registration = worker_register(world, "a");
-    instance_start(world, "of no version");
-    assert_int_equal(offered_count(world, registration, 3, 2), 0);
-    assert_int_equal(offered_count(world, registration, UINT64_MAX, UINT64_MAX), 0);
-}
-
-/* A version is stored by the commit that names one, and kept by those that name none. */
-static void test_commit_stores_the_version(void **state)
-{
-    struct world *world = *state;
-    uint64_t registration = worker_register(world, "a");
-    instance_of_version(world, registration, "one", 1);
-    struct plan *plan = scene_turn(world, registration);
-    plan->record.engine_version = 0;
-    plan_commit(plan);
-    assert_int_equal(instance_info(world, "one").engine_version, 1);
-    instance_message(world, "one", "go on");
-    plan = scene_turn(world, registration);
-    plan->record.engine_version = 4;
-    plan_commit(plan);
-    instance_message(world, "one", "go on");
-    assert_int_equal(offered_count(world, registration, 1, 1), 0);
-    assert_int_equal(offered_count(world, registration, 4, 4), 1);
-}
-
-/* The execution that continues has the version of the turn that began it. */
-static void test_continued_execution_has_its_own_version(void **state)
-{
-    struct world *world = *state;
-    uint64_t registration = worker_register(world, "a");
-    instance_start(world, "one");
-    struct plan *plan = scene_turn(world, registration);
-    plan->record.engine_version = 6;
-    plan_end(plan, HF_OUTCOME_CONTINUED);
-    plan_commit(plan);
-    assert_int_equal(world->effects & HF_EFFECT_TURNS_DUE, HF_EFFECT_TURNS_DUE);
-    assert_int_equal(offered_count(world, registration, 1, 1), 0);
-    assert_int_equal(offered_count(world, registration, 6, 6), 1);
-    assert_int_equal(instance_info(world, "one").execution, 2);
-}
-
 /* ---- attempts -------------------------------------------------------------------------------- */
 
 /* Hands the turn back and takes it again; returns the attempt it then has. */
@@ -833,11 +716,6 @@ int main(void)
         CASE(test_late_commit_lands_while_nobody_took_the_turn),
         CASE(store_expiry_13_renewal_after_the_deadline_keeps_the_turn),
         CASE(test_ended_registration_gets_no_turn),
-        CASE(row_4b_7_range_is_inclusive),
-        CASE(trap_a18_skipped_turns_are_neither_locked_nor_counted),
-        CASE(test_empty_range_matches_nothing),
-        CASE(test_commit_stores_the_version),
-        CASE(test_continued_execution_has_its_own_version),
         CASE(store_poison_1_first_turn_is_attempt_1),
         CASE(store_poison_7_uncounted_turn_adds_none),
         CASE(store_poison_8_uncounted_first_turn_is_attempt_1_again),

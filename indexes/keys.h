@@ -30,7 +30,7 @@
  *   leases            registration 8
  *   turn_locks        instance 8
  *   turn_locks_owned  registration 8, instance 8
- *   turns_held        not before boot ms 8, instance 8
+ *   turns_held        held until 8, instance 8
  *   writers           id 8
  *
  * Executions, event ids, incarnations, engine versions, tags and numbers within a record have 32

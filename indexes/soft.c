@@ -130,7 +130,7 @@ struct lock_place {
 static struct lock_place lock_place(uint64_t instance, const struct hf_turn_lock *lock)
 {
     bool is_held_back = lock->registration == 0;
-    uint64_t first = is_held_back ? lock->not_before_boot_ms : lock->registration;
+    uint64_t first = is_held_back ? lock->held_until : lock->registration;
     return (struct lock_place){ is_held_back ? HF_TABLE_TURNS_HELD : HF_TABLE_TURN_LOCKS_OWNED,
                                 hf_key_pair(&(struct hf_number_pair){ first, instance }) };
 }
@@ -176,7 +176,7 @@ hf_status hf_turn_lock_put(struct hf_tables *tables, const struct hf_row_instanc
     unsigned char bytes[LOCK_SIZE];
     bool was_locked = false;
     hf_assert(instance->number != 0);
-    hf_assert(lock->registration == 0 || lock->not_before_boot_ms == 0);
+    hf_assert(lock->registration == 0 || lock->held_until == 0);
     hf_status status = hf__turn_lock_take(tables, instance->number, &was_locked, error);
     if (status == HF_OK && !was_locked && hf_instance_due_lsn(instance) != 0) {
         status = hf__turn_due_delete(tables, instance, error);
@@ -189,7 +189,7 @@ hf_status hf_turn_lock_put(struct hf_tables *tables, const struct hf_row_instanc
     hf_put_le64(bytes, lock->registration);
     hf_put_le64(bytes + 8, lock->nonce);
     hf_put_le64(bytes + 16, lock->head);
-    hf_put_le64(bytes + 24, lock->not_before_boot_ms);
+    hf_put_le64(bytes + 24, lock->held_until);
     return hf_table_put(tables, HF_TABLE_TURN_LOCKS, hf_key_slice(&key),
                         hf_bytes(bytes, sizeof(bytes)), error);
 }

@@ -3,9 +3,9 @@
  * boot-time milliseconds, named _boot_ms; nobody here reads a clock.
  *
  *   leases            registration -> items deadline 8, sessions deadline 8, item key 16, boot id
- *   turn_locks        instance -> registration 8, nonce 8, head 8, not before 8
+ *   turn_locks        instance -> registration 8, nonce 8, head 8, held until 8
  *   turn_locks_owned  (registration, instance) -> empty; only when registration is not 0
- *   turns_held        (not before, instance) -> empty; only when registration is 0
+ *   turns_held        (held until, instance) -> empty; only when registration is 0
  *   progress          item -> wall unix ms 8, [what it reported last]
  *
  * Numbers in rows are little-endian.
@@ -35,10 +35,10 @@ HF_MUST_CHECK hf_status hf_lease_put(struct hf_tables *tables, uint64_t registra
 
 /* A turn that is in somebody's hands, or held back for a while (registration 0). */
 struct hf_turn_lock {
-    uint64_t registration;       /* 0: held back */
-    uint64_t nonce;              /* of the token */
-    uint64_t head;               /* of the instance when it was locked */
-    uint64_t not_before_boot_ms; /* when held back, else 0 */
+    uint64_t registration; /* 0: held back */
+    uint64_t nonce;        /* of the token */
+    uint64_t head;         /* of the instance when it was locked */
+    uint64_t held_until;   /* when held back, else 0; what it counts is the store's affair */
 };
 
 /* Errors: HF_NOT_FOUND; HF_CORRUPT; as hf_table_get. */
@@ -74,7 +74,7 @@ HF_MUST_CHECK hf_status hf_progress_put(struct hf_tables *tables, const struct h
  * second becomes the instance. */
 HF_MUST_CHECK hf_status hf_turn_locks_owned_next(struct hf_tables *tables,
                                                  struct hf_number_pair *place, hf_error *error);
-/* Turns held back, by time. No head: first becomes not before (boot ms), second the instance. */
+/* Turns held back, by that. No head: first becomes held until, second the instance. */
 HF_MUST_CHECK hf_status hf_turns_held_next(struct hf_tables *tables, struct hf_number_pair *place,
                                            hf_error *error);
 /* Registrations that hold locks of turns, each once: the first above `after`. Also ended ones whose

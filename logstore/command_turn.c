@@ -117,10 +117,8 @@ static hf_status turn_free(struct hf__step *step, const struct hf_store_abandon_
     if (abandon->delay_ms == 0) {
         return hf_turn_lock_release(step->tables, &instance, step->error);
     }
-    struct hf_turn_lock held = { .head = instance.head, .not_before_boot_ms = UINT64_MAX };
-    if (abandon->delay_ms < UINT64_MAX - step->now_boot_ms) {
-        held.not_before_boot_ms = step->now_boot_ms + abandon->delay_ms;
-    }
+    struct hf_turn_lock held = { .head = instance.head,
+                                 .held_until = hf__hold_until(step, abandon->delay_ms) };
     return hf_turn_lock_put(step->tables, &instance, &held, step->error);
 }
 

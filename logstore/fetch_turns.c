@@ -157,17 +157,24 @@ static hf_status turn_release(struct hf__step *step, uint64_t number)
     return status == HF_OK ? hf_turn_lock_release(step->tables, &instance, step->error) : status;
 }
 
+/* Holds stand by boot and time: behind the first of ours that is not over come those of other boots
+ * alone. */
 static hf_status held_free(struct hf__step *step, bool *found)
 {
-    for (size_t freed_count = 0; freed_count < HF_FETCH_MAX; freed_count++) {
-        struct hf_number_pair place = { 0 };
+    struct hf_number_pair place = { 0 };
+    size_t freed_count = 0;
+    while (freed_count < HF_FETCH_MAX) {
         hf_status status = hf_turns_held_next(step->tables, &place, step->error);
-        if (status == HF_NOT_FOUND) return HF_OK;
-        if (status != HF_OK || place.first > step->now_boot_ms) return status;
+        if (status != HF_OK) return status == HF_NOT_FOUND ? HF_OK : status;
+        if (!hf__hold_is_over(step, place.first)) {
+            place = (struct hf_number_pair){ hf__hold_last(step), UINT64_MAX };
+            continue;
+        }
         *found = true;
         if (step->is_read) return HF_OK;
         status = turn_release(step, place.second);
         if (status != HF_OK) return status;
+        freed_count++;
     }
     return HF_OK;
 }

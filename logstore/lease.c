@@ -2,6 +2,8 @@
  * it goes on, and revives its lease by renewing, until somebody has stolen the work. */
 #include "logstore/lease.h"
 
+#include <xxhash.h>
+
 #include "engine/base/assert.h"
 #include "engine/base/status.h"
 #include "indexes/soft.h"
@@ -112,4 +114,37 @@ hf_status hf__lease_make_way(struct hf__step *step, uint64_t registration,
     if (status != HF_OK) return status == HF_NOT_FOUND ? HF_OK : status;
     lease.makes_way_for = *suspect;
     return hf_lease_put(step->tables, registration, &lease, step->error);
+}
+
+/* ---- turns that are held back ---------------------------------------------------------------- */
+
+#define HOLD_CLOCK_BITS 48
+#define HOLD_CLOCK_MAX (UINT64_MAX >> (64 - HOLD_CLOCK_BITS))
+
+/* The boot, above the bits of the clock. */
+static uint64_t hold_boot(const struct hf__step *step)
+{
+    hf_slice boot_id = step->store->seams->boot_id;
+    uint64_t hash = boot_id.size > 0 ? XXH3_64bits(boot_id.data, boot_id.size) : 0;
+    return hash << HOLD_CLOCK_BITS;
+}
+
+uint64_t hf__hold_until(const struct hf__step *step, uint64_t delay_ms)
+{
+    uint64_t until = HOLD_CLOCK_MAX;
+    hf_assert(delay_ms > 0);
+    hf_assert(step->now_boot_ms < HOLD_CLOCK_MAX);
+    if (delay_ms < HOLD_CLOCK_MAX - step->now_boot_ms) until = step->now_boot_ms + delay_ms;
+    return hold_boot(step) | until;
+}
+
+uint64_t hf__hold_last(const struct hf__step *step)
+{
+    return hold_boot(step) | HOLD_CLOCK_MAX;
+}
+
+bool hf__hold_is_over(const struct hf__step *step, uint64_t hold)
+{
+    if ((hold & ~HOLD_CLOCK_MAX) != hold_boot(step)) return true;
+    return (hold & HOLD_CLOCK_MAX) <= step->now_boot_ms;
 }

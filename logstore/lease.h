@@ -41,6 +41,17 @@ HF_MUST_CHECK hf_status hf__lease_open_window(struct hf__step *step, uint64_t re
 HF_MUST_CHECK hf_status hf__lease_make_way(struct hf__step *step, uint64_t registration,
                                            const struct hf_item_id *suspect);
 
+/* Until when a turn that is handed back for delay_ms is held back: milliseconds of the boot clock
+ * in the lower 48 bits, and above them the boot, as 16 bits of a hash of its id: the clock of the
+ * next one begins anew. It is never 0. */
+uint64_t hf__hold_until(const struct hf__step *step, uint64_t delay_ms);
+
+/* The latest hold of the present boot. */
+uint64_t hf__hold_last(const struct hf__step *step);
+
+/* Whether a hold is over: its time has come, or it is one of another boot. */
+bool hf__hold_is_over(const struct hf__step *step, uint64_t hold);
+
 /* Writes the lease of a registration. The deadline of sessions becomes at least that of items: else
  * a session could be taken while its items may not. Errors: those of hf_lease_put. */
 HF_MUST_CHECK hf_status hf__lease_renew(struct hf__step *step, uint64_t registration,

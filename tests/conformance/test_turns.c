@@ -459,6 +459,63 @@ static void trap_b3_abandon_with_delay_holds_the_turn_back(void **state)
     plan_commit(plan_new(world, a, &grant));
 }
 
+/* The clock of another boot begins anew, so a wait that it cannot count is over: else it would last
+ * as long as the former boot did. A wait of the same boot lasts over a reopening. */
+static void test_turn_held_back_does_not_wait_for_the_clock_of_a_former_boot(void **state)
+{
+    struct world *world = *state;
+    uint64_t a = worker_register(world, "a");
+    uint64_t instance = instance_start(world, "one");
+    struct hf_turn_grant grant = turn_take(world, a);
+    struct hf_store_command back = abandon_turn_command(a, &grant.token);
+    back.abandon_turn.delay_ms = 500;
+    assert_ok(world_run(world, &back), &world->error);
+    world_reopen(world, NULL);
+    assert_false(world_peek(world, a).out_turns_due);
+    assert_false(turn_fetch(world, a, &grant));
+    world->boot_ms = 1000;
+    world_reopen(world, "boot-2");
+    uint64_t b = worker_register(world, "b");
+    assert_true(world_peek(world, b).out_turns_due);
+    assert_int_equal(turn_take(world, b).token.instance, instance);
+}
+
+static void instance_delete(struct world *world, const char *id)
+{
+    struct hf_store_command command = { .kind = HF_STORE_DELETE };
+    command.delete_instance.id = hf_text(id);
+    command.delete_instance.even_running = true;
+    assert_ok(world_run(world, &command), &world->error);
+}
+
+/* One that is held back in this boot does not hide one of a former boot, nor the other way round,
+ * whatever the two are called. */
+static void test_turns_held_back_in_two_boots_do_not_hide_each_other(void **state)
+{
+    static const char *const boots[] = { "boot-2", "boot-3", "boot-4", "boot-5", "boot-6" };
+    struct world *world = *state;
+    for (size_t i = 0; i < HF_COUNT_OF(boots); i++) {
+        struct hf_turn_grant first, second, taken;
+        uint64_t worker = worker_register(world, boots[i]);
+        uint64_t instance = instance_start(world, boots[i]);
+        first = turn_take(world, worker);
+        instance_start(world, "other");
+        second = turn_take(world, worker);
+        struct hf_store_command back = abandon_turn_command(worker, &first.token);
+        back.abandon_turn.delay_ms = UINT64_MAX;
+        assert_ok(world_run(world, &back), &world->error);
+        world->boot_ms = 1000 + i;
+        world_reopen(world, boots[i]);
+        back.abandon_turn.token = second.token;
+        assert_ok(world_run(world, &back), &world->error);
+        taken = turn_take(world, worker);
+        assert_int_equal(taken.token.instance, instance);
+        assert_false(turn_fetch(world, worker, &second));
+        instance_delete(world, boots[i]);
+        instance_delete(world, "other");
+    }
+}
+
 /* The token decides, not the clock: a commit after the deadline lands while nobody took the turn,
  * also when the lock was freed for others meanwhile. */
 static void test_late_commit_lands_while_nobody_took_the_turn(void **state)
@@ -713,6 +770,8 @@ int main(void)
         CASE(store_expiry_4_all_who_ask_honour_the_deadline),
         CASE(store_expiry_2_abandon_releases_the_lock_at_once),
         CASE(trap_b3_abandon_with_delay_holds_the_turn_back),
+        CASE(test_turn_held_back_does_not_wait_for_the_clock_of_a_former_boot),
+        CASE(test_turns_held_back_in_two_boots_do_not_hide_each_other),
         CASE(test_late_commit_lands_while_nobody_took_the_turn),
         CASE(store_expiry_13_renewal_after_the_deadline_keeps_the_turn),
         CASE(test_ended_registration_gets_no_turn),

@@ -168,6 +168,8 @@ static void store_beyond_7_link_survives_continue_as_new_and_reopening(void **st
     plan_end(plan, HF_OUTCOME_CONTINUED);
     plan_commit(plan);
     assert_no_message(world, "parent");
+    world_reopen(world, NULL);
+    assert_true(hf_slice_equal(instance_info(world, "child").parent_id, hf_text("parent")));
     plan = turn_of(world, registration, "child");
     plan_end(plan, HF_OUTCOME_COMPLETED);
     plan->record.parent_body = hf_text("outcome");

@@ -116,6 +116,28 @@ static void store_version_5_skipped_one_is_free_for_another(void **state)
     assert_int_equal(old.attempt, 1);
 }
 
+/* Versions are numbers: 10 is above 9, and 256 above 255. */
+static void store_beyond_13_range_is_compared_number_by_number(void **state)
+{
+    struct world *world = *state;
+    uint64_t registration = worker_register(world, "a");
+    static const struct {
+        const char *id;
+        uint64_t version;
+    } of[] = { { "nine", 9 }, { "ten", 10 }, { "low byte", 255 }, { "next byte", 256 } };
+    enum { COUNT = sizeof of / sizeof of[0] };
+    for (size_t i = 0; i < COUNT; i++) {
+        instance_of_version(world, registration, of[i].id, of[i].version);
+    }
+    for (size_t min = 0; min < COUNT; min++) {
+        for (size_t max = min; max < COUNT; max++) {
+            uint64_t least = of[min].version, most = of[max].version;
+            assert_int_equal(offered_count(world, registration, least, most), max - min + 1);
+        }
+    }
+    assert_int_equal(offered_count(world, registration, 11, 254), 0);
+}
+
 /* What is skipped is neither locked nor in the way, also when it comes and goes again. */
 static void trap_a18_skipped_turns_are_neither_locked_nor_counted(void **state)
 {
@@ -382,6 +404,7 @@ int main(void)
         CASE(store_version_3_version_out_of_the_range_is_not_offered),
         CASE(store_version_4_later_one_is_offered_behind_those_that_do_not_fit),
         CASE(store_version_5_skipped_one_is_free_for_another),
+        CASE(store_beyond_13_range_is_compared_number_by_number),
         CASE(trap_a18_skipped_turns_are_neither_locked_nor_counted),
         CASE(store_version_6_instance_without_a_version_fits_every_range),
         CASE(store_version_7_ends_of_a_range_belong_to_it),

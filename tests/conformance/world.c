@@ -2,12 +2,15 @@
  * asserted by the tests. */
 #include "tests/conformance/world.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/compiler.h"
 #include "engine/base/heap.h"
 #include "tests/conformance/subject.h"
+
+static const uint64_t MAP_SIZE = UINT64_C(1) << 28;
 
 /* ---- the seams ------------------------------------------------------------------------------- */
 
@@ -70,12 +73,11 @@ void world_open(struct world *world)
               &world->error);
 }
 
-static int setup(void **state, uint64_t map_size)
+/* Sets clock, chance, lives and seams to where each world begins. */
+static void world_init(struct world *world, uint64_t map_size)
 {
-    struct world *world = calloc(1, sizeof *world);
-    assert_non_null(world);
+    memset(world, 0, sizeof *world);
     world->map_size = map_size;
-    hf_test_directory_make(&world->directory);
     hf_arena_init(&world->arena, hf_heap_default());
     world->boot_ms = 1000 * 1000;
     world->wall_ms = UINT64_C(1700000000000);
@@ -92,14 +94,36 @@ static int setup(void **state, uint64_t map_size)
                                       .boot_id = hf_text("boot-1"),
                                       .fault = seam_fault,
                                       .log = seam_log };
+}
+
+static int setup(void **state, uint64_t map_size)
+{
+    struct world *world = malloc(sizeof *world);
+    assert_non_null(world);
+    world_init(world, map_size);
+    hf_test_directory_make(&world->directory);
     world_open(world);
     *state = world;
     return 0;
 }
 
+void world_join(struct world *world, const char *directory)
+{
+    world_init(world, MAP_SIZE);
+    int size = snprintf(world->directory.path, sizeof world->directory.path, "%s", directory);
+    assert_in_range(size, 1, sizeof world->directory.path - 1);
+    world_open(world);
+}
+
+void world_leave(struct world *world)
+{
+    world->backend->ops->close(world->backend);
+    hf_arena_release(&world->arena);
+}
+
 int world_setup(void **state)
 {
-    return setup(state, UINT64_C(1) << 28);
+    return setup(state, MAP_SIZE);
 }
 
 int world_setup_large(void **state)
@@ -119,8 +143,7 @@ int world_teardown(void **state)
 int world_teardown_unverified(void **state)
 {
     struct world *world = *state;
-    world->backend->ops->close(world->backend);
-    hf_arena_release(&world->arena);
+    world_leave(world);
     hf_test_directory_remove(&world->directory);
     free(world);
     return 0;

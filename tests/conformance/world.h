@@ -52,6 +52,12 @@ int world_teardown(void **state);
 /* As above, without the proof: for scenes that are too large for it. */
 int world_teardown_unverified(void **state);
 
+/* For another process: opens the store of a world in its directory, with seams of its own that
+ * begin where each world's do. world: the caller's memory. */
+void world_join(struct world *world, const char *directory);
+/* Closes what world_join opened. */
+void world_leave(struct world *world);
+
 /* Opens the store in world->directory. */
 void world_open(struct world *world);
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -91,6 +92,12 @@ void hf_role_print(const char *line)
 {
     printf("%s\n", line);
     fflush(stdout);
+}
+
+bool hf_role_is_told(void)
+{
+    struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+    return poll(&input, 1, 0) != 0;
 }
 
 void hf_role_read(char line[HF_ROLE_LINE_SIZE])

@@ -144,17 +144,18 @@ void story_delete(struct world *world, const char *id)
     assert_true(command.lsn != 0);
 }
 
-struct hf_store_command prune_command(const struct hf_instance_run *run, uint64_t keep_last)
+struct hf_store_command prune_command(const struct hf_instance_run *runs, size_t count)
 {
     struct hf_store_command command = { .kind = HF_STORE_PRUNE };
-    command.prune = (struct hf_store_prune){ .runs = run, .count = 1, .keep_last = keep_last };
+    command.prune = (struct hf_store_prune){ .runs = runs, .count = count };
     return command;
 }
 
 uint64_t story_prune(struct world *world, const char *id, uint64_t keep_last)
 {
     struct hf_instance_run run = story_run(world, id);
-    struct hf_store_command command = prune_command(&run, keep_last);
+    struct hf_store_command command = prune_command(&run, 1);
+    command.prune.keep_last = keep_last;
     assert_ok(world_run(world, &command), &world->error);
     assert_int_equal(command.prune.out_looked_count, 1);
     return command.prune.out_executions_count;

@@ -40,8 +40,8 @@ struct hf_store_command delete_command(const char *id, bool even_running);
 struct hf_store_command delete_tree_command(const char *id, bool even_running);
 /* Deletes an instance, whatever it does. */
 void story_delete(struct world *world, const char *id);
-/* The pruning of one instance, with the executions that are kept. */
-struct hf_store_command prune_command(const struct hf_instance_run *run, uint64_t keep_last);
+/* The pruning of instances of a list to their present executions. */
+struct hf_store_command prune_command(const struct hf_instance_run *runs, size_t count);
 /* Prunes all former executions but the latest ones; returns how many went. */
 uint64_t story_prune(struct world *world, const char *id, uint64_t keep_last);
 /* The instance as it is now, as lists of them name it. */

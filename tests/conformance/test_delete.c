@@ -1,6 +1,6 @@
 /* Deletion: what is gone at once, what goes later in bounded steps, and that nothing of it can be
  * met meanwhile. Case 19.9 as far as a store alone shows it. */
-#include "tests/conformance/world.h"
+#include "tests/conformance/story.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,29 +8,6 @@
 #include "tests/conformance/subject.h"
 
 /* ---- words ----------------------------------------------------------------------------------- */
-
-static struct hf_store_command delete_command(const char *id, bool even_running)
-{
-    struct hf_store_command command = { .kind = HF_STORE_DELETE };
-    command.delete_instance.id = hf_text(id);
-    command.delete_instance.even_running = even_running;
-    return command;
-}
-
-static void instance_delete(struct world *world, const char *id)
-{
-    struct hf_store_command command = delete_command(id, true);
-    assert_ok(world_run(world, &command), &world->error);
-    assert_true(command.lsn != 0);
-}
-
-/* Ends the instance of that id in its next turn, which must be the next due. */
-static void instance_complete(struct world *world, uint64_t registration)
-{
-    struct plan *plan = scene_turn(world, registration);
-    plan_end(plan, HF_OUTCOME_COMPLETED);
-    plan_commit(plan);
-}
 
 /* Rows of an instance's work and past: all that one record purges no more than a bound of. */
 static uint64_t work_count(struct world *world)
@@ -70,24 +47,175 @@ static uint64_t sessions_start(struct world *world, uint64_t registration, const
 
 /* ---- refusals -------------------------------------------------------------------------------- */
 
-/* A running instance is deleted only on demand, an ended one always; one that is not there never.
- */
-static void test_running_instance_is_deleted_on_demand_alone(void **state)
+static void store_delete_1_ended_instances_go_whole(void **state)
 {
     struct world *world = *state;
-    uint64_t registration = worker_register(world, "a");
-    struct hf_store_command command = delete_command("one", false);
-    assert_refused(world, &command, HF_NOT_FOUND, "");
+    uint64_t worker = worker_register(world, "a");
+    static const char *const ids[] = { "completed", "terminated" };
+    for (size_t i = 0; i < HF_COUNT_OF(ids); i++) {
+        instance_start(world, ids[i]);
+        story_set(world, worker, ids[i], "k", "1");
+        story_continue(world, worker, ids[i]);
+    }
+    story_complete(world, worker, ids[0]);
+    story_terminate(world, ids[1]);
+    for (size_t i = 0; i < HF_COUNT_OF(ids); i++) {
+        struct hf_store_command command = delete_command(ids[i], false);
+        assert_ok(world_run(world, &command), &world->error);
+        assert_not_found(world, ids[i]);
+        assert_executions(world, ids[i], "");
+    }
+    struct hf_store_totals totals = story_totals(world);
+    assert_int_equal(totals.instances[HF_INSTANCE_COMPLETED], 0);
+    assert_int_equal(totals.instances[HF_INSTANCE_TERMINATED], 0);
+    assert_int_equal(totals.executions + totals.values, 0);
+    world_reclaim(world);
+    assert_int_equal(work_count(world), 0);
+}
+
+static void store_delete_2_running_instance_goes_on_demand_alone(void **state)
+{
+    struct world *world = *state;
+    uint64_t worker = worker_register(world, "a");
     instance_start(world, "one");
-    assert_refused(world, &command, HF_STILL_RUNNING, "");
-    instance_complete(world, registration);
-    assert_ok(world_run(world, &command), &world->error);
-    assert_not_found(world, "one");
-    assert_refused(world, &command, HF_NOT_FOUND, "");
-    instance_start(world, "two");
-    instance_delete(world, "two");
+    struct hf_store_command gently = delete_command("one", false);
+    assert_refused(world, &gently, HF_STILL_RUNNING, "");
+    plan_commit(story_turn(world, worker, "one"));
+    assert_refused(world, &gently, HF_STILL_RUNNING, "");
+    story_delete(world, "one");
     assert_int_equal(world->effects & HF_EFFECT_ENDED, HF_EFFECT_ENDED);
-    assert_false(world_peek(world, registration).out_turns_due);
+    assert_not_found(world, "one");
+}
+
+static void store_delete_3_unknown_instance_is_not_deleted(void **state)
+{
+    struct world *world = *state;
+    instance_start(world, "one");
+    struct hf_store_command command = delete_command("two", true);
+    assert_refused(world, &command, HF_NOT_FOUND, "");
+    story_delete(world, "one");
+    command = delete_command("one", true);
+    assert_refused(world, &command, HF_NOT_FOUND, "");
+}
+
+static void store_delete_4_work_goes_along_and_the_id_is_free(void **state)
+{
+    struct world *world = *state;
+    uint64_t worker = worker_register(world, "a");
+    instance_start(world, "one");
+    struct plan *plan = story_turn(world, worker, "one");
+    plan_open(plan, 1, "s", "");
+    plan_item(plan, 1, "");
+    plan_item(plan, 0, "");
+    plan_timer(plan, world->wall_ms);
+    plan_commit(plan);
+    instance_message(world, "one", "hello");
+    turn_take(world, worker);
+    instance_message(world, "one", "waits");
+    story_delete(world, "one");
+    world_reclaim(world);
+    assert_int_equal(work_count(world), 0);
+    assert_int_equal(timers_fire(world), 0);
+    assert_no_item(world, worker);
+    uint64_t instance = instance_start(world, "one");
+    assert_int_equal(turn_take(world, worker).token.instance, instance);
+    assert_int_equal(inbox_count(world, instance), 0);
+}
+
+static void store_delete_5_deep_tree_goes_whole(void **state)
+{
+    static const char *const ids[] = { "0", "1", "2", "3", "4", "5" };
+    struct world *world = *state;
+    uint64_t worker = worker_register(world, "a");
+    instance_start(world, "0");
+    for (size_t i = 1; i < HF_COUNT_OF(ids); i++) story_child(world, worker, ids[i - 1], ids[i]);
+    instance_start(world, "other");
+    struct hf_store_command command = delete_tree_command("2", true);
+    assert_ok(world_run(world, &command), &world->error);
+    assert_listed(world, story_query(), "0 1 other ");
+    command = delete_tree_command("0", true);
+    assert_ok(world_run(world, &command), &world->error);
+    assert_listed(world, story_query(), "other ");
+}
+
+/* An instance is deleted without looking at others: a child alone, and its parent is told. */
+static void test_child_goes_alone_and_its_parent_is_told(void **state)
+{
+    struct world *world = *state;
+    uint64_t worker = worker_register(world, "a");
+    uint64_t parent = instance_start(world, "parent");
+    story_child(world, worker, "parent", "child");
+    story_delete(world, "child");
+    struct hf_turn_view view = turn_view(world, parent, 1);
+    assert_int_equal(view.messages_count, 1);
+    assert_true(hf_slice_equal(view.messages[0].body, hf_text("deleted")));
+    assert_listed(world, story_query(), "parent ");
+}
+
+static void store_delete_6_turn_in_flight_brings_nothing_back(void **state)
+{
+    struct world *world = *state;
+    uint64_t worker = worker_register(world, "a");
+    instance_start(world, "one");
+    struct plan *plan = story_turn(world, worker, "one");
+    plan_item(plan, 0, "");
+    story_delete(world, "one");
+    struct hf_store_command commit = plan_command(plan);
+    assert_refused(world, &commit, HF_STALE, "instance_ended");
+    assert_not_found(world, "one");
+    assert_no_item(world, worker);
+}
+
+static void store_delete_11_running_member_is_deleted_on_demand_alone(void **state)
+{
+    struct world *world = *state;
+    uint64_t worker = worker_register(world, "a");
+    instance_start(world, "top");
+    story_child(world, worker, "top", "a");
+    story_child(world, worker, "top", "b");
+    story_terminate(world, "top");
+    story_terminate(world, "a");
+    struct hf_store_command gently = delete_tree_command("top", false);
+    assert_refused(world, &gently, HF_STILL_RUNNING, "");
+    struct hf_store_command command = delete_tree_command("top", true);
+    assert_ok(world_run(world, &command), &world->error);
+    assert_listed(world, story_query(), "");
+}
+
+/* A child that was started since its family was looked at goes with it: nobody is left behind. */
+static void test_child_that_came_meanwhile_goes_with_its_tree(void **state)
+{
+    struct world *world = *state;
+    uint64_t worker = worker_register(world, "a");
+    instance_start(world, "top");
+    story_child(world, worker, "top", "a");
+    assert_listed(world, story_query(), "top a ");
+    struct plan *plan = story_turn(world, worker, "a");
+    plan_child(plan, "a1");
+    struct hf_store_command commit = plan_command(plan);
+    struct hf_store_command command = delete_tree_command("top", true);
+    struct hf_store_command *group[] = { &commit, &command };
+    world_group(world, group, HF_COUNT_OF(group));
+    assert_ok(commit.status, &commit.error);
+    assert_ok(command.status, &command.error);
+    assert_listed(world, story_query(), "");
+}
+
+static void store_delete_13_old_activity_cannot_touch_the_instance_that_follows(void **state)
+{
+    struct world *world = *state;
+    uint64_t worker = worker_register(world, "a");
+    scene_items(world, worker, "one", 1);
+    struct hf_item_grant old = item_take(world, worker);
+    story_delete(world, "one");
+    uint64_t instance = scene_items(world, worker, "one", 1);
+    struct hf_store_command complete = complete_command(worker, &old.token);
+    assert_refused(world, &complete, HF_STALE, "instance_ended");
+    struct hf_item_grant item = item_take(world, worker);
+    assert_refused(world, &complete, HF_STALE, "instance_ended");
+    assert_int_equal(inbox_count(world, instance), 0);
+    item_complete(world, worker, &item.token);
+    assert_int_equal(inbox_count(world, instance), 1);
 }
 
 /* Between continue-as-new and the next turn an instance runs: it is not taken for an ended one. */
@@ -133,7 +261,7 @@ static void test_tokens_of_a_deleted_instance_are_void(void **state)
     struct hf_item_grant grant = item_take(world, registration);
     instance_message(world, "one", "hello");
     struct plan *plan = scene_turn(world, registration);
-    instance_delete(world, "one");
+    story_delete(world, "one");
     assert_int_equal(world->effects & HF_EFFECT_VOIDED, HF_EFFECT_VOIDED);
     for (int round = 0; round < 2; round++) {
         struct hf_store_command commit = plan_command(plan);
@@ -168,7 +296,7 @@ static void test_holder_of_what_is_left_is_told(void **state)
     fetch.fetch_items.no_sessions = true;
     assert_ok(world_run(world, &fetch), &world->error);
     assert_int_equal(fetch.fetch_items.out_items_count, 1);
-    instance_delete(world, "one");
+    story_delete(world, "one");
     assert_int_equal(subject_rows_count(world->backend, "items_running"), 1);
     assert_int_equal(world->effects & HF_EFFECT_VOIDED, HF_EFFECT_VOIDED);
     const struct hf_item_token *token = &fetch.fetch_items.out_items[0].token;
@@ -186,7 +314,7 @@ static void test_worker_of_a_deleted_instance_may_die(void **state)
     items_fetch(world, dead, 1000, &count);
     instance_message(world, "one", "hello");
     turn_take(world, dead);
-    instance_delete(world, "one");
+    story_delete(world, "one");
     world_kill(world, "a");
     assert_ok(worker_end(world, dead, HF_REASON_DEAD), &world->error);
     uint64_t other = worker_register(world, "b");
@@ -226,7 +354,7 @@ static void test_key_of_a_deleted_instance_resurrects_nothing(void **state)
     struct hf_store_command message = message_command("one", "hello");
     message.message.key = hf_text("key-2");
     assert_ok(world_run(world, &message), &world->error);
-    instance_delete(world, "one");
+    story_delete(world, "one");
     assert_refused(world, &start, HF_INVALID, "");
     assert_refused(world, &message, HF_INVALID, "");
     struct hf_store_command other = start_command("two");
@@ -276,7 +404,7 @@ static void case_19_9_deleted_instance_is_gone_at_once_and_its_rows_in_steps(voi
     assert_int_equal(count, 700);
     instance_message(world, "one", "hello");
     uint64_t before = work_count(world);
-    instance_delete(world, "one");
+    story_delete(world, "one");
     assert_int_equal(before - work_count(world), HF_PURGE_MAX);
     assert_int_equal(subject_rows_count(world->backend, "sessions"), 0);
     assert_int_equal(subject_rows_count(world->backend, "items"), 3 * 900 - (HF_PURGE_MAX - 3));
@@ -315,7 +443,7 @@ static void test_deleted_sessions_beyond_the_bound_are_not_found(void **state)
     plan_commit(scene_turn(world, registration));
     uint64_t other = scene_session(world, registration, "two", 0);
     assert_true(subject_rows_count(world->backend, "sessions") > HF_PURGE_MAX);
-    instance_delete(world, "one");
+    story_delete(world, "one");
     uint64_t left = subject_rows_count(world->backend, "sessions");
     assert_int_equal(left, TURNS * PLAN_LIST_MAX - HF_PURGE_MAX + 1);
     struct hf_session_row *rows;
@@ -338,7 +466,7 @@ static void test_small_instance_goes_whole(void **state)
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
     sessions_start(world, registration, "one", 2, 100);
-    instance_delete(world, "one");
+    story_delete(world, "one");
     assert_int_equal(work_count(world), 0);
     assert_false(world_peek(world, registration).out_reclaim);
     assert_int_equal(world_reclaim(world), 0);
@@ -356,7 +484,7 @@ static void test_timers_of_a_deleted_instance_fire_into_nothing(void **state)
         plan_commit(plan);
         instance_message(world, "one", "go on");
     }
-    instance_delete(world, "one");
+    story_delete(world, "one");
     assert_true(subject_rows_count(world->backend, "timers") > 0);
     world->wall_ms += 1000;
     while (timers_fire(world) > 0) continue;
@@ -372,8 +500,7 @@ static void test_instance_is_deleted_while_it_is_reclaimed(void **state)
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
     sessions_start(world, registration, "one", 1, 3500);
-    instance_message(world, "one", "end");
-    instance_complete(world, registration);
+    story_complete(world, registration, "one");
     assert_true(work_count(world) > 2 * HF_PURGE_MAX);
     struct hf_store_command command = delete_command("one", false);
     assert_ok(world_run(world, &command), &world->error);
@@ -386,7 +513,16 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_running_instance_is_deleted_on_demand_alone),
+        CASE(store_delete_1_ended_instances_go_whole),
+        CASE(store_delete_2_running_instance_goes_on_demand_alone),
+        CASE(store_delete_3_unknown_instance_is_not_deleted),
+        CASE(store_delete_4_work_goes_along_and_the_id_is_free),
+        CASE(store_delete_5_deep_tree_goes_whole),
+        CASE(test_child_goes_alone_and_its_parent_is_told),
+        CASE(store_delete_6_turn_in_flight_brings_nothing_back),
+        CASE(store_delete_11_running_member_is_deleted_on_demand_alone),
+        CASE(test_child_that_came_meanwhile_goes_with_its_tree),
+        CASE(store_delete_13_old_activity_cannot_touch_the_instance_that_follows),
         CASE(store_beyond_4_continued_instance_is_still_running),
         CASE(store_beyond_5_running_is_judged_in_the_transaction),
         CASE(test_tokens_of_a_deleted_instance_are_void),

@@ -1,28 +1,11 @@
 /* Trees, lists of what has ended, and pruning, through the contract: what is looked at in the
  * transaction that acts, and how much one transaction does. */
-#include "tests/conformance/world.h"
+#include "tests/conformance/story.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* ---- words ----------------------------------------------------------------------------------- */
-
-static struct hf_store_command tree_command(const char *id, bool even_running)
-{
-    struct hf_store_command command = { .kind = HF_STORE_DELETE };
-    command.delete_instance.id = hf_text(id);
-    command.delete_instance.even_running = even_running;
-    command.delete_instance.with_descendants = true;
-    return command;
-}
-
-static void instance_terminate(struct world *world, const char *id)
-{
-    struct hf_store_command command = { .kind = HF_STORE_TERMINATE };
-    command.terminate.id = hf_text(id);
-    command.terminate.body = hf_text("terminated");
-    assert_ok(world_run(world, &command), &world->error);
-}
 
 /* A turn of the instance of that number; those that are due before it are taken, and stay so. */
 static struct plan *turn_of(struct world *world, uint64_t registration, uint64_t instance)
@@ -48,21 +31,6 @@ static void family_start(struct world *world, uint64_t registration, size_t coun
     }
 }
 
-/* Starts an instance that continues as new so often; each execution has two events. */
-static struct hf_instance_run continued_start(struct world *world, uint64_t registration,
-                                              const char *id, size_t times)
-{
-    struct hf_instance_run run = { .instance = instance_start(world, id), .execution = 1 + times };
-    for (size_t i = 0; i < times; i++) {
-        struct plan *plan = scene_turn(world, registration);
-        assert_int_equal(plan->token.instance, run.instance);
-        plan_end(plan, HF_OUTCOME_CONTINUED);
-        plan_commit(plan);
-    }
-    assert_int_equal(instance_info(world, id).execution, run.execution);
-    return run;
-}
-
 static void assert_is_gone(struct world *world, const char *id)
 {
     struct hf_store_command command = message_command(id, "hello");
@@ -83,12 +51,12 @@ static void test_tree_goes_in_one_transaction_without_messages(void **state)
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
     family_start(world, registration, 3);
-    struct hf_store_command gently = tree_command("top", false);
+    struct hf_store_command gently = delete_tree_command("top", false);
     assert_refused(world, &gently, HF_STILL_RUNNING, "");
-    instance_terminate(world, "top");
+    story_terminate(world, "top");
     assert_refused(world, &gently, HF_STILL_RUNNING, "");
     uint64_t commits = world_counters(world).commits, lsn = world_next_lsn(world);
-    struct hf_store_command command = tree_command("top", true);
+    struct hf_store_command command = delete_tree_command("top", true);
     assert_ok(world_run(world, &command), &world->error);
     assert_int_equal(world_counters(world).commits, commits + 1);
     assert_int_equal(world_next_lsn(world), lsn + 4);
@@ -104,7 +72,7 @@ static void test_tree_with_known_key_goes_once(void **state)
 {
     struct world *world = *state;
     family_start(world, worker_register(world, "a"), 1);
-    struct hf_store_command command = tree_command("top", true);
+    struct hf_store_command command = delete_tree_command("top", true);
     command.delete_instance.key = hf_text("key");
     assert_ok(world_run(world, &command), &world->error);
     instance_start(world, "top");
@@ -119,9 +87,9 @@ static void test_tree_over_the_limit_is_refused(void **state)
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
     family_start(world, registration, HF_TREE_MAX);
-    struct hf_store_command command = tree_command("top", true);
+    struct hf_store_command command = delete_tree_command("top", true);
     assert_refused(world, &command, HF_TOO_LARGE, "");
-    struct hf_store_command one = tree_command("c7", true);
+    struct hf_store_command one = delete_tree_command("c7", true);
     assert_ok(world_run(world, &one), &world->error);
     assert_ok(world_run(world, &command), &world->error);
     assert_is_gone(world, "c9");
@@ -129,12 +97,6 @@ static void test_tree_over_the_limit_is_refused(void **state)
 }
 
 /* ---- lists ----------------------------------------------------------------------------------- */
-
-static struct hf_instance_run run_of(struct world *world, const char *id)
-{
-    struct hf_instance_info info = instance_info(world, id);
-    return (struct hf_instance_run){ info.number, info.execution };
-}
 
 /* A list deletes what is as it was: not what runs, what is gone, or what has run again since. */
 static void test_list_passes_over_what_has_changed(void **state)
@@ -145,10 +107,10 @@ static void test_list_passes_over_what_has_changed(void **state)
     static const char *const ids[] = { "ended", "runs", "gone", "again" };
     for (size_t i = 0; i < HF_COUNT_OF(ids); i++) {
         instance_start(world, ids[i]);
-        if (i != 1) instance_terminate(world, ids[i]);
-        runs[i] = run_of(world, ids[i]);
+        if (i != 1) story_terminate(world, ids[i]);
+        runs[i] = story_run(world, ids[i]);
     }
-    struct hf_store_command gone = tree_command("gone", false);
+    struct hf_store_command gone = delete_tree_command("gone", false);
     assert_ok(world_run(world, &gone), &world->error);
     struct hf_restarted restarted = { .instance = runs[3].instance,
                                       .execution = 1,
@@ -156,7 +118,7 @@ static void test_list_passes_over_what_has_changed(void **state)
     struct hf_store_command restart = { .kind = HF_STORE_RESTART };
     restart.restart = (struct hf_store_restart){ .id = hf_text("again"), .restarted = &restarted };
     assert_ok(world_run(world, &restart), &world->error);
-    instance_terminate(world, "again");
+    story_terminate(world, "again");
     struct hf_store_command command = { .kind = HF_STORE_DELETE_ENDED };
     command.delete_ended = (struct hf_store_delete_ended){ .runs = runs, .count = 4 };
     assert_ok(world_run(world, &command), &world->error);
@@ -179,7 +141,7 @@ static void test_list_is_cut_at_a_thousand(void **state)
         char id[16];
         snprintf(id, sizeof id, "i%zu", i);
         runs[i] = (struct hf_instance_run){ instance_start(world, id), 1 };
-        instance_terminate(world, id);
+        story_terminate(world, id);
     }
     struct hf_store_command command = { .kind = HF_STORE_DELETE_ENDED };
     command.delete_ended = (struct hf_store_delete_ended){ .runs = runs, .count = INSTANCES };
@@ -192,13 +154,6 @@ static void test_list_is_cut_at_a_thousand(void **state)
 
 /* ---- pruning --------------------------------------------------------------------------------- */
 
-static struct hf_store_command prune_command(const struct hf_instance_run *runs, size_t count)
-{
-    struct hf_store_command command = { .kind = HF_STORE_PRUNE };
-    command.prune = (struct hf_store_prune){ .runs = runs, .count = count };
-    return command;
-}
-
 /* A transaction that has removed 1,000 events removes no further execution; who goes on behind what
  * it looked at comes to the end. */
 static void test_pruning_is_cut_and_goes_on(void **state)
@@ -206,9 +161,8 @@ static void test_pruning_is_cut_and_goes_on(void **state)
     enum { EXECUTIONS = 600 };
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
-    struct hf_instance_run runs[2] = { continued_start(world, registration, "i", EXECUTIONS - 1) };
-    turn_take(world, registration);
-    runs[1] = continued_start(world, registration, "j", 2);
+    struct hf_instance_run runs[2] = { story_continued(world, registration, "i", EXECUTIONS - 1) };
+    runs[1] = story_continued(world, registration, "j", 2);
     struct hf_store_command command = prune_command(runs, 2);
     assert_ok(world_run(world, &command), &world->error);
     assert_int_equal(command.prune.out_looked_count, 0);

@@ -105,7 +105,7 @@ static void test_turns_that_do_not_fit_are_refused(void **state)
 }
 
 /* The event with an id that history has already is refused, and history stays as it was. */
-static void test_duplicate_event_id_is_refused(void **state)
+static void store_error_2_duplicate_event_id_is_refused(void **state)
 {
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
@@ -480,14 +480,6 @@ static void test_turn_held_back_does_not_wait_for_the_clock_of_a_former_boot(voi
     assert_int_equal(turn_take(world, b).token.instance, instance);
 }
 
-static void instance_delete(struct world *world, const char *id)
-{
-    struct hf_store_command command = { .kind = HF_STORE_DELETE };
-    command.delete_instance.id = hf_text(id);
-    command.delete_instance.even_running = true;
-    assert_ok(world_run(world, &command), &world->error);
-}
-
 /* One that is held back in this boot does not hide one of a former boot, nor the other way round,
  * whatever the two are called. */
 static void test_turns_held_back_in_two_boots_do_not_hide_each_other(void **state)
@@ -511,14 +503,14 @@ static void test_turns_held_back_in_two_boots_do_not_hide_each_other(void **stat
         taken = turn_take(world, worker);
         assert_int_equal(taken.token.instance, instance);
         assert_false(turn_fetch(world, worker, &second));
-        instance_delete(world, boots[i]);
-        instance_delete(world, "other");
+        story_delete(world, boots[i]);
+        story_delete(world, "other");
     }
 }
 
 /* The token decides, not the clock: a commit after the deadline lands while nobody took the turn,
- * also when the lock was freed for others meanwhile. */
-static void test_late_commit_lands_while_nobody_took_the_turn(void **state)
+ * also when the lock was freed for others meanwhile; once it was taken, it is refused. */
+static void store_error_5_late_commit_lands_unless_the_turn_was_taken(void **state)
 {
     struct world *world = *state;
     uint64_t a = worker_register(world, "a");
@@ -533,6 +525,16 @@ static void test_late_commit_lands_while_nobody_took_the_turn(void **state)
     struct hf_turn_grant none;
     assert_false(turn_fetch(world, b, &none)); /* of another version: it only frees the lock */
     plan_commit(plan_new(world, a, &grants[0]));
+
+    worker_renew(world, a);
+    instance_message(world, "one", "go on");
+    struct plan *late = scene_turn(world, a);
+    world->boot_ms += WORLD_ITEMS_MS + 1;
+    worker_renew(world, b);
+    struct plan *taken = scene_turn(world, b);
+    struct hf_store_command commit = plan_command(late);
+    assert_refused(world, &commit, HF_STALE, "superseded");
+    plan_commit(taken);
 }
 
 /* A renewal after the deadline revives what nobody has taken. */
@@ -704,7 +706,7 @@ static void trap_c3_late_message_changes_nothing(void **state)
 }
 
 /* Bytes that are no event, nor text, go through a store as they came: it reads envelopes alone. */
-static void trap_b18_bodies_are_opaque(void **state)
+static void store_error_4_bodies_are_opaque(void **state)
 {
     static const hf_slice bytes = HF_SLICE("\xc1\x00\xff no event");
     struct world *world = *state;
@@ -754,7 +756,7 @@ int main(void)
         CASE(store_atomicity_2_commit_lands_whole),
         CASE(store_atomicity_1_refused_commit_writes_nothing),
         CASE(test_turns_that_do_not_fit_are_refused),
-        CASE(test_duplicate_event_id_is_refused),
+        CASE(store_error_2_duplicate_event_id_is_refused),
         CASE(test_malformed_turns_are_refused),
         CASE(store_atomicity_3_lock_goes_with_a_good_commit_alone),
         CASE(store_atomicity_4_one_of_two_commits_with_one_token_lands),
@@ -772,7 +774,7 @@ int main(void)
         CASE(trap_b3_abandon_with_delay_holds_the_turn_back),
         CASE(test_turn_held_back_does_not_wait_for_the_clock_of_a_former_boot),
         CASE(test_turns_held_back_in_two_boots_do_not_hide_each_other),
-        CASE(test_late_commit_lands_while_nobody_took_the_turn),
+        CASE(store_error_5_late_commit_lands_unless_the_turn_was_taken),
         CASE(store_expiry_13_renewal_after_the_deadline_keeps_the_turn),
         CASE(test_ended_registration_gets_no_turn),
         CASE(store_poison_1_first_turn_is_attempt_1),
@@ -782,7 +784,7 @@ int main(void)
         CASE(trap_c2_poison_before_the_first_turn_leaves_a_failed_instance),
         CASE(trap_c4_poison_cleans_up),
         CASE(trap_c3_late_message_changes_nothing),
-        CASE(trap_b18_bodies_are_opaque),
+        CASE(store_error_4_bodies_are_opaque),
         CASE(store_poison_2_only_deaths_and_failures_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

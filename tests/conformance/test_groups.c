@@ -313,7 +313,13 @@ static void store_beyond_12_fetch_rows_do_not_grow(void **state)
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
     uint64_t other = worker_register(world, "b");
-    /* Who holds turns counts, how many they hold does not: the other holds one either way. */
+    /* Who holds turns counts, how many they hold does not: the other holds one either way. So do
+     * turns that are held back, at all: one is either way. */
+    instance_start(world, "held back");
+    struct hf_turn_grant grant = turn_take(world, other);
+    struct hf_store_command back = abandon_turn_command(other, &grant.token);
+    back.abandon_turn.delay_ms = 1000000;
+    assert_ok(world_run(world, &back), &world->error);
     instance_start(world, "held");
     turn_take(world, other);
     uint64_t rows_without = rows_of_a_round(world, registration, "before");

@@ -66,7 +66,8 @@ static uint64_t table_hash(struct look *look, enum hf_table table, uint64_t hash
     assert_ok(hf_table_cursor_init(&cursor, tables, table, &look->error), &look->error);
     hf_status status = hf_table_cursor_seek(&cursor, (hf_slice)HF_EMPTY, &row, &look->error);
     while (status == HF_OK) {
-        hash = hash_add(hash_add(hash, row.key), row.value);
+        bool is_place = table == HF_TABLE_META && hf_slice_equal(row.key, hf_text("data_file"));
+        if (!is_place) hash = hash_add(hash_add(hash, row.key), row.value);
         status = hf_table_cursor_next(&cursor, &row, &look->error);
     }
     hf_table_cursor_release(&cursor);

@@ -12,7 +12,8 @@
 /* Proves that the indexes are what the log makes of them, both ways, and that all laws hold. */
 void subject_verify(struct hf_backend *backend);
 
-/* A number that changes with any row of any table but `writers`. */
+/* A number that changes with any row of any table but `writers`, and but for where the data file
+ * lies: two stores of one number are alike. */
 uint64_t subject_fingerprint(struct hf_backend *backend);
 
 /* The LSN of the next record. */

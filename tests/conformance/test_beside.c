@@ -110,7 +110,9 @@ static int role_plays(const char *directory)
     struct world world;
     char line[HF_ROLE_LINE_SIZE];
     size_t rounds_count = 0;
-    world_join(&world, directory);
+    world_init(&world);
+    snprintf(world.directory.path, sizeof world.directory.path, "%s", directory);
+    world_open(&world);
     struct side side = { .world = &world, .name = "other", .version = 2 };
     side.registration = worker_register(&world, side.name);
     while (rounds_count == 0 || !hf_role_is_told()) {

@@ -2,15 +2,12 @@
  * asserted by the tests. */
 #include "tests/conformance/world.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/compiler.h"
 #include "engine/base/heap.h"
 #include "tests/conformance/subject.h"
-
-static const uint64_t MAP_SIZE = UINT64_C(1) << 28;
 
 /* ---- the seams ------------------------------------------------------------------------------- */
 
@@ -63,21 +60,27 @@ static void seam_log(void *self, const hf_log_line *line)
     }
 }
 
-void world_open(struct world *world)
+hf_status world_try_open(struct world *world)
 {
-    struct hf_backend_options options = { .durability = HF_DURABLE_NONE,
+    struct hf_backend_options options = { .durability = world->durability,
+                                          .read_only = world->is_read_only,
                                           .map_size_max = world->map_size,
-                                          .preallocate_size = 1,
+                                          .preallocate_size = world->preallocate_size,
                                           .seams = &world->seams };
-    assert_ok(hf_backend_open(world->directory.path, &options, &world->backend, &world->error),
-              &world->error);
+    return hf_backend_open(world->directory.path, &options, &world->backend, &world->error);
 }
 
-/* Sets clock, chance, lives and seams to where each world begins. */
-static void world_init(struct world *world, uint64_t map_size)
+void world_open(struct world *world)
+{
+    assert_ok(world_try_open(world), &world->error);
+}
+
+void world_init(struct world *world)
 {
     memset(world, 0, sizeof *world);
-    world->map_size = map_size;
+    world->map_size = UINT64_C(1) << 28;
+    world->durability = HF_DURABLE_NONE;
+    world->preallocate_size = 1; /* never */
     hf_arena_init(&world->arena, hf_heap_default());
     world->boot_ms = 1000 * 1000;
     world->wall_ms = UINT64_C(1700000000000);
@@ -100,19 +103,12 @@ static int setup(void **state, uint64_t map_size)
 {
     struct world *world = malloc(sizeof *world);
     assert_non_null(world);
-    world_init(world, map_size);
+    world_init(world);
+    if (map_size > 0) world->map_size = map_size;
     hf_test_directory_make(&world->directory);
     world_open(world);
     *state = world;
     return 0;
-}
-
-void world_join(struct world *world, const char *directory)
-{
-    world_init(world, MAP_SIZE);
-    int size = snprintf(world->directory.path, sizeof world->directory.path, "%s", directory);
-    assert_in_range(size, 1, sizeof world->directory.path - 1);
-    world_open(world);
 }
 
 void world_leave(struct world *world)
@@ -123,7 +119,7 @@ void world_leave(struct world *world)
 
 int world_setup(void **state)
 {
-    return setup(state, MAP_SIZE);
+    return setup(state, 0);
 }
 
 int world_setup_large(void **state)

@@ -28,7 +28,9 @@ struct world {
     struct hf_backend *backend;
     struct hf_seams seams;
     hf_clock clock;
-    uint64_t map_size;
+    uint64_t map_size, preallocate_size;
+    hf_durability durability;
+    bool is_read_only;
     uint64_t boot_ms, wall_ms;
     uint64_t random_state;
     struct world_life lives[WORLD_LIVES_MAX];
@@ -52,13 +54,15 @@ int world_teardown(void **state);
 /* As above, without the proof: for scenes that are too large for it. */
 int world_teardown_unverified(void **state);
 
-/* For another process: opens the store of a world in its directory, with seams of its own that
- * begin where each world's do. world: the caller's memory. */
-void world_join(struct world *world, const char *directory);
-/* Closes what world_join opened. */
+/* For worlds that are not a test's own: sets clock, chance, lives, seams and options to where each
+ * world begins; the directory is the caller's business. */
+void world_init(struct world *world);
+/* Closes its store, and lets go of its memory. */
 void world_leave(struct world *world);
 
-/* Opens the store in world->directory. */
+/* Opens the store in world->directory; world->error tells why not. */
+hf_status world_try_open(struct world *world);
+/* The same, which must succeed. */
 void world_open(struct world *world);
 
 /* Closes the store and opens it again; boot_id: NULL for the same boot. */

@@ -47,12 +47,16 @@ void hf_role_start(struct hf_role *self, const char *const *words)
     assert_true(self->to && self->from);
 }
 
+bool hf_role_hear_any(struct hf_role *self)
+{
+    if (!fgets(self->line, sizeof self->line, self->from)) return false;
+    self->line[strcspn(self->line, "\n")] = '\0';
+    return true;
+}
+
 const char *hf_role_hear(struct hf_role *self, const char *expected)
 {
-    if (!fgets(self->line, sizeof self->line, self->from)) {
-        fail_msg("the role ended without saying \"%s\"", expected);
-    }
-    self->line[strcspn(self->line, "\n")] = '\0';
+    if (!hf_role_hear_any(self)) fail_msg("the role ended without saying \"%s\"", expected);
     if (strncmp(self->line, expected, strlen(expected)) != 0) {
         fail_msg("the role said \"%s\" and not \"%s\"", self->line, expected);
     }

@@ -28,6 +28,8 @@ void hf_role_start(struct hf_role *self, const char *const *words);
 /* Waits for a line of the role; fails the test unless it begins with `expected`. Returns
  * self->line. */
 const char *hf_role_hear(struct hf_role *self, const char *expected);
+/* Waits for any line of the role; false: it says no more. */
+bool hf_role_hear_any(struct hf_role *self);
 /* Writes a line to the role. */
 void hf_role_say(struct hf_role *self, const char *line);
 /* Kills it with SIGKILL and waits until it is gone. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/base/heap.h"
+#include "logstore/env.h"
 #include "logstore/inspect.h"
 #include "logstore/store_internal.h"
 
@@ -24,6 +25,14 @@ void subject_verify(struct hf_backend *backend)
     hf_error error = { 0 };
     assert_ok(hf_store_verify(backend, &summary, &error, NULL, report), &error);
     assert_true(summary.ok);
+}
+
+bool subject_is_whole(struct hf_backend *backend)
+{
+    struct hf_verify_summary summary;
+    hf_error error = { 0 };
+    assert_ok(hf_store_verify(backend, &summary, &error, NULL, NULL), &error);
+    return summary.ok;
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */
@@ -106,6 +115,21 @@ uint64_t subject_rows_count(struct hf_backend *backend, const char *table)
               &look.error);
     look_end(&look);
     return count;
+}
+
+void subject_lose_row(struct hf_backend *backend, const char *table)
+{
+    struct hf__write write;
+    struct hf_table_cursor cursor;
+    struct hf_table_row row;
+    hf_error error = { 0 };
+    assert_ok(hf__write_begin(hf__store_of(backend), 0, &write, &error), &error);
+    assert_ok(hf_table_cursor_init(&cursor, &write.tables, table_of(table), &error), &error);
+    assert_ok(hf_table_cursor_seek(&cursor, (hf_slice)HF_EMPTY, &row, &error), &error);
+    row.key = hf_arena_copy(write.tables.arena, row.key);
+    hf_table_cursor_release(&cursor);
+    assert_ok(hf_table_delete(&write.tables, table_of(table), row.key, &error), &error);
+    assert_ok(hf__write_commit(&write, &error), &error);
 }
 
 /* ---- the log -------------------------------------------------------------------------------- */

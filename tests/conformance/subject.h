@@ -12,6 +12,9 @@
 /* Proves that the indexes are what the log makes of them, both ways, and that all laws hold. */
 void subject_verify(struct hf_backend *backend);
 
+/* Whether that can be proved, without failing the test. */
+bool subject_is_whole(struct hf_backend *backend);
+
 /* A number that changes with any row of any table but `writers`, and but for where the data file
  * lies: two stores of one number are alike. */
 uint64_t subject_fingerprint(struct hf_backend *backend);
@@ -21,6 +24,9 @@ uint64_t subject_next_lsn(struct hf_backend *backend);
 
 /* How many rows a table of docs/format.md has. */
 uint64_t subject_rows_count(struct hf_backend *backend, const char *table);
+
+/* Removes the first row of a table, of which no record tells. */
+void subject_lose_row(struct hf_backend *backend, const char *table);
 
 /* The body of the latest record of a kind, in arena. */
 hf_slice subject_latest(struct hf_backend *backend, enum hf_record_kind kind,

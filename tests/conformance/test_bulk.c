@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "tests/conformance/subject.h"
+
 /* ---- words ----------------------------------------------------------------------------------- */
 
 enum { PAGE = 3 };
@@ -265,9 +267,62 @@ static void store_prune_4_running_instance_is_pruned_and_goes_on(void **state)
     assert_int_equal(instance_info(world, "i").status, HF_INSTANCE_COMPLETED);
 }
 
+/* A worker, and an instance "i" in its third execution, which still has of the first one: a value,
+ * the custom status, a message that was carried on twice, and an open session. */
+static uint64_t scene_referred(struct world *world)
+{
+    uint64_t worker = worker_register(world, "w");
+    instance_start(world, "i");
+    instance_message(world, "i", "letter"); /* becomes event 2 */
+    struct plan *plan = story_turn(world, worker, "i");
+    plan_set(plan, "a", "1");
+    plan_open(plan, 1, "s", "");
+    plan->record.status_event = plan_event(plan, "status");
+    plan_commit(plan);
+    for (int i = 0; i < 2; i++) {
+        plan = story_turn(world, worker, "i");
+        plan_end(plan, HF_OUTCOME_CONTINUED);
+        plan->record.carried.count = 1;
+        plan->carried[0].event_id = 2;
+        plan_commit(plan);
+    }
+    return worker;
+}
+
+static void store_beyond_15_pruning_keeps_what_is_referred_to(void **state)
+{
+    struct world *world = *state;
+    uint64_t worker = scene_referred(world);
+    assert_int_equal(story_prune(world, "i", 0), 2);
+    world_reopen(world, NULL);
+    struct hf_instance_info info = instance_info(world, "i");
+    assert_true(hf_slice_equal(info.status_body, hf_text("status")));
+    struct hf_turn_view view = turn_view(world, info.number, 3);
+    assert_true(hf_slice_equal(view.events[1].body, hf_text("letter")));
+    assert_true(hf_slice_equal(view.status_body, hf_text("status")));
+    assert_int_equal(view.values_count, 1);
+    assert_true(hf_slice_equal(view.values[0].body, hf_text("a=1")));
+    struct plan *plan = story_turn(world, worker, "i");
+    plan_item(plan, 1, "");
+    plan_commit(plan);
+    struct hf_item_grant grant = item_take(world, worker);
+    assert_true(hf_slice_equal(grant.session_body, hf_text("opened")));
+}
+
+static void store_beyond_15_verification_tells_pruned_from_missing(void **state)
+{
+    struct world *world = *state;
+    scene_referred(world);
+    assert_int_equal(story_prune(world, "i", 2), 1);
+    assert_true(subject_is_whole(world->backend));
+    subject_lose_row(world->backend, "history");
+    assert_false(subject_is_whole(world->backend));
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+#define DAMAGED(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown_unverified)
     const struct CMUnitTest tests[] = {
         CASE(store_bulkdelete_1_ids_time_and_both_choose),
         CASE(store_bulkdelete_2_what_runs_is_skipped_and_the_limit_holds),
@@ -278,6 +333,8 @@ int main(void)
         CASE(store_prune_2_present_execution_is_never_pruned),
         CASE(store_prune_3_listed_instances_are_pruned_and_counted),
         CASE(store_prune_4_running_instance_is_pruned_and_goes_on),
+        CASE(store_beyond_15_pruning_keeps_what_is_referred_to),
+        DAMAGED(store_beyond_15_verification_tells_pruned_from_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -114,11 +114,17 @@ void story_set(struct world *world, uint64_t registration, const char *id, const
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-void story_terminate(struct world *world, const char *id)
+struct hf_store_command terminate_command(const char *id)
 {
     struct hf_store_command command = { .kind = HF_STORE_TERMINATE };
     command.terminate.id = hf_text(id);
     command.terminate.body = hf_text("terminated");
+    return command;
+}
+
+void story_terminate(struct world *world, const char *id)
+{
+    struct hf_store_command command = terminate_command(id);
     assert_ok(world_run(world, &command), &world->error);
 }
 

@@ -32,7 +32,9 @@ struct hf_instance_run story_continued(struct world *world, uint64_t registratio
 void instance_of_version(struct world *world, uint64_t registration, const char *id,
                          uint64_t version);
 
-/* Ends an instance from outside. */
+/* The end of an instance from outside. */
+struct hf_store_command terminate_command(const char *id);
+/* Ends it. */
 void story_terminate(struct world *world, const char *id);
 /* The deletion of an instance alone. */
 struct hf_store_command delete_command(const char *id, bool even_running);

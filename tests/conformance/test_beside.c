@@ -5,7 +5,7 @@
  * fetched in one group, so that nobody else meets it without a version; later turns are of the
  * process's own engine version, and its work has a tag of its own. */
 /* ctest-label: process */
-#include "tests/conformance/world.h"
+#include "tests/conformance/story.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,8 +79,7 @@ static void end(const struct side *side, const char *id, uint64_t instance)
     /* its start, the session opened and closed, the items, their outcomes, its end */
     assert_int_equal(instance_info(world, id).events_count, 1 + 2 + 2 * ITEMS + 1);
     assert_false(session_find(world, instance, 1, NULL));
-    struct hf_store_command delete = { .kind = HF_STORE_DELETE };
-    delete.delete_instance.id = hf_text(id);
+    struct hf_store_command delete = delete_command(id, false);
     assert_ok(world_run(world, &delete), &world->error);
 }
 

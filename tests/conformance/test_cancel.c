@@ -1,5 +1,5 @@
 /* Work that is called off: who may still acknowledge it, who is told, and how. */
-#include "tests/conformance/world.h"
+#include "tests/conformance/story.h"
 
 /* Runs a turn of instance "one" that cancels what those events scheduled. */
 static void cancel(struct world *world, uint64_t registration, const uint64_t *event_ids,
@@ -9,14 +9,6 @@ static void cancel(struct world *world, uint64_t registration, const uint64_t *e
     struct plan *plan = scene_turn(world, registration);
     for (size_t i = 0; i < count; i++) plan_cancel(plan, event_ids[i]);
     plan_commit(plan);
-}
-
-static void instance_delete(struct world *world, const char *id)
-{
-    struct hf_store_command command = { .kind = HF_STORE_DELETE };
-    command.delete_instance.id = hf_text(id);
-    command.delete_instance.even_running = true;
-    assert_ok(world_run(world, &command), &world->error);
 }
 
 /* ---- what runs ------------------------------------------------------------------------------ */
@@ -55,7 +47,7 @@ static void store_cancel_5_item_of_a_deleted_instance_is_not_delivered(void **st
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
     scene_items(world, registration, "one", 2);
-    instance_delete(world, "one");
+    story_delete(world, "one");
     assert_no_item(world, registration);
 }
 
@@ -81,7 +73,7 @@ static void store_cancel_8_renewal_names_the_item_of_a_deleted_instance(void **s
     uint64_t registration = worker_register(world, "a");
     scene_items(world, registration, "one", 1);
     struct hf_item_grant grant = item_take(world, registration);
-    instance_delete(world, "one");
+    story_delete(world, "one");
     assert_int_equal(world->effects & HF_EFFECT_VOIDED, HF_EFFECT_VOIDED);
     assert_string_equal(held_code(world, registration, &grant.token, NULL), "instance_ended");
 }
@@ -157,7 +149,7 @@ static void store_cancel_16_completion_behind_a_forced_deletion_brings_nothing_b
     uint64_t registration = worker_register(world, "a");
     scene_items(world, registration, "one", 1);
     struct hf_item_grant grant = item_take(world, registration);
-    instance_delete(world, "one");
+    story_delete(world, "one");
     uint64_t again = instance_start(world, "one");
     struct hf_store_command late = complete_command(registration, &grant.token);
     assert_refused(world, &late, HF_STALE, "instance_ended");

@@ -1,16 +1,8 @@
 /* What clients ask: starts, messages, terminations, their idempotency keys; and the timers that
  * become messages. */
-#include "tests/conformance/world.h"
+#include "tests/conformance/story.h"
 
 #include <string.h>
-
-static struct hf_store_command terminate_command(const char *id)
-{
-    struct hf_store_command command = { .kind = HF_STORE_TERMINATE };
-    command.terminate.id = hf_text(id);
-    command.terminate.body = hf_text("terminated");
-    return command;
-}
 
 /* An instance is there at once: numbered, pending, with its first event, and its turn is due. */
 static void store_create_1_start_creates_the_instance_at_once(void **state)

@@ -1,33 +1,11 @@
 /* Parents and children through the contract: who is started, who is told of whose end, what nobody
  * waits for. What a message says is the engine's business; here it is a word. */
-#include "tests/conformance/world.h"
+#include "tests/conformance/story.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* ---- words ----------------------------------------------------------------------------------- */
-
-static struct hf_store_command terminate_command(const char *id)
-{
-    struct hf_store_command command = { .kind = HF_STORE_TERMINATE };
-    command.terminate.id = hf_text(id);
-    command.terminate.body = hf_text("terminated");
-    return command;
-}
-
-static void instance_terminate(struct world *world, const char *id)
-{
-    struct hf_store_command command = terminate_command(id);
-    assert_ok(world_run(world, &command), &world->error);
-}
-
-static void instance_delete(struct world *world, const char *id)
-{
-    struct hf_store_command command = { .kind = HF_STORE_DELETE };
-    command.delete_instance.id = hf_text(id);
-    command.delete_instance.even_running = true;
-    assert_ok(world_run(world, &command), &world->error);
-}
 
 /* Starts instance "parent" and runs its first turn, which starts one child, "child". Returns the
  * event that did. */
@@ -147,14 +125,14 @@ static void test_child_ended_from_outside_answers_its_parent(void **state)
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
     family_start(world, registration);
-    instance_terminate(world, "child");
+    story_terminate(world, "child");
     assert_message(world, "parent", "lost", 1);
     struct plan *plan = turn_of(world, registration, "parent");
     plan_child(plan, "other");
     plan_commit(plan);
-    instance_delete(world, "other");
+    story_delete(world, "other");
     assert_message(world, "parent", "deleted", 1);
-    instance_delete(world, "child"); /* it has answered already */
+    story_delete(world, "child"); /* it has answered already */
     assert_message(world, "parent", "deleted", 1);
 }
 
@@ -184,7 +162,7 @@ static void test_taken_id_is_an_answer(void **state)
     struct world *world = *state;
     uint64_t registration = worker_register(world, "a");
     instance_start(world, "taken");
-    instance_terminate(world, "taken");
+    story_terminate(world, "taken");
     instance_start(world, "parent");
     struct plan *plan = scene_turn(world, registration);
     plan_child(plan, "taken");
@@ -326,9 +304,9 @@ static void test_every_end_of_a_parent_tells_its_children(void **state)
             plan_end(plan, outcomes[i]);
             plan_commit(plan);
         } else if (i == HF_COUNT_OF(outcomes)) {
-            instance_terminate(world, parent);
+            story_terminate(world, parent);
         } else {
-            instance_delete(world, parent);
+            story_delete(world, parent);
         }
         assert_message(world, child, "orphan", 0);
         assert_true(world->effects & HF_EFFECT_TURNS_DUE);
@@ -364,11 +342,11 @@ static void test_very_many_children_are_told_in_steps(void **state)
         plan_child(plan, id);
     }
     plan_commit(plan);
-    instance_terminate(world, "parent");
+    story_terminate(world, "parent");
     assert_true(world->effects & HF_EFFECT_RECLAIM);
     assert_int_equal(instance_info(world, "parent").status, HF_INSTANCE_TERMINATED);
     assert_int_equal(told_count(world, CHILDREN), HF_PURGE_MAX);
-    instance_terminate(world, "child-2099"); /* the last one */
+    story_terminate(world, "child-2099"); /* the last one */
     world_verify(world);
     struct hf_store_command reclaim = { .kind = HF_STORE_RECLAIM };
     assert_ok(world_run(world, &reclaim), &world->error);
@@ -451,17 +429,13 @@ static void test_failing_write_leaves_no_half_family(void **state)
     uint64_t registration = worker_register(world, "a");
     for (size_t i = 0; i < 2 * HF_COUNT_OF(points); i++) {
         struct hf_store_command end = terminate_command("parent");
-        if (i % 2 == 1) {
-            end = (struct hf_store_command){ .kind = HF_STORE_DELETE };
-            end.delete_instance.id = hf_text("parent");
-            end.delete_instance.even_running = true;
-        }
+        if (i % 2 == 1) end = delete_command("parent", true);
         family_start(world, registration);
         plan_commit(turn_of(world, registration, "child"));
         family_fails_at_each(world, points[i / 2], &end);
         assert_message(world, "child", "orphan", 0);
-        if (i % 2 == 0) instance_delete(world, "parent");
-        instance_delete(world, "child");
+        if (i % 2 == 0) story_delete(world, "parent");
+        story_delete(world, "child");
         world_reclaim(world);
     }
 }

@@ -15,7 +15,7 @@
  * sequences of the full length are run: a shorter one is the beginning of longer ones. */
 /* ctest-timeout: 600 */
 #include "tests/conformance/session_model.h"
-#include "tests/conformance/world.h"
+#include "tests/conformance/story.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -499,10 +499,8 @@ static void step_takeover(struct race *race)
 static void step_delete(struct race *race)
 {
     char id[32];
-    struct hf_store_command command = { .kind = HF_STORE_DELETE };
     (void)snprintf(id, sizeof id, "i%llu", (unsigned long long)race->number);
-    command.delete_instance.id = hf_text(id);
-    command.delete_instance.even_running = true;
+    struct hf_store_command command = delete_command(id, true);
     (void)world_run(race->world, &command);
     same_code(race, "the deletion", answer_code(&command), model_delete(&race->model));
     race->inbox_count = 0;

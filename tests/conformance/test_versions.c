@@ -337,10 +337,11 @@ static void store_version_17_damaged_history_ends_as_poison(void **state)
     uint64_t lsn = scene_damaged(world, registration);
     struct hf_instance_info before = instance_info(world, "one");
     struct hf_turn_grant grant = only_turn(world, registration, 5, 5);
-    while (grant.attempt <= LIMIT) {
+    for (uint64_t lost = 1; lost <= LIMIT; lost++) {
         turn_back(world, registration, &grant, true);
         grant = only_turn(world, registration, 5, 5);
     }
+    assert_true(grant.attempt > LIMIT);
     struct hf_instance_info after = instance_info(world, "one");
     assert_int_equal(after.events_count, before.events_count);
     assert_true(after.head == before.head);

@@ -10,6 +10,24 @@
 
 #include "engine/codec.h"
 
+/* An LSN: 16 bits store generation, 48 bits counter. */
+static inline uint64_t hf_lsn_make(uint64_t generation, uint64_t counter)
+{
+    return generation << 48 | counter;
+}
+
+/* The store generation in an LSN, and in a token made of one. */
+static inline uint64_t hf_lsn_generation(uint64_t lsn)
+{
+    return lsn >> 48;
+}
+
+/* The counter in an LSN: from 1, without gaps, going on across generations. */
+static inline uint64_t hf_lsn_counter(uint64_t lsn)
+{
+    return lsn & ((UINT64_C(1) << 48) - 1);
+}
+
 /* Append-only numbers. */
 enum hf_record_kind {
     HF_RECORD_STORE_CREATED = 1,

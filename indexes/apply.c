@@ -19,7 +19,7 @@
 
 /* ---- telling what does not fit -------------------------------------------------------------- */
 
-hf_status hf__fold_misfit(struct hf__fold *fold, const char *format, ...)
+hf_status hf__fold_misfit(struct hf__fold *fold, enum hf_law law, const char *format, ...)
 {
     char what[256];
     va_list arguments;
@@ -27,16 +27,17 @@ hf_status hf__fold_misfit(struct hf__fold *fold, const char *format, ...)
     (void)vsnprintf(what, sizeof(what), format, arguments);
     va_end(arguments);
     const struct hf_layout *layout = hf_record_layout((enum hf_record_kind)fold->record->kind);
-    return hf_error_corrupt(fold->error, fold->record->lsn,
-                            "record %" PRIu64 " (%s) does not fit the store: %s", fold->record->lsn,
-                            layout ? layout->name : "unknown", what);
+    (void)hf_error_corrupt(fold->error, fold->record->lsn,
+                           "record %" PRIu64 " (%s) does not fit the store: %s", fold->record->lsn,
+                           layout ? layout->name : "unknown", what);
+    return hf_law_broken(fold->error, law, HF_CORRUPT);
 }
 
-hf_status hf__fold_expect(struct hf__fold *fold, hf_status status, const char *what,
-                          uint64_t number)
+hf_status hf__fold_expect(struct hf__fold *fold, enum hf_law law, hf_status status,
+                          const char *what, uint64_t number)
 {
     if (status != HF_NOT_FOUND) return status;
-    return hf__fold_misfit(fold, "%s %" PRIu64 " is not there", what, number);
+    return hf__fold_misfit(fold, law, "%s %" PRIu64 " is not there", what, number);
 }
 
 /* ---- rows in general ------------------------------------------------------------------------ */
@@ -51,7 +52,8 @@ hf_status hf__fold_delete(struct hf__fold *fold, enum hf_table table, const stru
 {
     hf_status status = hf_table_delete(fold->tables, table, hf_key_slice(key), fold->error);
     if (status != HF_NOT_FOUND) return status;
-    return hf__fold_misfit(fold, "a row of table \"%s\" is missing", hf_table_name(table));
+    return hf__fold_misfit(fold, HF_LAW_X2, "a row of table \"%s\" is missing",
+                           hf_table_name(table));
 }
 
 struct hf_ref hf_ref_of(const struct hf_fold_record *record, hf_slice payload)
@@ -101,10 +103,13 @@ hf_status hf_apply(struct hf_tables *tables, const struct hf_fold_record *record
     struct hf__fold fold = { tables, record, error, HF_PURGE_MAX };
     union hf_record_body body;
     bool is_known = record->kind >= 1 && record->kind <= HF_RECORD_KIND_MAX;
-    if (!is_known) return hf__fold_misfit(&fold, "kind %" PRIu64 " is none", record->kind);
+    if (!is_known) {
+        return hf__fold_misfit(&fold, HF_LAW_L6, "kind %" PRIu64 " is none", record->kind);
+    }
     const struct hf_layout *layout = hf_record_layout((enum hf_record_kind)record->kind);
     hf_assert(layout && layout->size <= sizeof(body));
     hf_status status = hf_decode(layout, record->body, tables->arena, &body, error);
+    if (status != HF_OK) hf_law_broken(error, HF_LAW_L6, status);
     if (status == HF_CORRUPT && error) error->lsn = record->lsn;
     if (status == HF_OK) status = apply_body(&fold, &body);
     hf_assert(status != HF_NOT_FOUND);

@@ -12,19 +12,22 @@ static hf_status started_check(struct hf__fold *fold, const struct hf_started *b
 {
     struct hf_row_instance other;
     uint64_t next = 0;
-    if (body->id.size > HF_ID_SIZE_MAX) return hf__fold_misfit(fold, "its id is too long");
+    if (body->id.size > HF_ID_SIZE_MAX) {
+        return hf__fold_misfit(fold, HF_LAW_L6, "its id is too long");
+    }
     if (body->engine_version > HF_KEY_PART_MAX) {
-        return hf__fold_misfit(fold, "engine version %" PRIu64, body->engine_version);
+        return hf__fold_misfit(fold, HF_LAW_L6, "engine version %" PRIu64, body->engine_version);
     }
     hf_status status = hf_instance_number_next(fold->tables, &next, fold->error);
     if (status != HF_OK) return status;
     if (body->instance != next) {
-        return hf__fold_misfit(fold, "instance %" PRIu64 " is not the next one, %" PRIu64,
-                               body->instance, next);
+        return hf__fold_misfit(fold, HF_LAW_H10,
+                               "instance %" PRIu64 " is not the next one, %" PRIu64, body->instance,
+                               next);
     }
     status = hf_instance_find(fold->tables, body->id, &other, fold->error);
     if (status == HF_OK) {
-        return hf__fold_misfit(fold, "instance %" PRIu64 " has its id", other.number);
+        return hf__fold_misfit(fold, HF_LAW_H10, "instance %" PRIu64 " has its id", other.number);
     }
     return status == HF_NOT_FOUND ? HF_OK : status;
 }
@@ -36,7 +39,7 @@ static hf_status started_parent(struct hf__fold *fold, const struct hf_started *
     const struct hf_fold_record *record = fold->record;
     if (body->parent_instance == 0) return HF_OK;
     if (body->lost_body.size == 0 || body->deleted_body.size == 0 || body->orphan_body.size == 0) {
-        return hf__fold_misfit(fold, "it is a child without the messages of its end");
+        return hf__fold_misfit(fold, HF_LAW_H6, "it is a child without the messages of its end");
     }
     row->parent = (struct hf_item_id){ body->parent_instance, body->parent_execution,
                                        body->parent_event };
@@ -89,7 +92,7 @@ static hf_status message_orphan(struct hf__fold *fold, uint64_t instance)
     if (status != HF_OK) return status;
     struct hf_row_instance after = before;
     if (before.parent.instance == 0) {
-        return hf__fold_misfit(fold, "instance %" PRIu64 " is nobody's child", instance);
+        return hf__fold_misfit(fold, HF_LAW_H6, "instance %" PRIu64 " is nobody's child", instance);
     }
     status = hf__child_cut(fold, &after);
     if (status != HF_OK) return status;
@@ -101,7 +104,7 @@ hf_status hf__apply_message(struct hf__fold *fold, const struct hf_message_recor
     hf_status status = body->orphaned ? message_orphan(fold, body->instance) : HF_OK;
     if (status != HF_OK) return status;
     if (body->body.size == 0) {
-        return body->orphaned ? HF_OK : hf__fold_misfit(fold, "it has no body");
+        return body->orphaned ? HF_OK : hf__fold_misfit(fold, HF_LAW_L6, "it has no body");
     }
     const struct hf_row_message message = { .body = hf_ref_of(fold->record, body->body),
                                             .execution = body->execution };
@@ -117,7 +120,8 @@ hf_status hf__apply_terminated(struct hf__fold *fold, const struct hf_terminated
     hf_status status = hf__instance_running(fold, body->instance, &before);
     if (status != HF_OK) return status;
     if (body->execution != before.execution || body->event_id != before.next_event_id) {
-        return hf__fold_misfit(fold, "event %" PRIu64 " of execution %" PRIu64 " is not the next",
+        return hf__fold_misfit(fold, HF_LAW_H1,
+                               "event %" PRIu64 " of execution %" PRIu64 " is not the next",
                                body->event_id, body->execution);
     }
     status = hf__history_put(fold, &event, &ref);
@@ -145,7 +149,8 @@ hf_status hf__apply_suspended(struct hf__fold *fold, const struct hf_suspended *
     struct hf_row_instance after = before;
     bool is_resumed = body->code.size == 0;
     if (is_resumed == (before.suspended_code.size == 0)) {
-        return hf__fold_misfit(fold, "instance %" PRIu64 " is so already", body->instance);
+        return hf__fold_misfit(fold, HF_LAW_H11, "instance %" PRIu64 " is so already",
+                               body->instance);
     }
     after.suspended_code = body->code;
     after.suspended_text = is_resumed ? (hf_slice)HF_EMPTY : body->text;
@@ -157,7 +162,7 @@ hf_status hf__apply_deleted(struct hf__fold *fold, const struct hf_deleted *body
 {
     struct hf_row_instance row;
     hf_status status = hf_instance_get(fold->tables, body->instance, &row, fold->error);
-    status = hf__fold_expect(fold, status, "instance", body->instance);
+    status = hf__fold_expect(fold, HF_LAW_H1, status, "instance", body->instance);
     if (status == HF_OK) status = hf__command_key_put(fold, body->key, body->instance);
     return status == HF_OK ? hf__instance_remove(fold, &row) : status;
 }
@@ -169,7 +174,7 @@ static hf_status event_prune(struct hf__fold *fold, const struct hf_pruned *body
     struct hf__search search = { HF_TABLE_HISTORY, hf_key_item(&event), 8 };
     struct hf_table_row row;
     hf_status status = hf__search(fold->tables, &search, &row, fold->error);
-    status = hf__fold_expect(fold, status, "history of instance", body->instance);
+    status = hf__fold_expect(fold, HF_LAW_X6, status, "history of instance", body->instance);
     if (status != HF_OK) return status;
     if (!hf_key_read_item(row.key, &event)) return hf__row_damaged(search.table, fold->error);
     *out_is_done = event.execution > body->execution;
@@ -183,10 +188,11 @@ hf_status hf__apply_pruned(struct hf__fold *fold, const struct hf_pruned *body)
     struct hf_row_instance before;
     bool is_done = false;
     hf_status status = hf_instance_get(fold->tables, body->instance, &before, fold->error);
-    status = hf__fold_expect(fold, status, "instance", body->instance);
+    status = hf__fold_expect(fold, HF_LAW_H1, status, "instance", body->instance);
     if (status != HF_OK) return status;
     if (body->execution <= before.pruned || body->execution >= before.execution) {
-        return hf__fold_misfit(fold, "execution %" PRIu64 " is none that can go", body->execution);
+        return hf__fold_misfit(fold, HF_LAW_X6, "execution %" PRIu64 " is none that can go",
+                               body->execution);
     }
     while (status == HF_OK && !is_done) status = event_prune(fold, body, &is_done);
     if (status != HF_OK) return status;

@@ -141,7 +141,7 @@ static hf_status purge_owned_session(struct purge *purge)
     purge->is_done = status == HF_NOT_FOUND;
     if (status != HF_OK) return purge->is_done ? HF_OK : status;
     status = hf_registration_get(fold->tables, purge->place->number, &owner, fold->error);
-    status = hf__fold_expect(fold, status, "registration", purge->place->number);
+    status = hf__fold_expect(fold, HF_LAW_R2, status, "registration", purge->place->number);
     if (status != HF_OK) return status;
     purge->must_wait = owner.ended_reason == HF_REASON_DEAD && owner.reclaim_ms > 0 &&
                        fold->record->kind == HF_RECORD_REGISTRATION_ENDED;
@@ -229,10 +229,10 @@ hf_status hf__apply_reclaimed(struct hf__fold *fold, const struct hf_reclaimed *
 {
     struct hf_reclaim_place place = { HF_RECLAIM_REGISTRATION, body->registration, 0 };
     if ((body->registration != 0) == (body->instance != 0)) {
-        return hf__fold_misfit(fold, "it names not one of registration and instance");
+        return hf__fold_misfit(fold, HF_LAW_L6, "it names not one of registration and instance");
     }
     if (body->incarnation > HF_KEY_PART_MAX || (body->registration && body->incarnation)) {
-        return hf__fold_misfit(fold, "incarnation %" PRIu64, body->incarnation);
+        return hf__fold_misfit(fold, HF_LAW_L6, "incarnation %" PRIu64, body->incarnation);
     }
     if (body->instance != 0) {
         place.kind = body->incarnation ? HF_RECLAIM_SESSION : HF_RECLAIM_INSTANCE;
@@ -243,7 +243,7 @@ hf_status hf__apply_reclaimed(struct hf__fold *fold, const struct hf_reclaimed *
     struct hf_key key = hf_key_reclaim(&place);
     hf_status status = hf_table_get(fold->tables, HF_TABLE_RECLAIM, hf_key_slice(&key), &value,
                                     fold->error);
-    status = hf__fold_expect(fold, status, "work to reclaim of", place.number);
+    status = hf__fold_expect(fold, HF_LAW_X7, status, "work to reclaim of", place.number);
     if (status != HF_OK) return status;
     fold->rows_left = body->rows_max;
     return hf__purge(fold, &place);

@@ -22,17 +22,18 @@ static hf_status restart_check(struct restart *self)
     const struct hf_restarted *body = self->body;
     struct hf__fold *fold = self->fold;
     hf_status status = hf_instance_get(fold->tables, body->instance, &self->before, fold->error);
-    status = hf__fold_expect(fold, status, "instance", body->instance);
+    status = hf__fold_expect(fold, HF_LAW_H1, status, "instance", body->instance);
     if (status != HF_OK) return status;
     if (!hf_instance_has_ended(&self->before)) {
-        return hf__fold_misfit(fold, "instance %" PRIu64 " has not ended", body->instance);
+        return hf__fold_misfit(fold, HF_LAW_H1, "instance %" PRIu64 " has not ended",
+                               body->instance);
     }
     bool is_present = body->execution == self->before.execution &&
                       body->execution < HF_KEY_PART_MAX;
     bool is_begun = body->events_kept > 0 ? body->events_kept < self->before.next_event_id
                                           : body->body.size > 0;
     if (!is_present || !is_begun || body->engine_version > HF_KEY_PART_MAX) {
-        return hf__fold_misfit(fold, "it does not go on from execution %" PRIu64,
+        return hf__fold_misfit(fold, HF_LAW_H1, "it does not go on from execution %" PRIu64,
                                self->before.execution);
     }
     return HF_OK;
@@ -46,17 +47,17 @@ static hf_status former_ref(struct restart *self, uint64_t event_id, struct hf_r
     struct hf_item_id event = { self->before.number, self->before.execution, event_id };
     struct hf__fold *fold = self->fold;
     if (event_id >= self->before.next_event_id) {
-        return hf__fold_misfit(fold, "event %" PRIu64 " was never there", event_id);
+        return hf__fold_misfit(fold, HF_LAW_H2, "event %" PRIu64 " was never there", event_id);
     }
     hf_status status = hf_history_get(fold->tables, &event, out_ref, fold->error);
-    return hf__fold_expect(fold, status, "event", event_id);
+    return hf__fold_expect(fold, HF_LAW_H2, status, "event", event_id);
 }
 
 /* The same of one that is kept. */
 static hf_status kept_ref(struct restart *self, uint64_t event_id, struct hf_ref *out_ref)
 {
     if (event_id > self->body->events_kept) {
-        return hf__fold_misfit(self->fold, "event %" PRIu64 " is not kept", event_id);
+        return hf__fold_misfit(self->fold, HF_LAW_H2, "event %" PRIu64 " is not kept", event_id);
     }
     return former_ref(self, event_id, out_ref);
 }
@@ -92,12 +93,14 @@ static hf_status open_again(struct restart *self, const struct hf_turn_session *
                                   .name = session->id,
                                   .opened_unix_ms = fold->record->wall_unix_ms };
     if (session->id.size == 0 || session->incarnation > HF_KEY_PART_MAX) {
-        return hf__fold_misfit(fold, "session %" PRIu64 " has no id", session->incarnation);
+        return hf__fold_misfit(fold, HF_LAW_S1, "session %" PRIu64 " has no id",
+                               session->incarnation);
     }
     struct hf_row_session other;
     hf_status status = hf_session_get(fold->tables, &row.id, &other, fold->error);
     if (status == HF_OK) {
-        return hf__fold_misfit(fold, "session %" PRIu64 " is open already", session->incarnation);
+        return hf__fold_misfit(fold, HF_LAW_S1, "session %" PRIu64 " is open already",
+                               session->incarnation);
     }
     if (status == HF_NOT_FOUND) status = kept_ref(self, session->event_id, &row.opening);
     if (status == HF_OK) status = hf__tag_number(fold, session->tag, &row.tag);
@@ -131,7 +134,7 @@ static hf_status schedule_again(struct restart *self, const struct hf_turn_item 
         status = hf__tag_number(fold, item->tag, &row.tag);
     } else {
         status = hf_session_get(fold->tables, &id, &session, fold->error);
-        status = hf__fold_expect(fold, status, "session", id.incarnation);
+        status = hf__fold_expect(fold, HF_LAW_S7, status, "session", id.incarnation);
         if (status == HF_OK) row.tag = session.tag;
     }
     return status == HF_OK ? hf__item_put(fold, NULL, &row) : status;
@@ -143,7 +146,7 @@ static hf_status restart_items(struct restart *self)
     hf_status status = HF_OK;
     for (size_t i = 0; status == HF_OK && i < self->body->items.count; i++) {
         if (i > 0 && items[i].event_id <= items[i - 1].event_id) {
-            return hf__fold_misfit(self->fold, "its items are not by rising event id");
+            return hf__fold_misfit(self->fold, HF_LAW_L6, "its items are not by rising event id");
         }
         struct hf_arena_mark mark = hf_arena_mark(self->fold->tables->arena);
         status = schedule_again(self, &items[i], i + 1);
@@ -201,7 +204,7 @@ static hf_status restart_values(struct restart *self)
         status = kept_ref(self, values[i].event_id, &ref);
         if (status != HF_OK) return status;
         if (values[i].key.size > HF_ID_SIZE_MAX || (!values[i].cleared && !values[i].key.size)) {
-            return hf__fold_misfit(self->fold, "a value has no key");
+            return hf__fold_misfit(self->fold, HF_LAW_L6, "a value has no key");
         }
         status = values[i].cleared ? hf__value_clear(self->fold, instance, values[i].key)
                                    : hf__value_set(self->fold, instance, values[i].key, &ref);

@@ -15,15 +15,16 @@ static hf_status release_one(struct hf__fold *fold, const struct hf_sessions_rel
     struct hf_session_id id = { released->instance, released->incarnation };
     struct hf_row_session row;
     hf_status status = hf_session_get(fold->tables, &id, &row, fold->error);
-    status = hf__fold_expect(fold, status, "session", id.incarnation);
+    status = hf__fold_expect(fold, HF_LAW_S1, status, "session", id.incarnation);
     if (status != HF_OK) return status;
     if (row.owner != body->registration || row.epoch != released->epoch) {
-        return hf__fold_misfit(fold,
+        return hf__fold_misfit(fold, HF_LAW_S2,
                                "session %" PRIu64 " of instance %" PRIu64
                                " is not held by registration %" PRIu64,
                                id.incarnation, id.instance, body->registration);
     }
-    return hf__session_release(fold, &id, body->reason);
+    status = hf__token_present(fold, released->epoch);
+    return status == HF_OK ? hf__session_release(fold, &id, body->reason) : status;
 }
 
 hf_status hf__apply_sessions_released(struct hf__fold *fold,
@@ -50,10 +51,13 @@ hf_status hf__apply_registered(struct hf__fold *fold, const struct hf_registered
                                        .reclaim_ms = body->reclaim_ms };
     unsigned char lsn[8];
     uint64_t other = 0;
-    if (body->worker_id.size > HF_ID_SIZE_MAX) return hf__fold_misfit(fold, "its id is too long");
+    if (body->worker_id.size > HF_ID_SIZE_MAX) {
+        return hf__fold_misfit(fold, HF_LAW_L6, "its id is too long");
+    }
     hf_status status = hf_worker_find(fold->tables, body->worker_id, &other, fold->error);
     if (status == HF_OK) {
-        return hf__fold_misfit(fold, "registration %" PRIu64 " of that worker id lives", other);
+        return hf__fold_misfit(fold, HF_LAW_R2, "registration %" PRIu64 " of that worker id lives",
+                               other);
     }
     if (status != HF_NOT_FOUND) return status;
     hf_put_le64(lsn, row.lsn);
@@ -74,7 +78,7 @@ static hf_status ended_drop_soft(struct hf__fold *fold, uint64_t registration)
         if (status == HF_NOT_FOUND) return HF_OK;
         if (status == HF_OK) {
             status = hf_instance_get(fold->tables, place.second, &instance, fold->error);
-            status = hf__fold_expect(fold, status, "locked instance", place.second);
+            status = hf__fold_expect(fold, HF_LAW_X2, status, "locked instance", place.second);
         }
         if (status == HF_OK) {
             status = hf_turn_lock_release(fold->tables, &instance, fold->error);
@@ -92,15 +96,16 @@ hf_status hf__apply_registration_ended(struct hf__fold *fold,
     hf_status status = hf__registration_live(fold, body->registration, &row);
     if (status == HF_OK) {
         status = hf_worker_find(fold->tables, row.worker_id, &latest, fold->error);
-        status = hf__fold_expect(fold, status, "worker of registration", row.lsn);
+        status = hf__fold_expect(fold, HF_LAW_R2, status, "worker of registration", row.lsn);
     }
     if (status != HF_OK) return status;
     if (latest != row.lsn) {
-        return hf__fold_misfit(fold, "its worker id is that of registration %" PRIu64, latest);
+        return hf__fold_misfit(fold, HF_LAW_R2, "its worker id is that of registration %" PRIu64,
+                               latest);
     }
     fold->tables->effects |= HF_EFFECT_REGISTRATIONS;
     status = hf_table_delete(fold->tables, HF_TABLE_WORKERS, row.worker_id, fold->error);
-    status = hf__fold_expect(fold, status, "worker of registration", row.lsn);
+    status = hf__fold_expect(fold, HF_LAW_R2, status, "worker of registration", row.lsn);
     if (status != HF_OK) return status;
     row.ended_reason = body->reason;
     status = hf__registration_put(fold, &row);

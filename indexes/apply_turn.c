@@ -32,15 +32,17 @@ static hf_status turn_check(struct turn *turn)
     hf_status status = hf__instance_running(turn->fold, body->instance, &turn->before);
     if (status != HF_OK) return status;
     if (body->execution != turn->before.execution) {
-        return hf__fold_misfit(turn->fold, "execution %" PRIu64 " is not the present one",
-                               body->execution);
+        return hf__fold_misfit(turn->fold, HF_LAW_Q8,
+                               "execution %" PRIu64 " is not the present one", body->execution);
     }
     if (body->head != turn->before.head) {
-        return hf__fold_misfit(turn->fold, "head %" PRIu64 " is not the present one, %" PRIu64,
-                               body->head, turn->before.head);
+        return hf__fold_misfit(turn->fold, HF_LAW_Q8,
+                               "head %" PRIu64 " is not the present one, %" PRIu64, body->head,
+                               turn->before.head);
     }
     if (body->engine_version > HF_KEY_PART_MAX) {
-        return hf__fold_misfit(turn->fold, "engine version %" PRIu64, body->engine_version);
+        return hf__fold_misfit(turn->fold, HF_LAW_L6, "engine version %" PRIu64,
+                               body->engine_version);
     }
     turn->row = turn->before;
     turn->row.status = HF_INSTANCE_RUNNING;
@@ -56,8 +58,9 @@ static hf_status turn_check(struct turn *turn)
 static hf_status turn_follow_on(struct turn *turn, uint64_t event_id)
 {
     if (event_id != turn->row.next_event_id) {
-        return hf__fold_misfit(turn->fold, "event %" PRIu64 " does not follow on: %" PRIu64 " does",
-                               event_id, turn->row.next_event_id);
+        return hf__fold_misfit(turn->fold, HF_LAW_H1,
+                               "event %" PRIu64 " does not follow on: %" PRIu64 " does", event_id,
+                               turn->row.next_event_id);
     }
     turn->row.next_event_id++;
     return HF_OK;
@@ -78,7 +81,7 @@ static hf_status turn_consume_message(struct turn *turn, const struct hf_consume
     struct hf_key key = hf_key_pair(&(struct hf_number_pair){ turn->row.number, message->lsn });
     hf_status status = hf_table_get(fold->tables, HF_TABLE_INBOX, hf_key_slice(&key), &value,
                                     fold->error);
-    status = hf__fold_expect(fold, status, "message", message->lsn);
+    status = hf__fold_expect(fold, HF_LAW_H3, status, "message", message->lsn);
     if (status != HF_OK) return status;
     if (!hf_message_read(value, &row)) return hf__row_damaged(HF_TABLE_INBOX, fold->error);
     if (message->event_id != 0) status = turn_add_event(turn, message->event_id, &row.body);
@@ -113,7 +116,8 @@ static hf_status turn_event_ref(struct turn *turn, uint64_t event_id, struct hf_
     const struct hf_turn_event *events = turn->body->events.items;
     uint64_t place = event_id - turn->first_event_id;
     if (event_id < turn->first_event_id || place >= turn->body->events.count) {
-        return hf__fold_misfit(turn->fold, "event %" PRIu64 " is not one of the record", event_id);
+        return hf__fold_misfit(turn->fold, HF_LAW_Q2, "event %" PRIu64 " is not one of the record",
+                               event_id);
     }
     hf_assert(events[place].event_id == event_id);
     *out_ref = hf_ref_of(turn->fold->record, events[place].body);
@@ -130,11 +134,13 @@ static hf_status turn_open_session(struct turn *turn, const struct hf_turn_sessi
                                   .opened_unix_ms = fold->record->wall_unix_ms };
     struct hf_row_session other;
     if (opened->id.size == 0 || opened->incarnation > HF_KEY_PART_MAX) {
-        return hf__fold_misfit(fold, "session %" PRIu64 " has no id", opened->incarnation);
+        return hf__fold_misfit(fold, HF_LAW_S1, "session %" PRIu64 " has no id",
+                               opened->incarnation);
     }
     hf_status status = hf_session_get(fold->tables, &row.id, &other, fold->error);
     if (status == HF_OK) {
-        return hf__fold_misfit(fold, "session %" PRIu64 " is open already", opened->incarnation);
+        return hf__fold_misfit(fold, HF_LAW_S1, "session %" PRIu64 " is open already",
+                               opened->incarnation);
     }
     if (status != HF_NOT_FOUND) return status;
     status = hf__tag_number(fold, opened->tag, &row.tag);
@@ -178,7 +184,8 @@ static hf_status turn_check_free(struct turn *turn, const struct hf_item_id *id)
     }
     if (status == HF_NOT_FOUND) return HF_OK;
     if (status != HF_OK) return status;
-    return hf__fold_misfit(turn->fold, "event %" PRIu64 " schedules twice", id->event_id);
+    return hf__fold_misfit(turn->fold, HF_LAW_Q2, "event %" PRIu64 " schedules twice",
+                           id->event_id);
 }
 
 static hf_status turn_limit_start(struct turn *turn, const struct hf_turn_item *item,
@@ -291,7 +298,8 @@ static hf_status turn_change_value(struct turn *turn, const struct hf_turn_value
 {
     struct hf_ref set;
     if (value->key.size > HF_ID_SIZE_MAX || (value->key.size == 0 && !value->cleared)) {
-        return hf__fold_misfit(turn->fold, "a value's key has %zu bytes", value->key.size);
+        return hf__fold_misfit(turn->fold, HF_LAW_L6, "a value's key has %zu bytes",
+                               value->key.size);
     }
     hf_status status = turn_event_ref(turn, value->event_id, &set);
     if (status != HF_OK) return status;
@@ -353,8 +361,8 @@ static hf_status turn_check_bare(struct turn *turn, enum hf_table table)
         if (status != HF_OK) return status;
         if (!is_dead) break;
     }
-    return hf__fold_misfit(turn->fold, "it continues as new, and event %" PRIu64 " is pending",
-                           id.event_id);
+    return hf__fold_misfit(turn->fold, HF_LAW_H4,
+                           "it continues as new, and event %" PRIu64 " is pending", id.event_id);
 }
 
 /* An event of the old execution becomes the next one of the new. */
@@ -363,7 +371,7 @@ static hf_status turn_carry(struct turn *turn, uint64_t event_id)
     struct hf_item_id old = { turn->row.number, turn->before.execution, event_id };
     struct hf_ref ref;
     hf_status status = hf_history_get(turn->fold->tables, &old, &ref, turn->fold->error);
-    status = hf__fold_expect(turn->fold, status, "carried event", event_id);
+    status = hf__fold_expect(turn->fold, HF_LAW_H2, status, "carried event", event_id);
     return status == HF_OK ? turn_add_event(turn, turn->row.next_event_id, &ref) : status;
 }
 
@@ -371,7 +379,7 @@ static hf_status turn_continue(struct turn *turn)
 {
     const struct hf_turn_carried *carried = turn->body->carried.items;
     if (turn->body->next_body.size == 0 || turn->before.execution >= HF_KEY_PART_MAX) {
-        return hf__fold_misfit(turn->fold, "it continues as new without a first event");
+        return hf__fold_misfit(turn->fold, HF_LAW_L6, "it continues as new without a first event");
     }
     hf_status status = turn_check_bare(turn, HF_TABLE_ITEMS);
     if (status == HF_OK) status = turn_check_bare(turn, HF_TABLE_TIMERS_BY_ID);
@@ -408,7 +416,9 @@ static hf_status turn_outcome(struct turn *turn)
     case HF_OUTCOME_COMPLETED: return turn_end(turn, HF_INSTANCE_COMPLETED);
     case HF_OUTCOME_FAILED: return turn_end(turn, HF_INSTANCE_FAILED);
     case HF_OUTCOME_CANCELLED: return turn_end(turn, HF_INSTANCE_CANCELLED);
-    default: return hf__fold_misfit(turn->fold, "outcome %" PRIu64 " is none", turn->body->outcome);
+    default:
+        return hf__fold_misfit(turn->fold, HF_LAW_L6, "outcome %" PRIu64 " is none",
+                               turn->body->outcome);
     }
 }
 
@@ -436,7 +446,7 @@ hf_status hf__apply_turn_lost(struct hf__fold *fold, const struct hf_turn_lost *
     hf_status status = hf__instance_running(fold, body->instance, &before);
     if (status != HF_OK) return status;
     if (body->head != before.head) {
-        return hf__fold_misfit(fold, "head %" PRIu64 " is not the present one, %" PRIu64,
+        return hf__fold_misfit(fold, HF_LAW_Q8, "head %" PRIu64 " is not the present one, %" PRIu64,
                                body->head, before.head);
     }
     struct hf_row_instance after = before;

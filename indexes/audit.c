@@ -32,22 +32,23 @@
 
 /* ---- tools ---------------------------------------------------------------------------------- */
 
-hf_status hf__audit_broken(struct hf__audit *audit, const char *format, ...)
+hf_status hf__audit_broken(struct hf__audit *audit, enum hf_law law, const char *format, ...)
 {
     char what[256];
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(what, sizeof(what), format, arguments);
     va_end(arguments);
-    return hf_error_set(audit->error, HF_CORRUPT, "table \"%s\": %s", hf_table_name(audit->table),
-                        what);
+    (void)hf_error_set(audit->error, HF_CORRUPT, "table \"%s\": %s", hf_table_name(audit->table),
+                       what);
+    return hf_law_broken(audit->error, law, HF_CORRUPT);
 }
 
-hf_status hf__audit_there(struct hf__audit *audit, hf_status status, const char *what,
-                          uint64_t number)
+hf_status hf__audit_there(struct hf__audit *audit, enum hf_law law, hf_status status,
+                          const char *what, uint64_t number)
 {
     if (status != HF_NOT_FOUND) return status;
-    return hf__audit_broken(audit, "%s %" PRIu64 " is missing", what, number);
+    return hf__audit_broken(audit, law, "%s %" PRIu64 " is missing", what, number);
 }
 
 hf_status hf__audit_points(struct hf__audit *audit, enum hf_table table, const struct hf_key *key,
@@ -56,7 +57,8 @@ hf_status hf__audit_points(struct hf__audit *audit, enum hf_table table, const s
     hf_slice value = HF_EMPTY;
     hf_status status = hf_table_get(audit->tables, table, hf_key_slice(key), &value, audit->error);
     if (status == HF_NOT_FOUND || (status == HF_OK && !hf_slice_equal(value, expected))) {
-        return hf__audit_broken(audit, "table \"%s\" does not say the same", hf_table_name(table));
+        return hf__audit_broken(audit, HF_LAW_X2, "table \"%s\" does not say the same",
+                                hf_table_name(table));
     }
     return status;
 }
@@ -88,7 +90,8 @@ hf_status hf__audit_instance_of(struct hf__audit *audit, uint64_t number,
     if (found == HF_OK && !hf_instance_has_ended(out_row)) return HF_OK;
     hf_status status = hf__audit_is_marked(audit, &place, &marked);
     if (status != HF_OK || marked) return status;
-    return hf__audit_broken(audit, "instance %" PRIu64 " %s and still has rows", number,
+    return hf__audit_broken(audit, audit->table == HF_TABLE_SESSIONS ? HF_LAW_S6 : HF_LAW_H4,
+                            "instance %" PRIu64 " %s and still has rows", number,
                             found == HF_OK ? "has ended" : "is gone");
 }
 
@@ -96,7 +99,7 @@ hf_status hf__audit_key(struct hf__audit *audit, const struct hf_table_row *row,
                         const struct hf_key *key)
 {
     if (hf_slice_equal(row->key, hf_key_slice(key))) return HF_OK;
-    return hf__audit_broken(audit, "a row stands where its item or session is not");
+    return hf__audit_broken(audit, HF_LAW_Q1, "a row stands where its item or session is not");
 }
 
 /* ---- registrations, workers, tags, keys, reclaim -------------------------------------------- */
@@ -123,7 +126,7 @@ static hf_status check_registration(struct hf__audit *audit, const struct hf_tab
     if (status == HF_OK) status = count_owned(audit, lsn, &count);
     if (status != HF_OK) return status;
     if (count != registration.sessions_count) {
-        return hf__audit_broken(audit,
+        return hf__audit_broken(audit, HF_LAW_X3,
                                 "registration %" PRIu64 " owns %" PRIu64 " sessions, not %" PRIu64,
                                 lsn, count, registration.sessions_count);
     }
@@ -131,14 +134,14 @@ static hf_status check_registration(struct hf__audit *audit, const struct hf_tab
         struct hf_reclaim_place place = { HF_RECLAIM_REGISTRATION, lsn, 0 };
         status = hf__audit_is_marked(audit, &place, &marked);
         if (status != HF_OK || marked) return status;
-        return hf__audit_broken(audit, "registration %" PRIu64 " has ended and is still there",
-                                lsn);
+        return hf__audit_broken(audit, HF_LAW_R2,
+                                "registration %" PRIu64 " has ended and is still there", lsn);
     }
     status = hf_worker_find(audit->tables, registration.worker_id, &latest, audit->error);
-    status = hf__audit_there(audit, status, "worker of registration", lsn);
+    status = hf__audit_there(audit, HF_LAW_R2, status, "worker of registration", lsn);
     if (status != HF_OK || latest == lsn) return status;
-    return hf__audit_broken(audit, "registration %" PRIu64 " lives, and its worker is another",
-                            lsn);
+    return hf__audit_broken(audit, HF_LAW_R2,
+                            "registration %" PRIu64 " lives, and its worker is another", lsn);
 }
 
 static hf_status check_worker(struct hf__audit *audit, const struct hf_table_row *row)
@@ -148,13 +151,13 @@ static hf_status check_worker(struct hf__audit *audit, const struct hf_table_row
     hf_status status = hf_worker_find(audit->tables, row->key, &lsn, audit->error);
     if (status == HF_OK) {
         status = hf_registration_get(audit->tables, lsn, &registration, audit->error);
-        status = hf__audit_there(audit, status, "registration", lsn);
+        status = hf__audit_there(audit, HF_LAW_R2, status, "registration", lsn);
     }
     if (status != HF_OK) return status;
     if (registration.ended_reason == 0 && hf_slice_equal(registration.worker_id, row->key)) {
         return HF_OK;
     }
-    return hf__audit_broken(audit, "a worker points to registration %" PRIu64, lsn);
+    return hf__audit_broken(audit, HF_LAW_R2, "a worker points to registration %" PRIu64, lsn);
 }
 
 static hf_status check_tag(struct hf__audit *audit, const struct hf_table_row *row)
@@ -166,10 +169,10 @@ static hf_status check_tag(struct hf__audit *audit, const struct hf_table_row *r
     if (status == HF_OK) {
         status = hf_meta_get_number(audit->tables, "next_tag", &next, audit->error);
     }
-    status = hf__audit_there(audit, status, "name of tag", number);
+    status = hf__audit_there(audit, HF_LAW_X2, status, "name of tag", number);
     if (status != HF_OK) return status;
     if (hf_slice_equal(name, row->key) && number < next) return HF_OK;
-    return hf__audit_broken(audit, "tag %" PRIu64 " has another name or number", number);
+    return hf__audit_broken(audit, HF_LAW_X2, "tag %" PRIu64 " has another name or number", number);
 }
 
 static hf_status check_tag_name(struct hf__audit *audit, const struct hf_table_row *row)
@@ -177,9 +180,9 @@ static hf_status check_tag_name(struct hf__audit *audit, const struct hf_table_r
     uint64_t number = 0;
     if (row->key.size != 4) return hf__row_damaged(audit->table, audit->error);
     hf_status status = hf_tag_find(audit->tables, row->value, &number, audit->error);
-    status = hf__audit_there(audit, status, "tag", hf_get_be32(row->key.data));
+    status = hf__audit_there(audit, HF_LAW_X2, status, "tag", hf_get_be32(row->key.data));
     if (status != HF_OK || number == hf_get_be32(row->key.data)) return status;
-    return hf__audit_broken(audit, "the name of tag %" PRIu32 " is another's",
+    return hf__audit_broken(audit, HF_LAW_X2, "the name of tag %" PRIu32 " is another's",
                             hf_get_be32(row->key.data));
 }
 
@@ -199,7 +202,7 @@ static hf_status check_command_key(struct hf__audit *audit, const struct hf_tabl
     hf_status status = hf_command_key_find(audit->tables, row->key, &command, audit->error);
     if (status == HF_OK) status = was_instance(audit, command.instance, &was);
     if (status != HF_OK || was) return status;
-    return hf__audit_broken(audit, "a key names instance %" PRIu64 ", which never was",
+    return hf__audit_broken(audit, HF_LAW_H10, "a key names instance %" PRIu64 ", which never was",
                             command.instance);
 }
 
@@ -226,8 +229,8 @@ static hf_status check_reclaim(struct hf__audit *audit, const struct hf_table_ro
     }
     if (fits) return HF_OK;
     if (status != HF_OK && status != HF_NOT_FOUND) return status;
-    return hf__audit_broken(audit, "%" PRIu64 " of kind %" PRIu64 " has not ended", place.number,
-                            place.kind);
+    return hf__audit_broken(audit, HF_LAW_X7, "%" PRIu64 " of kind %" PRIu64 " has not ended",
+                            place.number, place.kind);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */

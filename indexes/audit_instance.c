@@ -19,9 +19,10 @@ static hf_status check_due(struct hf__audit *audit, const struct hf_row_instance
     uint64_t oldest = status == HF_OK ? message.lsn : 0;
     bool is_fresh = row->turn_due_lsn == row->head;
     if (!hf_instance_has_ended(row) && !is_fresh && row->turn_due_lsn != oldest) {
-        return hf__audit_broken(
-            audit, "instance %" PRIu64 " is due at %" PRIu64 ", its oldest message is %" PRIu64,
-            row->number, row->turn_due_lsn, oldest);
+        return hf__audit_broken(audit, HF_LAW_Q9,
+                                "instance %" PRIu64 " is due at %" PRIu64
+                                ", its oldest message is %" PRIu64,
+                                row->number, row->turn_due_lsn, oldest);
     }
     status = hf_turn_lock_get(audit->tables, row->number, &lock, audit->error);
     if (status != HF_OK && status != HF_NOT_FOUND) return status;
@@ -30,7 +31,8 @@ static hf_status check_due(struct hf__audit *audit, const struct hf_row_instance
         &(struct hf_turn_due){ row->engine_version, row->turn_due_lsn, row->number });
     status = hf__audit_has_row(audit, HF_TABLE_TURNS_DUE, &key, &has_due_row);
     if (status != HF_OK || has_due_row == should_have) return status;
-    return hf__audit_broken(audit, "turns_due is wrong about instance %" PRIu64, row->number);
+    return hf__audit_broken(audit, HF_LAW_Q9, "turns_due is wrong about instance %" PRIu64,
+                            row->number);
 }
 
 /* Law 7, from the child's side. */
@@ -41,7 +43,7 @@ static hf_status check_parent(struct hf__audit *audit, const struct hf_row_insta
     hf_status status = hf_child_get(audit->tables, &row->parent, &child, audit->error);
     if (status != HF_OK && status != HF_NOT_FOUND) return status;
     if (status == HF_OK && child == row->number && !hf_instance_has_ended(row)) return HF_OK;
-    return hf__audit_broken(audit, "instance %" PRIu64 " is not the child that it says",
+    return hf__audit_broken(audit, HF_LAW_H6, "instance %" PRIu64 " is not the child that it says",
                             row->number);
 }
 
@@ -53,7 +55,8 @@ static hf_status check_descent(struct hf__audit *audit, const struct hf_row_inst
     if (row->family_root == 0) return HF_OK;
     hf_status status = hf__audit_has_row(audit, HF_TABLE_FAMILIES, &key, &has_row);
     if (status != HF_OK || has_row) return status;
-    return hf__audit_broken(audit, "instance %" PRIu64 " is missing in its family", row->number);
+    return hf__audit_broken(audit, HF_LAW_H6, "instance %" PRIu64 " is missing in its family",
+                            row->number);
 }
 
 hf_status hf__audit_check_instance(struct hf__audit *audit, const struct hf_table_row *row)
@@ -65,19 +68,21 @@ hf_status hf__audit_check_instance(struct hf__audit *audit, const struct hf_tabl
     hf_status status = hf_instance_get(audit->tables, number, &instance, audit->error);
     if (status == HF_OK) status = hf_instance_number_next(audit->tables, &next, audit->error);
     if (status == HF_OK && number >= next) {
-        return hf__audit_broken(audit, "instance %" PRIu64 " is not below the next number", number);
+        return hf__audit_broken(audit, HF_LAW_X3,
+                                "instance %" PRIu64 " is not below the next number", number);
     }
     if (status == HF_OK) {
         status = hf_instance_find(audit->tables, instance.id, &same, audit->error);
-        status = hf__audit_there(audit, status, "id of instance", number);
+        status = hf__audit_there(audit, HF_LAW_H10, status, "id of instance", number);
     }
     if (status == HF_OK && same.number != number) {
-        return hf__audit_broken(audit, "the id of instance %" PRIu64 " is another's", number);
+        return hf__audit_broken(audit, HF_LAW_H10, "the id of instance %" PRIu64 " is another's",
+                                number);
     }
     if (status == HF_OK) {
         struct hf_item_id last = { number, instance.execution, instance.next_event_id - 1 };
         status = hf_history_get(audit->tables, &last, &ref, audit->error);
-        status = hf__audit_there(audit, status, "last event of instance", number);
+        status = hf__audit_there(audit, HF_LAW_H1, status, "last event of instance", number);
     }
     if (status == HF_OK) status = check_parent(audit, &instance);
     if (status == HF_OK) status = check_descent(audit, &instance);
@@ -89,10 +94,10 @@ hf_status hf__audit_check_instance_id(struct hf__audit *audit, const struct hf_t
     struct hf_row_instance instance;
     hf_status status = hf_instance_find(audit->tables, row->key, &instance, audit->error);
     if (status == HF_OK && !hf_slice_equal(instance.id, row->key)) {
-        return hf__audit_broken(audit, "an id points to instance %" PRIu64 " of another",
-                                instance.number);
+        return hf__audit_broken(audit, HF_LAW_H10,
+                                "an id points to instance %" PRIu64 " of another", instance.number);
     }
-    return hf__audit_there(audit, status, "an id", 0);
+    return hf__audit_there(audit, HF_LAW_H10, status, "an id", 0);
 }
 
 /* Law 2. */
@@ -111,16 +116,18 @@ hf_status hf__audit_check_history(struct hf__audit *audit, const struct hf_table
     if (status == HF_NOT_FOUND) return hf__audit_instance_of(audit, event.instance, &instance);
     if (status != HF_OK) return status;
     if (!follows && event.event_id != 1) {
-        return hf__audit_broken(audit, "instance %" PRIu64 " has a gap before event %" PRIu64,
+        return hf__audit_broken(audit, HF_LAW_H1,
+                                "instance %" PRIu64 " has a gap before event %" PRIu64,
                                 event.instance, event.event_id);
     }
     if (event.execution <= instance.pruned) {
-        return hf__audit_broken(audit, "instance %" PRIu64 " has an event that was pruned",
-                                event.instance);
+        return hf__audit_broken(
+            audit, HF_LAW_X6, "instance %" PRIu64 " has an event that was pruned", event.instance);
     }
     if (event.execution > instance.execution ||
         (event.execution == instance.execution && event.event_id >= instance.next_event_id)) {
-        return hf__audit_broken(audit, "instance %" PRIu64 " has event %" PRIu64 " beyond its end",
+        return hf__audit_broken(audit, HF_LAW_H1,
+                                "instance %" PRIu64 " has event %" PRIu64 " beyond its end",
                                 event.instance, event.event_id);
     }
     return HF_OK;
@@ -137,7 +144,8 @@ hf_status hf__audit_check_inbox(struct hf__audit *audit, const struct hf_table_r
     hf_status status = hf__audit_instance_of(audit, place.first, &instance);
     if (status != HF_OK || instance.number == 0) return status;
     if (message.execution <= instance.execution) return HF_OK;
-    return hf__audit_broken(audit, "message %" PRIu64 " answers a later execution", place.second);
+    return hf__audit_broken(audit, HF_LAW_H2, "message %" PRIu64 " answers a later execution",
+                            place.second);
 }
 
 hf_status hf__audit_check_turn_due(struct hf__audit *audit, const struct hf_table_row *row)
@@ -146,13 +154,14 @@ hf_status hf__audit_check_turn_due(struct hf__audit *audit, const struct hf_tabl
     struct hf_row_instance instance;
     if (!hf_key_read_turn_due(row->key, &place)) return hf__row_damaged(audit->table, audit->error);
     hf_status status = hf_instance_get(audit->tables, place.instance, &instance, audit->error);
-    status = hf__audit_there(audit, status, "instance", place.instance);
+    status = hf__audit_there(audit, HF_LAW_X2, status, "instance", place.instance);
     if (status != HF_OK) return status;
     if (hf_instance_due_lsn(&instance) == place.arrival_lsn &&
         instance.engine_version == place.engine_version) {
         return HF_OK;
     }
-    return hf__audit_broken(audit, "instance %" PRIu64 " is not due there", place.instance);
+    return hf__audit_broken(audit, HF_LAW_Q9, "instance %" PRIu64 " is not due there",
+                            place.instance);
 }
 
 /* Law 7, from the parent's side. */
@@ -166,16 +175,17 @@ hf_status hf__audit_check_child(struct hf__audit *audit, const struct hf_table_r
     if (status == HF_OK) status = hf__audit_instance_of(audit, event.instance, &parent);
     if (status != HF_OK) return status;
     status = hf_instance_get(audit->tables, number, &child, audit->error);
-    status = hf__audit_there(audit, status, "child", number);
+    status = hf__audit_there(audit, HF_LAW_H6, status, "child", number);
     if (status != HF_OK) return status;
     struct hf_key named = hf_key_item(&child.parent);
     if (!hf_slice_equal(hf_key_slice(&named), row->key)) {
-        return hf__audit_broken(audit, "instance %" PRIu64 " is another's child", number);
+        return hf__audit_broken(audit, HF_LAW_H6, "instance %" PRIu64 " is another's child",
+                                number);
     }
     bool runs = parent.number != 0 && !hf_instance_has_ended(&parent);
     if (!runs || event.execution == parent.execution) return HF_OK;
-    return hf__audit_broken(audit, "instance %" PRIu64 " has a child of a former execution",
-                            event.instance);
+    return hf__audit_broken(
+        audit, HF_LAW_H6, "instance %" PRIu64 " has a child of a former execution", event.instance);
 }
 
 /* Law 8, from the family's side. */
@@ -187,9 +197,10 @@ hf_status hf__audit_check_family(struct hf__audit *audit, const struct hf_table_
         return hf__row_damaged(audit->table, audit->error);
     }
     hf_status status = hf_instance_get(audit->tables, place.second, &instance, audit->error);
-    status = hf__audit_there(audit, status, "instance", place.second);
+    status = hf__audit_there(audit, HF_LAW_X2, status, "instance", place.second);
     if (status != HF_OK || instance.family_root == place.first) return status;
-    return hf__audit_broken(audit, "instance %" PRIu64 " is of another family", place.second);
+    return hf__audit_broken(audit, HF_LAW_H6, "instance %" PRIu64 " is of another family",
+                            place.second);
 }
 
 /* What outlives the end of its instance stays until that is deleted. */
@@ -220,6 +231,6 @@ hf_status hf__audit_check_dead_letter(struct hf__audit *audit, const struct hf_t
     }
     struct hf_number_pair before = { place.first, place.second - 1 };
     hf_status status = hf_dead_letter_next(audit->tables, &before, &letter, audit->error);
-    status = hf__audit_there(audit, status, "dead letter", place.second);
+    status = hf__audit_there(audit, HF_LAW_X2, status, "dead letter", place.second);
     return status == HF_OK ? check_lasting(audit, place.first) : status;
 }

@@ -4,6 +4,7 @@
 #define HF_INDEXES_AUDIT_INTERNAL_H
 
 #include "indexes/audit.h"
+#include "indexes/law.h"
 #include "indexes/queries.h"
 #include "indexes/rows_internal.h"
 
@@ -15,12 +16,13 @@ struct hf__audit {
     struct hf_item_id last_event; /* of history: the row before */
 };
 
-/* HF_CORRUPT: the table breaks a law; names table and row. */
-hf_status hf__audit_broken(struct hf__audit *audit, const char *format, ...) HF_PRINTF(2, 3);
+/* HF_CORRUPT: the table breaks a law; names law, table and row. */
+hf_status hf__audit_broken(struct hf__audit *audit, enum hf_law law, const char *format, ...)
+    HF_PRINTF(3, 4);
 
 /* Passes status on; HF_NOT_FOUND is a broken law: "<what> <number> is missing". */
-hf_status hf__audit_there(struct hf__audit *audit, hf_status status, const char *what,
-                          uint64_t number);
+hf_status hf__audit_there(struct hf__audit *audit, enum hf_law law, hf_status status,
+                          const char *what, uint64_t number);
 
 /* Proves that another table has a row of key with this value. */
 HF_MUST_CHECK hf_status hf__audit_points(struct hf__audit *audit, enum hf_table table,

@@ -15,7 +15,7 @@ static hf_status check_item_queue(struct hf__audit *audit, const struct hf_row_i
     uint64_t due = 0;
     if (item->state == HF_ITEM_DELAYED) {
         hf_status status = hf_timer_find(audit->tables, &item->id, &due, audit->error);
-        return hf__audit_there(audit, status, "timer of item", item->id.event_id);
+        return hf__audit_there(audit, HF_LAW_Q1, status, "timer of item", item->id.event_id);
     }
     if (item->state == HF_ITEM_READY) {
         place = hf_key_ready(&(struct hf_ready_place){ item->tag, item->arrival });
@@ -38,9 +38,15 @@ static hf_status check_item_session(struct hf__audit *audit, const struct hf_row
         &(struct hf_session_item_place){ id, item->state, item->arrival });
     hf_status status = hf__audit_points(audit, HF_TABLE_SESSION_ITEMS, &place, key);
     if (status == HF_OK) status = hf_session_get(audit->tables, &id, &session, audit->error);
+    if (status == HF_OK && item->tag != session.tag) {
+        return hf__audit_broken(audit, HF_LAW_S11,
+                                "item %" PRIu64 " of instance %" PRIu64
+                                " has another tag than its session",
+                                item->id.event_id, item->id.instance);
+    }
     if (status == HF_OK) {
         if (item->state != HF_ITEM_RUNNING || session.owner == item->registration) return HF_OK;
-        return hf__audit_broken(audit,
+        return hf__audit_broken(audit, HF_LAW_S4,
                                 "item %" PRIu64 " of instance %" PRIu64 " runs outside its session",
                                 item->id.event_id, item->id.instance);
     }
@@ -53,7 +59,8 @@ static hf_status check_item_session(struct hf__audit *audit, const struct hf_row
             audit, &(struct hf_reclaim_place){ HF_RECLAIM_INSTANCE, id.instance, 0 }, &is_dead);
     }
     if (status != HF_OK || is_closed || is_dead) return status;
-    return hf__audit_broken(audit, "item %" PRIu64 " of instance %" PRIu64 " outlived its session",
+    return hf__audit_broken(audit, HF_LAW_S6,
+                            "item %" PRIu64 " of instance %" PRIu64 " outlived its session",
                             item->id.event_id, item->id.instance);
 }
 
@@ -74,20 +81,26 @@ hf_status hf__audit_check_item(struct hf__audit *audit, const struct hf_table_ro
         struct hf_session_id session_id = { id.instance, item.incarnation };
         status = hf_session_get(audit->tables, &session_id, &session, audit->error);
         if (status == HF_OK || item.incarnation == 0) {
-            return hf__audit_broken(audit, "item %" PRIu64 " is of a former execution",
+            return hf__audit_broken(audit, HF_LAW_H4, "item %" PRIu64 " is of a former execution",
                                     id.event_id);
         }
         if (status != HF_NOT_FOUND) return status;
     }
     status = hf_history_get(audit->tables, &id, &scheduled, audit->error);
-    status = hf__audit_there(audit, status, "event of item", id.event_id);
+    status = hf__audit_there(audit, HF_LAW_Q2, status, "event of item", id.event_id);
     if (status == HF_OK && scheduled.lsn != item.body.lsn) {
-        return hf__audit_broken(audit, "item %" PRIu64 " has another event's body", id.event_id);
+        return hf__audit_broken(audit, HF_LAW_Q2, "item %" PRIu64 " has another event's body",
+                                id.event_id);
+    }
+    if (item.deaths > item.attempts || (item.state == HF_ITEM_RUNNING && item.attempts == 0)) {
+        return hf__audit_broken(
+            audit, HF_LAW_Q6, "item %" PRIu64 " counts %" PRIu64 " attempts and %" PRIu64 " deaths",
+            id.event_id, item.attempts, item.deaths);
     }
     if (status == HF_OK) status = check_item_queue(audit, &item, row->key);
     if (status == HF_OK && item.state == HF_ITEM_RUNNING) {
         status = hf_registration_get(audit->tables, item.registration, &registration, audit->error);
-        status = hf__audit_there(audit, status, "registration", item.registration);
+        status = hf__audit_there(audit, HF_LAW_R2, status, "registration", item.registration);
     }
     if (status != HF_OK || item.incarnation == 0) return status;
     return check_item_session(audit, &item, row->key);
@@ -100,7 +113,8 @@ static hf_status item_pointed(struct hf__audit *audit, const struct hf_table_row
     struct hf_item_id id;
     hf_status status = hf__row_item_key(audit->table, row, &id, audit->error);
     if (status == HF_OK) status = hf_item_get(audit->tables, &id, out_item, audit->error);
-    return hf__audit_there(audit, status, "item", status == HF_NOT_FOUND ? id.event_id : 0);
+    return hf__audit_there(audit, HF_LAW_Q1, status, "item",
+                           status == HF_NOT_FOUND ? id.event_id : 0);
 }
 
 hf_status hf__audit_check_item_ready(struct hf__audit *audit, const struct hf_table_row *row)
@@ -109,7 +123,8 @@ hf_status hf__audit_check_item_ready(struct hf__audit *audit, const struct hf_ta
     hf_status status = item_pointed(audit, row, &item);
     if (status != HF_OK) return status;
     if (item.state != HF_ITEM_READY || item.incarnation != 0) {
-        return hf__audit_broken(audit, "item %" PRIu64 " is not ready", item.id.event_id);
+        return hf__audit_broken(audit, HF_LAW_Q1, "item %" PRIu64 " is not ready",
+                                item.id.event_id);
     }
     struct hf_key key = hf_key_ready(&(struct hf_ready_place){ item.tag, item.arrival });
     return hf__audit_key(audit, row, &key);
@@ -121,7 +136,8 @@ hf_status hf__audit_check_item_running(struct hf__audit *audit, const struct hf_
     hf_status status = item_pointed(audit, row, &item);
     if (status != HF_OK) return status;
     if (item.state != HF_ITEM_RUNNING) {
-        return hf__audit_broken(audit, "item %" PRIu64 " does not run", item.id.event_id);
+        return hf__audit_broken(audit, HF_LAW_Q1, "item %" PRIu64 " does not run",
+                                item.id.event_id);
     }
     struct hf_key key = hf_key_running(
         &(struct hf_running_place){ item.registration, item.tag, item.arrival });
@@ -164,7 +180,7 @@ static hf_status check_session_counts(struct hf__audit *audit, const struct hf_r
         hf_status status = count_items(audit, &place, &count, &first);
         if (status != HF_OK) return status;
         if (count != said[state - HF_ITEM_READY]) {
-            return hf__audit_broken(audit,
+            return hf__audit_broken(audit, HF_LAW_X3,
                                     "session %" PRIu64 " of instance %" PRIu64 " counts %" PRIu64
                                     " items in state %" PRIu64 ", not %" PRIu64,
                                     session->id.incarnation, session->id.instance,
@@ -173,7 +189,7 @@ static hf_status check_session_counts(struct hf__audit *audit, const struct hf_r
         if (state == HF_ITEM_READY && count > 0) head = first;
     }
     if (hf_arrival_compare(&head, &session->head) == 0) return HF_OK;
-    return hf__audit_broken(audit,
+    return hf__audit_broken(audit, HF_LAW_X3,
                             "session %" PRIu64 " of instance %" PRIu64 " has another oldest item",
                             session->id.incarnation, session->id.instance);
 }
@@ -204,7 +220,8 @@ hf_status hf__audit_check_session(struct hf__audit *audit, const struct hf_table
     if (status == HF_OK) status = hf__audit_instance_of(audit, id.instance, &instance);
     if (status == HF_OK) status = check_session_counts(audit, &session);
     if (status == HF_OK && (session.quiet_unix_ms == 0) != has_items(&session)) {
-        return hf__audit_broken(audit, "session %" PRIu64 " of instance %" PRIu64 " is%s quiet",
+        return hf__audit_broken(audit, HF_LAW_X3,
+                                "session %" PRIu64 " of instance %" PRIu64 " is%s quiet",
                                 id.incarnation, id.instance, has_items(&session) ? " not" : "");
     }
     if (status == HF_OK && session.ready_count > 0) {
@@ -225,10 +242,11 @@ hf_status hf__audit_check_session_ready(struct hf__audit *audit, const struct hf
     struct hf_row_session session;
     if (!hf_key_read_session(row->value, &id)) return hf__row_damaged(audit->table, audit->error);
     hf_status status = hf_session_get(audit->tables, &id, &session, audit->error);
-    status = hf__audit_there(audit, status, "session", id.incarnation);
+    status = hf__audit_there(audit, HF_LAW_X2, status, "session", id.incarnation);
     if (status != HF_OK) return status;
     if (session.ready_count == 0) {
-        return hf__audit_broken(audit, "session %" PRIu64 " has nothing ready", id.incarnation);
+        return hf__audit_broken(audit, HF_LAW_X2, "session %" PRIu64 " has nothing ready",
+                                id.incarnation);
     }
     struct hf_key key = session_ready_key(&session);
     return hf__audit_key(audit, row, &key);
@@ -243,14 +261,15 @@ hf_status hf__audit_check_session_owned(struct hf__audit *audit, const struct hf
         return hf__row_damaged(audit->table, audit->error);
     }
     hf_status status = hf_session_get(audit->tables, &place.session, &session, audit->error);
-    status = hf__audit_there(audit, status, "session", place.session.incarnation);
+    status = hf__audit_there(audit, HF_LAW_X2, status, "session", place.session.incarnation);
     if (status != HF_OK) return status;
     if (session.owner != place.owner) {
-        return hf__audit_broken(audit, "registration %" PRIu64 " does not own session %" PRIu64,
+        return hf__audit_broken(audit, HF_LAW_S2,
+                                "registration %" PRIu64 " does not own session %" PRIu64,
                                 place.owner, place.session.incarnation);
     }
     status = hf_registration_get(audit->tables, place.owner, &registration, audit->error);
-    return hf__audit_there(audit, status, "registration", place.owner);
+    return hf__audit_there(audit, HF_LAW_R2, status, "registration", place.owner);
 }
 
 /* ---- timers --------------------------------------------------------------------------------- */
@@ -272,11 +291,12 @@ hf_status hf__audit_check_timer(struct hf__audit *audit, const struct hf_table_r
     if (status == HF_OK) status = hf__audit_instance_of(audit, place.id.instance, &instance);
     if (status != HF_OK || timer.kind == HF_TIMER_MESSAGE) return status;
     status = hf_item_get(audit->tables, &place.id, &item, audit->error);
-    status = hf__audit_there(audit, status, "item of timer", place.id.event_id);
+    status = hf__audit_there(audit, HF_LAW_Q1, status, "item of timer", place.id.event_id);
     if (status != HF_OK) return status;
     bool is_start = timer.kind == HF_TIMER_START;
     if (is_start ? item.has_start_limit != 0 : item.state == HF_ITEM_DELAYED) return HF_OK;
-    return hf__audit_broken(audit, "item %" PRIu64 " waits for no such timer", place.id.event_id);
+    return hf__audit_broken(audit, HF_LAW_Q1, "item %" PRIu64 " waits for no such timer",
+                            place.id.event_id);
 }
 
 hf_status hf__audit_check_timer_by_id(struct hf__audit *audit, const struct hf_table_row *row)
@@ -290,6 +310,7 @@ hf_status hf__audit_check_timer_by_id(struct hf__audit *audit, const struct hf_t
     struct hf_key key = hf_key_timer(&place);
     hf_status status = hf__audit_has_row(audit, HF_TABLE_TIMERS, &key, &has);
     if (status != HF_OK || has) return status;
-    return hf__audit_broken(audit, "timer %" PRIu64 " of instance %" PRIu64 " has no due row",
+    return hf__audit_broken(audit, HF_LAW_X2,
+                            "timer %" PRIu64 " of instance %" PRIu64 " has no due row",
                             place.id.event_id, place.id.instance);
 }

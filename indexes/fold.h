@@ -7,6 +7,7 @@
 
 #include "engine/base/status.h"
 #include "indexes/apply.h"
+#include "indexes/law.h"
 #include "indexes/queries.h"
 #include "indexes/rows_internal.h"
 
@@ -18,12 +19,13 @@ struct hf__fold {
     uint64_t rows_left; /* that this record may still move or purge */
 };
 
-/* HF_CORRUPT: the record does not fit the rows; names its LSN and kind. */
-hf_status hf__fold_misfit(struct hf__fold *fold, const char *format, ...) HF_PRINTF(2, 3);
+/* HF_CORRUPT: the record does not fit the rows; names the law, its LSN and kind. */
+hf_status hf__fold_misfit(struct hf__fold *fold, enum hf_law law, const char *format, ...)
+    HF_PRINTF(3, 4);
 
 /* Passes status on; HF_NOT_FOUND becomes a misfit: "<what> <number> is not there". */
-hf_status hf__fold_expect(struct hf__fold *fold, hf_status status, const char *what,
-                          uint64_t number);
+hf_status hf__fold_expect(struct hf__fold *fold, enum hf_law law, hf_status status,
+                          const char *what, uint64_t number);
 
 /* Writes a row. Copies. Errors: as hf_table_put. */
 HF_MUST_CHECK hf_status hf__fold_put(struct hf__fold *fold, enum hf_table table,
@@ -158,6 +160,8 @@ HF_MUST_CHECK hf_status hf__session_close(struct hf__fold *fold, const struct hf
 /* The row of a live registration; a missing or ended one is a misfit. */
 HF_MUST_CHECK hf_status hf__registration_live(struct hf__fold *fold, uint64_t lsn,
                                               struct hf_row_registration *out_row);
+/* Proves that a token, named by its LSN, is of the record's own store generation. */
+HF_MUST_CHECK hf_status hf__token_present(struct hf__fold *fold, uint64_t lsn);
 /* Writes the row of a registration. */
 HF_MUST_CHECK hf_status hf__registration_put(struct hf__fold *fold,
                                              const struct hf_row_registration *row);

@@ -18,10 +18,10 @@ hf_status hf__instance_running(struct hf__fold *fold, uint64_t number,
                                struct hf_row_instance *out_row)
 {
     hf_status status = hf_instance_get(fold->tables, number, out_row, fold->error);
-    status = hf__fold_expect(fold, status, "instance", number);
+    status = hf__fold_expect(fold, HF_LAW_H1, status, "instance", number);
     if (status != HF_OK) return status;
     if (hf_instance_has_ended(out_row)) {
-        return hf__fold_misfit(fold, "instance %" PRIu64 " has ended", number);
+        return hf__fold_misfit(fold, HF_LAW_H1, "instance %" PRIu64 " has ended", number);
     }
     return HF_OK;
 }
@@ -129,7 +129,7 @@ hf_status hf__instance_remove(struct hf__fold *fold, const struct hf_row_instanc
     if (status == HF_OK) status = hf__fold_delete(fold, HF_TABLE_INSTANCES, &key);
     if (status == HF_OK) {
         status = hf_table_delete(fold->tables, HF_TABLE_INSTANCE_IDS, row->id, fold->error);
-        status = hf__fold_expect(fold, status, "id of instance", row->number);
+        status = hf__fold_expect(fold, HF_LAW_X2, status, "id of instance", row->number);
     }
     return status == HF_OK ? hf__purge(fold, &place) : status;
 }
@@ -145,12 +145,13 @@ hf_status hf__child_link(struct hf__fold *fold, struct hf_row_instance *row)
     hf_status status = hf__instance_running(fold, event->instance, &parent);
     if (status != HF_OK) return status;
     if (event->execution != parent.execution || event->event_id >= parent.next_event_id) {
-        return hf__fold_misfit(fold, "event %" PRIu64 " is none of its parent's execution",
+        return hf__fold_misfit(fold, HF_LAW_H6,
+                               "event %" PRIu64 " is none of its parent's execution",
                                event->event_id);
     }
     status = hf_child_get(fold->tables, event, &other, fold->error);
     if (status == HF_OK) {
-        return hf__fold_misfit(fold, "event %" PRIu64 " has a child, instance %" PRIu64,
+        return hf__fold_misfit(fold, HF_LAW_H6, "event %" PRIu64 " has a child, instance %" PRIu64,
                                event->event_id, other);
     }
     if (status != HF_NOT_FOUND) return status;
@@ -182,7 +183,8 @@ hf_status hf__message_arrive(struct hf__fold *fold, uint64_t instance,
     hf_status status = hf__instance_running(fold, instance, &before);
     if (status != HF_OK) return status;
     if (message->execution > before.execution) {
-        return hf__fold_misfit(fold, "execution %" PRIu64 " is not there yet", message->execution);
+        return hf__fold_misfit(fold, HF_LAW_H2, "execution %" PRIu64 " is not there yet",
+                               message->execution);
     }
     hf_message_write(message, bytes);
     status = hf__fold_put(fold, HF_TABLE_INBOX, &key, hf_bytes(bytes, sizeof(bytes)));
@@ -196,7 +198,9 @@ hf_status hf__history_put(struct hf__fold *fold, const struct hf_item_id *event,
                           const struct hf_ref *ref)
 {
     unsigned char bytes[HF_REF_SIZE];
-    if (!hf_item_id_fits(event)) return hf__fold_misfit(fold, "an event id has over 32 bits");
+    if (!hf_item_id_fits(event)) {
+        return hf__fold_misfit(fold, HF_LAW_L6, "an event id has over 32 bits");
+    }
     struct hf_key key = hf_key_item(event);
     hf_ref_write(ref, bytes);
     return hf__fold_put(fold, HF_TABLE_HISTORY, &key, hf_bytes(bytes, sizeof(bytes)));
@@ -207,10 +211,13 @@ hf_status hf__command_key_put(struct hf__fold *fold, hf_slice key, uint64_t inst
     unsigned char bytes[16];
     struct hf_row_command_key row;
     if (key.size == 0) return HF_OK;
-    if (key.size > HF_TABLE_KEY_SIZE_MAX) return hf__fold_misfit(fold, "its key is too long");
+    if (key.size > HF_TABLE_KEY_SIZE_MAX) {
+        return hf__fold_misfit(fold, HF_LAW_L6, "its key is too long");
+    }
     hf_status status = hf_command_key_find(fold->tables, key, &row, fold->error);
     if (status == HF_OK) {
-        return hf__fold_misfit(fold, "record %" PRIu64 " used its idempotency key", row.lsn);
+        return hf__fold_misfit(fold, HF_LAW_H3, "record %" PRIu64 " used its idempotency key",
+                               row.lsn);
     }
     if (status != HF_NOT_FOUND) return status;
     hf_put_le64(bytes, fold->record->lsn);

@@ -103,7 +103,8 @@ static hf_status session_follow(struct hf__fold *fold, const struct hf_row_item 
     if (status != HF_OK) return status == HF_NOT_FOUND ? HF_OK : status;
     struct hf_row_session session = old;
     if (before && *state_count(&session, before->state) == 0) {
-        return hf__fold_misfit(fold, "session %" PRIu64 " of instance %" PRIu64 " counts too few",
+        return hf__fold_misfit(fold, HF_LAW_X3,
+                               "session %" PRIu64 " of instance %" PRIu64 " counts too few",
                                id.incarnation, id.instance);
     }
     if (before) --*state_count(&session, before->state);
@@ -111,7 +112,8 @@ static hf_status session_follow(struct hf__fold *fold, const struct hf_row_item 
     session.quiet_unix_ms = hf__session_quiet(fold, &session);
     if (session.ready_count != old.ready_count) status = session_head(fold, &id, &session.head);
     if (status == HF_OK && (session.ready_count > 0) != (session.head.lsn != 0)) {
-        return hf__fold_misfit(fold, "session %" PRIu64 " of instance %" PRIu64 " counts wrongly",
+        return hf__fold_misfit(fold, HF_LAW_X3,
+                               "session %" PRIu64 " of instance %" PRIu64 " counts wrongly",
                                id.incarnation, id.instance);
     }
     return status == HF_OK ? hf__session_put(fold, &old, &session) : status;
@@ -162,7 +164,7 @@ hf_status hf__item_pointed(struct hf__fold *fold, const struct hf_item_id *id,
 {
     hf_status status = hf_item_get(fold->tables, id, out_row, fold->error);
     if (status != HF_NOT_FOUND) return status;
-    return hf__fold_misfit(fold, "item %" PRIu64 " of instance %" PRIu64 " is not there",
+    return hf__fold_misfit(fold, HF_LAW_X2, "item %" PRIu64 " of instance %" PRIu64 " is not there",
                            id->event_id, id->instance);
 }
 
@@ -173,7 +175,7 @@ hf_status hf__item_purge(struct hf__fold *fold, const struct hf_row_item *row)
     if (row->state == HF_ITEM_RUNNING) fold->tables->effects |= HF_EFFECT_VOIDED;
     if (row->state == HF_ITEM_DELAYED || row->has_start_limit) {
         status = hf__timer_take(fold, &row->id, &timer);
-        status = hf__fold_expect(fold, status, "timer of item", row->id.event_id);
+        status = hf__fold_expect(fold, HF_LAW_X2, status, "timer of item", row->id.event_id);
     }
     if (status == HF_OK) status = hf__item_put(fold, row, NULL);
     if (status != HF_OK || row->state != HF_ITEM_RUNNING) return status;
@@ -190,7 +192,7 @@ hf_status hf__item_take_away(struct hf__fold *fold, const struct hf_row_item *ro
     out_after->delivery_number = 0;
     if (row->state != HF_ITEM_RUNNING) return HF_OK;
     hf_status status = hf_registration_get(fold->tables, row->registration, &holder, fold->error);
-    status = hf__fold_expect(fold, status, "registration", row->registration);
+    status = hf__fold_expect(fold, HF_LAW_R2, status, "registration", row->registration);
     if (status == HF_OK && holder.ended_reason == HF_REASON_DEAD) out_after->deaths++;
     return status;
 }
@@ -215,7 +217,8 @@ hf_status hf__timer_put(struct hf__fold *fold, const struct hf_timer_place *plac
     struct hf_key key = hf_key_timer(place), key_by_id = hf_key_item(&place->id);
     hf_status status = hf_timer_find(fold->tables, &place->id, &old_due, fold->error);
     if (status == HF_OK) {
-        return hf__fold_misfit(fold, "timer %" PRIu64 " is set already", place->id.event_id);
+        return hf__fold_misfit(fold, HF_LAW_Q2, "timer %" PRIu64 " is set already",
+                               place->id.event_id);
     }
     if (status != HF_NOT_FOUND) return status;
     bool has_body = row->kind != HF_TIMER_ITEM;
@@ -237,7 +240,7 @@ hf_status hf__timer_take(struct hf__fold *fold, const struct hf_item_id *id,
     if (status != HF_OK) return status;
     struct hf_key key = hf_key_timer(&place), key_by_id = hf_key_item(id);
     status = hf_table_get(fold->tables, HF_TABLE_TIMERS, hf_key_slice(&key), &value, fold->error);
-    status = hf__fold_expect(fold, status, "due row of timer", id->event_id);
+    status = hf__fold_expect(fold, HF_LAW_X2, status, "due row of timer", id->event_id);
     if (status == HF_OK) status = hf__timer_read(value, out_row, fold->error);
     if (status == HF_OK) status = hf__fold_delete(fold, HF_TABLE_TIMERS, &key);
     if (status == HF_OK) status = hf__fold_delete(fold, HF_TABLE_TIMERS_BY_ID, &key_by_id);
@@ -250,13 +253,15 @@ hf_status hf__tag_number(struct hf__fold *fold, hf_slice tag, uint64_t *out_numb
 {
     unsigned char bytes[8];
     uint64_t number = 0;
-    if (tag.size > HF_ID_SIZE_MAX) return hf__fold_misfit(fold, "a tag has over 255 bytes");
+    if (tag.size > HF_ID_SIZE_MAX) {
+        return hf__fold_misfit(fold, HF_LAW_L6, "a tag has over 255 bytes");
+    }
     hf_status status = hf_tag_find(fold->tables, tag, out_number, fold->error);
     if (status != HF_NOT_FOUND) return status;
     status = hf_meta_get_number(fold->tables, "next_tag", &number, fold->error);
     if (status == HF_NOT_FOUND) number = 1;
     if (status != HF_OK && status != HF_NOT_FOUND) return status;
-    if (number >= HF_KEY_PART_MAX) return hf__fold_misfit(fold, "tags have run out");
+    if (number >= HF_KEY_PART_MAX) return hf__fold_misfit(fold, HF_LAW_L6, "tags have run out");
     hf_put_le64(bytes, number);
     struct hf_key key = hf_key_tag(number);
     status = hf_meta_put_number(fold->tables, "next_tag", number + 1, fold->error);

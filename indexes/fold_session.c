@@ -55,10 +55,11 @@ static hf_status registration_count(struct hf__fold *fold, uint64_t lsn, bool is
 {
     struct hf_row_registration row;
     hf_status status = hf_registration_get(fold->tables, lsn, &row, fold->error);
-    status = hf__fold_expect(fold, status, "registration", lsn);
+    status = hf__fold_expect(fold, HF_LAW_R2, status, "registration", lsn);
     if (status != HF_OK) return status;
     if (!is_more && row.sessions_count == 0) {
-        return hf__fold_misfit(fold, "registration %" PRIu64 " counts too few sessions", lsn);
+        return hf__fold_misfit(fold, HF_LAW_X3, "registration %" PRIu64 " counts too few sessions",
+                               lsn);
     }
     row.sessions_count = is_more ? row.sessions_count + 1 : row.sessions_count - 1;
     return hf__registration_put(fold, &row);
@@ -130,11 +131,12 @@ hf_status hf__session_release(struct hf__fold *fold, const struct hf_session_id 
 {
     struct hf_row_session before;
     hf_status status = hf_session_get(fold->tables, id, &before, fold->error);
-    status = hf__fold_expect(fold, status, "session", id->incarnation);
+    status = hf__fold_expect(fold, HF_LAW_S1, status, "session", id->incarnation);
     if (status != HF_OK) return status;
-    if (reason == HF_REASON_NONE) return hf__fold_misfit(fold, "it says not why");
+    if (reason == HF_REASON_NONE) return hf__fold_misfit(fold, HF_LAW_S3, "it says not why");
     if (before.running_count != 0) {
-        return hf__fold_misfit(fold, "work runs in session %" PRIu64 " of instance %" PRIu64,
+        return hf__fold_misfit(fold, HF_LAW_S4,
+                               "work runs in session %" PRIu64 " of instance %" PRIu64,
                                id->incarnation, id->instance);
     }
     struct hf_row_session after = before;
@@ -157,12 +159,19 @@ hf_status hf__registration_live(struct hf__fold *fold, uint64_t lsn,
                                 struct hf_row_registration *out_row)
 {
     hf_status status = hf_registration_get(fold->tables, lsn, out_row, fold->error);
-    status = hf__fold_expect(fold, status, "registration", lsn);
+    status = hf__fold_expect(fold, HF_LAW_R1, status, "registration", lsn);
     if (status != HF_OK) return status;
     if (out_row->ended_reason != 0) {
-        return hf__fold_misfit(fold, "registration %" PRIu64 " has ended", lsn);
+        return hf__fold_misfit(fold, HF_LAW_R1, "registration %" PRIu64 " has ended", lsn);
     }
     return HF_OK;
+}
+
+hf_status hf__token_present(struct hf__fold *fold, uint64_t lsn)
+{
+    if (hf_lsn_generation(lsn) == hf_lsn_generation(fold->record->lsn)) return HF_OK;
+    return hf__fold_misfit(fold, HF_LAW_T1, "%" PRIu64 " is of a former generation of the store",
+                           lsn);
 }
 
 hf_status hf__registration_put(struct hf__fold *fold, const struct hf_row_registration *row)
@@ -200,7 +209,8 @@ hf_status hf__registration_settle(struct hf__fold *fold, uint64_t lsn)
     status = registration_is_bare(fold, lsn, &is_bare);
     if (status != HF_OK || !is_bare) return status;
     if (row.sessions_count != 0) {
-        return hf__fold_misfit(fold, "registration %" PRIu64 " counts too many sessions", lsn);
+        return hf__fold_misfit(fold, HF_LAW_X3, "registration %" PRIu64 " counts too many sessions",
+                               lsn);
     }
     status = hf__fold_delete(fold, HF_TABLE_REGISTRATIONS, &key);
     if (status == HF_OK) status = hf__lease_drop(fold->tables, lsn, fold->error);

@@ -11,6 +11,7 @@
 #include "engine/base/assert.h"
 #include "engine/base/bytes.h"
 #include "engine/base/status.h"
+#include "indexes/law.h"
 
 /* ---- layouts -------------------------------------------------------------------------------- */
 
@@ -114,9 +115,10 @@ LAYOUT(dead_letter);
 
 hf_status hf__row_damaged(enum hf_table table, hf_error *error)
 {
-    return hf_error_set(error, HF_CORRUPT,
-                        "a row of table \"%s\" is damaged: verify the store, then rebuild it",
-                        hf_table_name(table));
+    (void)hf_error_set(error, HF_CORRUPT,
+                       "a row of table \"%s\" is damaged: verify the store, then rebuild it",
+                       hf_table_name(table));
+    return hf_law_broken(error, HF_LAW_X1, HF_CORRUPT);
 }
 
 hf_status hf__row_put(struct hf_tables *tables, const struct hf_key *key, const struct hf__row *row,
@@ -147,7 +149,8 @@ static hf_status row_decode(struct hf_tables *tables, const struct hf_layout *la
 {
     hf_slice copy = HF_EMPTY;
     hf_status status = row_copy(tables, bytes, &copy, error);
-    return status == HF_OK ? hf_decode(layout, copy, tables->arena, out_row, error) : status;
+    if (status == HF_OK) status = hf_decode(layout, copy, tables->arena, out_row, error);
+    return status == HF_OK ? HF_OK : hf_law_broken(error, HF_LAW_X1, status);
 }
 
 hf_status hf__search(struct hf_tables *tables, const struct hf__search *search,

@@ -11,6 +11,7 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/status.h"
+#include "indexes/law.h"
 
 struct table_entry {
     const char *name;
@@ -90,7 +91,8 @@ hf_status hf_table_error(int code, const char *what, hf_error *error)
 {
     hf_assert(code != 0);
     hf_assert(what);
-    return hf_error_system(error, table_status(code), code, "%s: %s", what, mdb_strerror(code));
+    (void)hf_error_system(error, table_status(code), code, "%s: %s", what, mdb_strerror(code));
+    return hf_law_broken(error, HF_LAW_P1, table_status(code));
 }
 
 /* The status of an LMDB call on a table: 0 is HF_OK; a row that is not there is no error to tell
@@ -185,8 +187,9 @@ static hf_status table_write(struct hf_tables *tables, enum hf_table table,
     int code = table_fault(tables, HF_FAULT_PUT);
     if (code == 0) code = mdb_put(tables->txn, dbi_of(tables, table), &key, &value, flags);
     if (code == MDB_KEYEXIST) {
-        return hf_error_set(error, HF_CORRUPT, "%s: a row is not behind the last one",
-                            hf_table_name(table));
+        (void)hf_error_set(error, HF_CORRUPT, "%s: a row is not behind the last one",
+                           hf_table_name(table));
+        return hf_law_broken(error, HF_LAW_L1, HF_CORRUPT);
     }
     hf_assert(code != MDB_NOTFOUND);
     return table_result(code, table, error);

@@ -41,6 +41,7 @@ HF_MUST_CHECK hf_status hf_log_scan(struct hf_backend *backend, uint64_t from_ls
 
 /* Something that is not as the log says. Valid until: the report returns. */
 struct hf_verify_finding {
+    const char *law;   /* its code, see docs/laws.md: "S4" */
     uint64_t lsn;      /* of a damaged or missing record, or from which on none is found; else 0 */
     const char *table; /* with the row that differs, else NULL */
     hf_slice key;      /* of that row */

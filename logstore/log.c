@@ -25,6 +25,7 @@
 #include "engine/base/assert.h"
 #include "engine/base/bytes.h"
 #include "engine/base/status.h"
+#include "indexes/law.h"
 #include "indexes/rows.h"
 
 enum {
@@ -134,8 +135,9 @@ static hf_status part_get(struct hf_tables *tables, struct log_part *part, hf_er
         part->value.size <= HF_LOG_HEADER_SIZE + HF_LOG_PART_SIZE) {
         return HF_OK;
     }
-    return hf_error_corrupt(error, part->place.lsn, "record part %u has %zu bytes",
-                            (unsigned)part->place.part, part->value.size);
+    return hf_law_broken(error, HF_LAW_L6,
+                         hf_error_corrupt(error, part->place.lsn, "record part %u has %zu bytes",
+                                          (unsigned)part->place.part, part->value.size));
 }
 
 /* Proves a part: its checksum first, then that its size is its own. */
@@ -144,17 +146,22 @@ static hf_status part_prove(const struct hf_store_id *id, const struct log_part 
 {
     const char *header = part->value.data;
     if (hf_get_le64(header + OFFSET_CHECKSUM) != part_checksum(id, part)) {
-        return hf_error_corrupt(error, part->place.lsn, "the checksum of part %u does not match",
-                                (unsigned)part->place.part);
+        return hf_law_broken(error, HF_LAW_L2,
+                             hf_error_corrupt(error, part->place.lsn,
+                                              "the checksum of part %u does not match",
+                                              (unsigned)part->place.part));
     }
     if ((unsigned char)header[0] != HF_LOG_FORMAT) {
-        return hf_error_corrupt(error, part->place.lsn, "part %u has format %u, not %d",
-                                (unsigned)part->place.part, (unsigned char)header[0],
-                                HF_LOG_FORMAT);
+        return hf_law_broken(
+            error, HF_LAW_L6,
+            hf_error_corrupt(error, part->place.lsn, "part %u has format %u, not %d",
+                             (unsigned)part->place.part, (unsigned char)header[0], HF_LOG_FORMAT));
     }
     if (hf_get_le32(header + OFFSET_SIZE) != part->value.size - HF_LOG_HEADER_SIZE) {
-        return hf_error_corrupt(error, part->place.lsn, "part %u has another size than it says",
-                                (unsigned)part->place.part);
+        return hf_law_broken(error, HF_LAW_L6,
+                             hf_error_corrupt(error, part->place.lsn,
+                                              "part %u has another size than it says",
+                                              (unsigned)part->place.part));
     }
     return HF_OK;
 }
@@ -212,8 +219,10 @@ static hf_status record_read(struct hf_tables *tables, const struct hf_store_id 
     for (;;) {
         if (!is_same_record(record, &next) || body.size > BODY_SIZE_MAX ||
             (!part->is_last && next.body.size != HF_LOG_PART_SIZE)) {
-            return hf_error_corrupt(error, record->lsn, "part %u does not fit the others",
-                                    (unsigned)part->place.part);
+            return hf_law_broken(error, HF_LAW_L6,
+                                 hf_error_corrupt(error, record->lsn,
+                                                  "part %u does not fit the others",
+                                                  (unsigned)part->place.part));
         }
         if (body_add(&body, &capacity, next.body, tables->arena) != HF_OK) {
             return hf_error_set(error, HF_NO_MEMORY, "no memory for a record");
@@ -223,8 +232,9 @@ static hf_status record_read(struct hf_tables *tables, const struct hf_store_id 
         hf_status status = HF_NOT_FOUND;
         if (part->place.part < HF_LOG_PARTS_MAX) status = part_read(tables, id, part, &next, error);
         if (status == HF_NOT_FOUND) {
-            return hf_error_corrupt(error, record->lsn, "part %u is missing",
-                                    (unsigned)part->place.part);
+            return hf_law_broken(error, HF_LAW_L6,
+                                 hf_error_corrupt(error, record->lsn, "part %u is missing",
+                                                  (unsigned)part->place.part));
         }
         if (status != HF_OK) return status;
     }
@@ -252,15 +262,20 @@ hf_status hf_log_seek(struct hf_tables *tables, uint64_t *lsn, hf_error *error)
     hf_status status = hf_table_seek(tables, HF_TABLE_LOG, hf_key_slice(&key), &row, error);
     if (status != HF_OK) return status;
     if (!hf_key_read_log(row.key, &place)) {
-        return hf_error_corrupt(error, 0, "a key of the log has %zu bytes", row.key.size);
+        return hf_law_broken(
+            error, HF_LAW_P1,
+            hf_error_corrupt(error, 0, "a key of the log has %zu bytes", row.key.size));
     }
     if (place.lsn < *lsn) {
-        return hf_error_corrupt(error, 0, "the keys of the log are out of order: %llu is behind",
-                                (unsigned long long)place.lsn);
+        return hf_law_broken(
+            error, HF_LAW_P1,
+            hf_error_corrupt(error, 0, "the keys of the log are out of order: %llu is behind",
+                             (unsigned long long)place.lsn));
     }
     if (place.part != 0) {
-        return hf_error_corrupt(error, place.lsn, "the record begins with part %u",
-                                (unsigned)place.part);
+        return hf_law_broken(error, HF_LAW_L6,
+                             hf_error_corrupt(error, place.lsn, "the record begins with part %u",
+                                              (unsigned)place.part));
     }
     *lsn = place.lsn;
     return HF_OK;

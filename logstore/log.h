@@ -34,24 +34,6 @@ struct hf_log_record {
     hf_slice body; /* all parts together; Borrows the reader's arena */
 };
 
-/* An LSN: 16 bits store generation, 48 bits counter. */
-static inline uint64_t hf_lsn_make(uint64_t generation, uint64_t counter)
-{
-    return generation << 48 | counter;
-}
-
-/* The store generation in an LSN, and in a token made of one. */
-static inline uint64_t hf_lsn_generation(uint64_t lsn)
-{
-    return lsn >> 48;
-}
-
-/* The counter in an LSN: from 1, without gaps, going on across generations. */
-static inline uint64_t hf_lsn_counter(uint64_t lsn)
-{
-    return lsn & ((UINT64_C(1) << 48) - 1);
-}
-
 /* Appends record in as many parts as it needs. Its LSN must be above all that are there. Copies the
  * body. Errors: HF_TOO_LARGE (over HF_LOG_PARTS_MAX parts) before anything is written; those of
  * hf_table_append, and then the transaction is lost. */

@@ -4,6 +4,7 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/status.h"
+#include "indexes/law.h"
 #include "indexes/rows.h"
 #include "logstore/identity.h"
 
@@ -36,15 +37,59 @@ static hf_status walk_gap(struct log_walk *walk, uint64_t found)
         hf_error_corrupt(&damage, walk->expected, "%llu %s missing from here on",
                          (unsigned long long)count, count == 1 ? "record is" : "records are");
     }
+    (void)hf_law_broken(&damage, HF_LAW_L1, HF_CORRUPT);
     return walk_damage(walk, &damage);
 }
 
-/* Whether a record may be of this generation: one that differs from the former must be the record
- * that raised it. */
-static bool is_generation_right(const struct log_walk *walk, const struct hf_log_record *record)
+/* The body of a record that is the log's own affair. */
+static hf_status own_body(const struct log_walk *walk, const struct hf_log_record *record,
+                          union hf_record_body *out_body, hf_error *damage)
 {
-    if (walk->expected == 0 || record->kind == HF_RECORD_GENERATION_RAISED) return true;
-    return hf_lsn_generation(record->lsn) == hf_lsn_generation(walk->expected);
+    const struct hf_layout *layout = hf_record_layout((enum hf_record_kind)record->kind);
+    hf_status status = hf_decode(layout, record->body, walk->range->tables->arena, out_body,
+                                 damage);
+    return status == HF_OK ? HF_OK : hf_law_broken(damage, HF_LAW_L6, status);
+}
+
+/* A generation is raised by the record that says so, and only by that. */
+static hf_status generation_check(const struct log_walk *walk, const struct hf_log_record *record,
+                                  hf_error *damage)
+{
+    union hf_record_body body;
+    uint64_t generation = hf_lsn_generation(record->lsn);
+    bool is_raised = record->kind == HF_RECORD_GENERATION_RAISED;
+    if (walk->expected == 0) return HF_OK;
+    bool is_same = generation == hf_lsn_generation(walk->expected);
+    if (is_same && !is_raised) return HF_OK;
+    hf_status status = is_raised ? own_body(walk, record, &body, damage) : HF_OK;
+    if (status != HF_OK) return status;
+    if (is_raised && body.generation_raised.generation == generation &&
+        generation > hf_lsn_generation(walk->expected)) {
+        return HF_OK;
+    }
+    return hf_law_broken(damage, HF_LAW_T1,
+                         hf_error_corrupt(damage, record->lsn,
+                                          is_raised ? "it does not raise the generation as it says"
+                                                    : "its generation was raised by no record"));
+}
+
+/* The first record, and no other, says whose log it is. */
+static hf_status identity_check(const struct log_walk *walk, const struct hf_log_record *record,
+                                hf_error *damage)
+{
+    union hf_record_body body;
+    bool is_identity = record->kind == HF_RECORD_STORE_CREATED;
+    if (!is_identity && record->lsn != 1) return HF_OK;
+    hf_status status = is_identity ? own_body(walk, record, &body, damage) : HF_OK;
+    if (status != HF_OK) return status;
+    hf_slice id = hf_bytes(walk->range->id->bytes, sizeof walk->range->id->bytes);
+    if (is_identity && record->lsn == 1 && hf_slice_equal(body.store_created.store_id, id)) {
+        return HF_OK;
+    }
+    return hf_law_broken(damage, HF_LAW_L4,
+                         hf_error_corrupt(damage, record->lsn,
+                                          "the log begins with who the store is, and says so "
+                                          "nowhere else"));
 }
 
 static hf_status walk_record(struct log_walk *walk, uint64_t lsn, hf_error *error)
@@ -55,10 +100,10 @@ static hf_status walk_record(struct log_walk *walk, uint64_t lsn, hf_error *erro
     hf_status status = hf_log_read(range->tables, range->id, lsn, &visit.record, &damage);
     if (status == HF_NOT_FOUND) {
         status = hf_error_corrupt(&damage, lsn, "a walk finds this key, and a search does not");
+        status = hf_law_broken(&damage, HF_LAW_P1, status);
     }
-    if (status == HF_OK && !is_generation_right(walk, &visit.record)) {
-        status = hf_error_corrupt(&damage, lsn, "its generation was raised by no record");
-    }
+    if (status == HF_OK) status = generation_check(walk, &visit.record, &damage);
+    if (status == HF_OK) status = identity_check(walk, &visit.record, &damage);
     if (status == HF_CORRUPT) {
         damage.lsn = lsn;
         return walk_damage(walk, &damage);

@@ -13,6 +13,7 @@
 #include "engine/base/slice.h"
 #include "engine/base/status.h"
 #include "indexes/audit.h"
+#include "indexes/law.h"
 #include "indexes/rows.h"
 #include "logstore/identity.h"
 #include "logstore/scan.h"
@@ -31,8 +32,17 @@ struct verify {
 
 static void finding_tell(struct verify *verify, const struct hf_verify_finding *finding)
 {
+    hf_assert(finding->law[0] != '\0');
     verify->summary->findings++;
     if (verify->report) verify->report(verify->self, finding);
+}
+
+/* A law that the walk, the fold or the audit found broken. */
+static void damage_tell(struct verify *verify, uint64_t lsn, const hf_error *damage)
+{
+    hf_assert(damage->status == HF_CORRUPT);
+    finding_tell(verify, &(struct hf_verify_finding){
+                             .law = damage->code, .lsn = lsn, .message = damage->message });
 }
 
 /* ---- the log ------------------------------------------------------------------------------- */
@@ -43,8 +53,7 @@ static hf_status verify_visit(void *self, const struct hf_log_visit *visit)
     hf_error error = { 0 };
     if (visit->damage) {
         verify->is_folding = false;
-        finding_tell(verify, &(struct hf_verify_finding){ .lsn = visit->damage->lsn,
-                                                          .message = visit->damage->message });
+        damage_tell(verify, visit->damage->lsn, visit->damage);
         return HF_OK;
     }
     verify->summary->records++;
@@ -52,8 +61,7 @@ static hf_status verify_visit(void *self, const struct hf_log_visit *visit)
     hf_status status = hf__scratch_fold(verify->scratch, &visit->record, &error);
     if (status == HF_CORRUPT) {
         verify->is_folding = false;
-        finding_tell(verify, &(struct hf_verify_finding){ .lsn = visit->record.lsn,
-                                                          .message = error.message });
+        damage_tell(verify, visit->record.lsn, &error);
         return HF_OK;
     }
     if (status != HF_OK && verify->error) *verify->error = error;
@@ -70,10 +78,12 @@ struct comparison {
     hf_status stored_status, folded_status; /* HF_NOT_FOUND: at the end */
 };
 
-static void row_tell(struct verify *verify, enum hf_table table, hf_slice key, const char *message)
+/* A row that is not as the fold makes it. */
+static void row_tell(struct verify *verify, enum hf_law law, const struct hf_verify_finding *row)
 {
-    finding_tell(verify, &(struct hf_verify_finding){
-                             .table = hf_table_name(table), .key = key, .message = message });
+    struct hf_verify_finding finding = *row;
+    finding.law = hf_law_code(law);
+    finding_tell(verify, &finding);
 }
 
 /* Whether a row that only the fold has is that of a locked turn. */
@@ -112,15 +122,21 @@ static hf_status pair_judge(struct verify *verify, const struct comparison *pair
 {
     bool is_locked = false;
     hf_slice key = order <= 0 ? pair->stored_row.key : pair->folded_row.key;
+    struct hf_verify_finding found = { .table = hf_table_name(pair->table), .key = key };
     if (!is_folded_row(pair, key)) return HF_OK;
-    if (order < 0) row_tell(verify, pair->table, key, "the log does not make this row");
+    if (order < 0) {
+        found.message = "the log does not make this row";
+        row_tell(verify, HF_LAW_X2, &found);
+    }
     if (order == 0 && !hf_slice_equal(pair->stored_row.value, pair->folded_row.value)) {
-        row_tell(verify, pair->table, key, "the log makes another row");
+        found.message = "the log makes another row";
+        row_tell(verify, HF_LAW_X1, &found);
     }
     if (order <= 0) return HF_OK;
     hf_status status = is_locked_turn(verify, pair, &is_locked);
     if (status == HF_OK && !is_locked) {
-        row_tell(verify, pair->table, key, "a row that the log makes is missing");
+        found.message = "a row that the log makes is missing";
+        row_tell(verify, HF_LAW_X2, &found);
     }
     return status;
 }
@@ -182,8 +198,7 @@ static hf_status laws_check(struct verify *verify)
     hf_arena_reset(verify->tables->arena);
     hf_status status = hf_audit_indexes(verify->tables, &error);
     if (status == HF_CORRUPT) {
-        finding_tell(verify,
-                     &(struct hf_verify_finding){ .lsn = error.lsn, .message = error.message });
+        damage_tell(verify, error.lsn, &error);
         return HF_OK;
     }
     if (status != HF_OK && verify->error) *verify->error = error;
@@ -196,7 +211,10 @@ static hf_status verify_log(struct verify *verify, const struct hf_store_id *id)
     hf_status status = hf_meta_get_number(verify->tables, HF__META_NEXT_LSN, &range.end_lsn,
                                           verify->error);
     if (status == HF_NOT_FOUND) {
-        row_tell(verify, HF_TABLE_META, hf_text(HF__META_NEXT_LSN), "the row is missing");
+        row_tell(verify, HF_LAW_L1,
+                 &(struct hf_verify_finding){ .table = hf_table_name(HF_TABLE_META),
+                                              .key = hf_text(HF__META_NEXT_LSN),
+                                              .message = "the row is missing" });
         status = HF_OK;
     }
     if (status != HF_OK) return status;
@@ -223,8 +241,7 @@ static hf_status verify_run(struct verify *verify, const struct hf_store_id *id)
     verify->error = &damage;
     hf_status status = verify_tables(verify, id);
     if (status == HF_CORRUPT) {
-        finding_tell(verify,
-                     &(struct hf_verify_finding){ .lsn = damage.lsn, .message = damage.message });
+        damage_tell(verify, damage.lsn, &damage);
         return HF_OK;
     }
     if (status != HF_OK && error) *error = damage;

@@ -150,6 +150,8 @@ struct verification {
 static void finding_json(struct hf_json *json, const struct hf_verify_finding *finding)
 {
     hf_json_begin(json, '{');
+    hf_json_key(json, "law");
+    hf_json_text(json, hf_text(finding->law));
     hf_json_key(json, "finding");
     hf_json_text(json, hf_text(finding->message));
     if (finding->lsn) {
@@ -168,6 +170,7 @@ static void finding_json(struct hf_json *json, const struct hf_verify_finding *f
 
 static void finding_text(const struct hf_verify_finding *finding)
 {
+    printf("%s: ", finding->law);
     if (finding->lsn) printf("record %" PRIu64 ": ", finding->lsn);
     if (finding->table) {
         printf("table %s, key ", finding->table);

@@ -15,8 +15,9 @@
 static void report(void *self, const struct hf_verify_finding *finding)
 {
     (void)self;
-    print_error("verify: table %s, lsn %llu: %s\n", finding->table ? finding->table : "-",
-                (unsigned long long)finding->lsn, finding->message);
+    print_error("verify: law %s, table %s, lsn %llu: %s\n", finding->law,
+                finding->table ? finding->table : "-", (unsigned long long)finding->lsn,
+                finding->message);
 }
 
 void subject_verify(struct hf_backend *backend)

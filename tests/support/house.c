@@ -90,8 +90,9 @@ static bool nobody_alive(void *self, hf_slice life)
 static void report_finding(void *self, const struct hf_verify_finding *finding)
 {
     (void)self;
-    print_error("verify: %s: %s (lsn %llu)\n", finding->table ? finding->table : "log",
-                finding->message, (unsigned long long)finding->lsn);
+    print_error("verify: %s: %s: %s (lsn %llu)\n", finding->law,
+                finding->table ? finding->table : "log", finding->message,
+                (unsigned long long)finding->lsn);
 }
 
 void house_verify(const char *directory)

@@ -44,6 +44,7 @@ static void deliver_many(struct world *world, struct many *many, struct hf_deliv
         many->delivered[i] = (struct hf_delivered_item){ .item = { 1, 1, first + i } };
     }
     body->items = (struct hf_list){ many->delivered, MANY };
+    world_reason(world, body);
     world_fold(world, HF_RECORD_DELIVERED, body);
 }
 

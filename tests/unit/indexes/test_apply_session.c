@@ -84,6 +84,7 @@ static void test_delivery_without_claim_is_corrupt(void **state)
     uint64_t registration = world_register(&world, "worker");
     struct hf_delivered_item item = { .item = { 1, 1, 3 } };
     struct hf_delivered body = { .registration = registration, .items = { &item, 1 } };
+    world_reason(&world, &body);
     world_refuse(&world, HF_RECORD_DELIVERED, &body);
     assert_non_null(strstr(world.error.message, "own"));
     body.registration = 77;
@@ -323,6 +324,9 @@ static void test_delayed_item_comes_back_to_its_place(void **state)
     struct hf_delivered early = { registration, { &item, 1 }, { NULL, 0 } };
     world_refuse(&world, HF_RECORD_DELIVERED, &early);
     struct hf_timer_fired fired = { { 1, 1, event_id }, 7000 };
+    world_refuse(&world, HF_RECORD_TIMER_FIRED, &fired); /* it is not due yet */
+    assert_string_equal(world.error.code, "Q7");
+    world.wall_unix_ms = 7000;
     world_fold(&world, HF_RECORD_TIMER_FIRED, &fired);
     assert_int_equal(world.effects, HF_EFFECT_ITEMS_READY);
     assert_int_equal(world_item(&world, event_id).arrival.lsn, head);

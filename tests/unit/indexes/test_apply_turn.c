@@ -256,6 +256,9 @@ static void test_timer_fires_into_the_inbox(void **state)
     assert_int_equal(place.due_unix_ms, 5000);
     assert_int_equal(place.id.event_id, event_id);
     struct hf_timer_fired fired = { .timer = place.id, .due_unix_ms = 5000 };
+    world_refuse(&world, HF_RECORD_TIMER_FIRED, &fired); /* it is not due yet */
+    assert_string_equal(world.error.code, "H5");
+    world.wall_unix_ms = 5000;
     uint64_t lsn = world_fold(&world, HF_RECORD_TIMER_FIRED, &fired);
     assert_int_equal(world_instance(&world, 1).turn_due_lsn, lsn);
     struct hf_row_message message;

@@ -233,15 +233,63 @@ uint64_t world_end_registration(struct world *world, uint64_t registration, uint
     return world_fold(world, HF_RECORD_REGISTRATION_ENDED, &body);
 }
 
+/* Why work may be taken from a holder. */
+static uint64_t holder_reason(struct world *world, uint64_t holder, uint64_t by)
+{
+    struct hf_row_registration row;
+    assert_ok(hf_registration_get(&world->tables, holder, &row, &world->error), &world->error);
+    if (row.ended_reason != 0) return row.ended_reason;
+    return holder == by ? HF_REASON_OWN : HF_REASON_EXPIRED;
+}
+
+static void claim_reason(struct world *world, struct hf_claimed_session *claim, uint64_t by)
+{
+    struct hf_session_id id = { claim->instance, claim->incarnation };
+    struct hf_row_session session;
+    claim->reason = HF_REASON_FIRST;
+    if (hf_session_get(&world->tables, &id, &session, &world->error) != HF_OK) return;
+    claim->from = session.owner;
+    if (session.owner != 0) claim->reason = holder_reason(world, session.owner, by);
+    if (session.owner != 0 || session.epoch == 0) return;
+    claim->reason = session.unowned_reason;
+    for (size_t i = 0; i < world->records_count; i++) {
+        struct hf_delivered former;
+        if (world->records[i].lsn != session.epoch) continue;
+        assert_ok(hf_decode(hf_record_layout(HF_RECORD_DELIVERED), world->records[i].body,
+                            &world->arena, &former, &world->error),
+                  &world->error);
+        claim->from = former.registration;
+    }
+}
+
+void world_reason(struct world *world, struct hf_delivered *body)
+{
+    struct hf_delivered_item *items = body->items.items;
+    struct hf_claimed_session *claims = body->claims.items;
+    struct hf_row_item row;
+    world_begin(world);
+    for (size_t i = 0; i < body->claims.count; i++) {
+        claim_reason(world, &claims[i], body->registration);
+    }
+    for (size_t i = 0; i < body->items.count; i++) {
+        if (hf_item_get(&world->tables, &items[i].item, &row, &world->error) != HF_OK) continue;
+        items[i].from = row.registration;
+        items[i].reason = row.attempts == 0 ? HF_REASON_FIRST : HF_REASON_NONE;
+        if (row.registration == 0) continue;
+        items[i].reason = holder_reason(world, row.registration, body->registration);
+    }
+    world_end(world);
+}
+
 uint64_t world_deliver(struct world *world, uint64_t registration, uint64_t event_id,
                        uint64_t claimed)
 {
     uint64_t execution = world_instance(world, 1).execution;
-    struct hf_delivered_item item = { .item = { 1, execution, event_id },
-                                      .reason = HF_REASON_FIRST };
+    struct hf_delivered_item item = { .item = { 1, execution, event_id } };
     struct hf_claimed_session claim = { .instance = 1, .incarnation = claimed };
     struct hf_delivered body = { .registration = registration, .items = { &item, 1 } };
     if (claimed != 0) body.claims = (struct hf_list){ &claim, 1 };
+    world_reason(world, &body);
     return world_fold(world, HF_RECORD_DELIVERED, &body);
 }
 

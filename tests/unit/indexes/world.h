@@ -74,6 +74,8 @@ uint64_t world_message(struct world *world, const char *body);
 uint64_t world_register(struct world *world, const char *worker_id);
 /* Ends a registration. */
 uint64_t world_end_registration(struct world *world, uint64_t registration, uint64_t reason);
+/* Fills in, as a fetch does, why all that a delivery hands out was to be had. */
+void world_reason(struct world *world, struct hf_delivered *body);
 /* Delivers one item, claiming incarnation first when it is not 0. */
 uint64_t world_deliver(struct world *world, uint64_t registration, uint64_t event_id,
                        uint64_t claimed);

@@ -220,7 +220,7 @@ static hf_status probe_judge(const unsigned char *bytes, hf_error *error)
         return hf_error_set(error, HF_FORMAT_NEWER,
                             "the store's bytes are in the other order than this machine's");
     }
-    return hf_error_set(error, HF_NOT_A_STORE, "%s is no LMDB file", HF__DATA_NAME);
+    return hf_error_set(error, HF_NOT_A_STORE, HF__DATA_FOREIGN);
 }
 
 /* Looks at the first bytes of the data file, so that one of another machine is named as such. */

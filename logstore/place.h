@@ -5,6 +5,11 @@
 #include "logstore/store_internal.h"
 
 #define HF__DATA_NAME "data.mdb"
+/* Of a data file that LMDB does not know. */
+#define HF__DATA_FOREIGN                                                                           \
+    HF__DATA_NAME                                                                                  \
+    " is no LMDB file: name another directory, or, if the disk failed while a store "              \
+    "was created in this one, remove it: nothing was in it yet"
 #define HF__LOCK_NAME "lock.mdb" /* for fstatat alone: nobody but LMDB ever opens it */
 #define HF__WRITER_NAME "writer"
 

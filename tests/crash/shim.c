@@ -44,7 +44,9 @@ static void *next_of(const char *name)
 /* `next` becomes the function that this one stands before. */
 #define NEXT(name)                                                                                 \
     static __typeof__(&(name)) next;                                                               \
-    if (!next) *(void **)&next = next_of(#name)
+    if (!next) {                                                                                   \
+        *(void **)&next = next_of(#name);                                                          \
+    }
 
 /* ---- descriptors ---------------------------------------------------------------------------- */
 
@@ -140,7 +142,7 @@ static mode_t mode_of(int flags, va_list arguments)
 
 int open(const char *path, int flags, ...)
 {
-    NEXT(open);
+    NEXT(open)
     va_list arguments;
     va_start(arguments, flags);
     mode_t mode = mode_of(flags, arguments);
@@ -150,7 +152,7 @@ int open(const char *path, int flags, ...)
 
 int openat(int directory, const char *path, int flags, ...)
 {
-    NEXT(openat);
+    NEXT(openat)
     va_list arguments;
     va_start(arguments, flags);
     mode_t mode = mode_of(flags, arguments);
@@ -160,7 +162,7 @@ int openat(int directory, const char *path, int flags, ...)
 
 int close(int descriptor)
 {
-    NEXT(close);
+    NEXT(close)
     if (descriptor >= 0 && descriptor < DESCRIPTORS_MAX) {
         shim.descriptors[descriptor].is_ours = false;
     }
@@ -171,7 +173,7 @@ int close(int descriptor)
 
 ssize_t pwrite(int descriptor, const void *bytes, size_t size, off_t offset)
 {
-    NEXT(pwrite);
+    NEXT(pwrite)
     const struct descriptor *file = ours(descriptor);
     if (!file) return next(descriptor, bytes, size, offset);
     enum shim_fault fault = call_begin();
@@ -190,7 +192,7 @@ static off_t place_of(int descriptor)
 
 ssize_t write(int descriptor, const void *bytes, size_t size)
 {
-    NEXT(write);
+    NEXT(write)
     const struct descriptor *file = ours(descriptor);
     if (!file) return next(descriptor, bytes, size);
     enum shim_fault fault = call_begin();
@@ -216,7 +218,7 @@ static void trace_parts(const struct descriptor *file, const struct iovec *parts
 
 ssize_t writev(int descriptor, const struct iovec *parts, int count)
 {
-    NEXT(writev);
+    NEXT(writev)
     const struct descriptor *file = ours(descriptor);
     if (!file) return next(descriptor, parts, count);
     enum shim_fault fault = call_begin();
@@ -236,26 +238,27 @@ static int synced(int descriptor, int (*sync)(int descriptor))
     if (!file) return sync(descriptor);
     enum shim_fault fault = call_begin();
     int result = is_made(fault) ? sync(descriptor) : -1;
-    if (result == 0)
+    if (result == 0) {
         trace(&(struct shim_trace){ .kind = SHIM_SYNC, .is_data = file->is_data }, NULL);
+    }
     return (int)call_end(fault == SHIM_SHORT ? SHIM_EIO : fault, result);
 }
 
 int fdatasync(int descriptor)
 {
-    NEXT(fdatasync);
+    NEXT(fdatasync)
     return synced(descriptor, next);
 }
 
 int fsync(int descriptor)
 {
-    NEXT(fsync);
+    NEXT(fsync)
     return synced(descriptor, next);
 }
 
 int ftruncate(int descriptor, off_t size)
 {
-    NEXT(ftruncate);
+    NEXT(ftruncate)
     const struct descriptor *file = ours(descriptor);
     if (!file) return next(descriptor, size);
     enum shim_fault fault = call_begin();
@@ -272,7 +275,7 @@ int ftruncate(int descriptor, off_t size)
 /* Names are made and taken away only while a store is created. */
 int renameat(int from, const char *name, int to, const char *new_name)
 {
-    NEXT(renameat);
+    NEXT(renameat)
     if (!shim.is_on) return next(from, name, to, new_name);
     enum shim_fault fault = call_begin();
     int result = is_made(fault) ? next(from, name, to, new_name) : -1;

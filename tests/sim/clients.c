@@ -126,10 +126,12 @@ static void delete_make(struct sim *sim, int index, int keyed)
 {
     struct sim_act *act = client_add(sim, HF_STORE_DELETE, index, keyed);
     const struct sim_instance *instance = &sim->shadow.instances[index];
+    bool is_tree = !sim->is_draining && sim_random_percent(&sim->random, 30);
     bool even_running = sim->is_draining || sim_random_percent(&sim->random, 30);
     act->command.delete_instance = (struct hf_store_delete){ .id = copy(sim, instance->id),
                                                              .key = key_of(sim, act),
-                                                             .even_running = even_running };
+                                                             .even_running = even_running,
+                                                             .with_descendants = is_tree };
     sim_note(sim, "a client deletes %s", instance->id);
 }
 
@@ -152,6 +154,25 @@ void sim_client_resume(struct sim *sim, int index)
 void sim_client_delete(struct sim *sim, int index)
 {
     delete_make(sim, index, SIM_NONE);
+}
+
+/* Histories of former executions go, of all instances that there are. */
+static void prune_make(struct sim *sim)
+{
+    const struct sim_shadow *shadow = &sim->shadow;
+    struct hf_instance_run *runs = hf_arena_array(&sim->arena, shadow->instances_count + 1,
+                                                  sizeof *runs);
+    size_t count = 0;
+    hf_assert(runs);
+    for (size_t i = 0; i < shadow->instances_count; i++) {
+        if (shadow->instances[i].number) runs[count++].instance = shadow->instances[i].number;
+    }
+    if (count == 0) return;
+    struct sim_act *act = sim_act_add(sim, HF_STORE_PRUNE);
+    act->command.prune = (struct hf_store_prune){
+        .runs = runs, .count = count, .keep_last = sim_random_from(&sim->random, 1, 2)
+    };
+    sim_note(sim, "a client prunes");
 }
 
 /* ---- acts ------------------------------------------------------------------------------------ */
@@ -221,6 +242,7 @@ void sim_client_act(struct sim *sim, enum sim_action action)
     bool has_key = sim_random_percent(&sim->random, 50);
     if (action == SIM_START) act_start(sim);
     if (action == SIM_RETRY) act_retry(sim);
+    if (action == SIM_PRUNE) prune_make(sim);
     if (index == SIM_NONE) return;
     switch (action) {
     case SIM_MESSAGE: (void)sim_client_send(sim, index); return;

@@ -32,7 +32,7 @@ static void law_claim(struct sim *sim, const struct hf_store_fetch_items *fetch,
     const struct sim_registration *owner = sim_registration_find(sim, session->owner);
     const struct sim_registration *us = sim_registration_find(sim, fetch->registration);
     hf_assert(us);
-    bool is_return = owner && owner->has_ended && owner->worker == us->worker;
+    bool is_return = owner && (owner->has_ended || owner->is_void) && owner->worker == us->worker;
     sim_check(sim, session->owner == 0 || is_return || sim_sessions_passed(sim, owner),
               "session %llu/%llu is claimed from %llu, which may keep it",
               (unsigned long long)session->instance, (unsigned long long)session->incarnation,
@@ -48,6 +48,11 @@ static void law_claim(struct sim *sim, const struct hf_store_fetch_items *fetch,
     session->owner = fetch->registration;
     session->epoch = grant->token.delivery_lsn;
     sim->result.claims++;
+    struct sim_shadow *shadow = &sim->shadow;
+    struct sim_claimed *claimed = sim_grow((void **)&shadow->claims, &shadow->claims_count,
+                                           &shadow->claims_capacity, sizeof *claimed);
+    *claimed = (struct sim_claimed){ { session->instance, session->incarnation, session->epoch },
+                                     fetch->registration };
 }
 
 static void law_session(struct sim *sim, const struct hf_store_fetch_items *fetch,
@@ -154,8 +159,8 @@ static void law_capacity(struct sim *sim, const struct hf_store_fetch_items *fet
 
 void sim_laws_items(struct sim *sim, const struct hf_store_fetch_items *fetch)
 {
-    const struct sim_registration *us = sim_registration_find(sim, fetch->registration);
-    sim_check(sim, us && !us->has_ended, "a dead registration is given work");
+    sim_check(sim, sim_registration_lives(sim, fetch->registration),
+              "a dead registration is given work");
     sim_check(sim, fetch->out_items_count <= fetch->items_max, "more items than asked for");
     uint64_t lsn = fetch->out_items_count > 0 ? fetch->out_items[0].token.delivery_lsn : 0;
     for (size_t i = 0; i < sim->shadow.tokens_count && lsn > 0; i++) {
@@ -277,6 +282,7 @@ static void commit_sessions(struct sim *sim, uint64_t instance,
         *added = (struct sim_session){ .instance = instance,
                                        .incarnation = opened[i].incarnation,
                                        .is_open = true };
+        hf_text_copy(added->id, sizeof added->id, opened[i].id);
         hf_text_copy(added->tag, sizeof added->tag, opened[i].tag);
     }
 }
@@ -320,6 +326,22 @@ static void commit_cancels(struct sim *sim, uint64_t instance, const struct hf_t
             struct sim_item *item = &sim->shadow.items[k];
             if (!sim_item_is_on(item, session) || item->state == SIM_COMPLETED) continue;
             item->state = SIM_DROPPED;
+        }
+    }
+}
+
+/* An id has one open session, whatever the turn opened and closed. */
+static void law_one_opening(struct sim *sim, uint64_t instance)
+{
+    const struct sim_shadow *shadow = &sim->shadow;
+    for (size_t i = 0; i < shadow->sessions_count; i++) {
+        const struct sim_session *session = &shadow->sessions[i];
+        if (session->instance != instance || !session->is_open) continue;
+        for (size_t k = 0; k < i; k++) {
+            const struct sim_session *other = &shadow->sessions[k];
+            bool is_same = other->instance == instance && other->is_open &&
+                           strcmp(other->id, session->id) == 0;
+            sim_check(sim, !is_same, "session %s is open twice", session->id);
         }
     }
 }
@@ -413,6 +435,7 @@ void sim_laws_commit(struct sim *sim, const struct hf_store_command *command,
     commit_sessions(sim, instance->number, decision);
     commit_items(sim, command, decision);
     commit_cancels(sim, instance->number, decision);
+    law_one_opening(sim, instance->number);
     int index = (int)(instance - sim->shadow.instances);
     commit_children(sim, index, decision); /* the array may move */
     commit_outcome(sim, &sim->shadow.instances[index], decision);

@@ -38,7 +38,7 @@ uint64_t program_message(uint64_t seed, uint32_t number)
 /* The child of an operation. Its lines hold no children and take no messages. */
 static struct program child_of(const struct program *p)
 {
-    static const char *const lines[] = { "c2", "f3", "s2", "t1c1", "v1x1c1", "S2u1", "n2f2" };
+    static const char *const lines[] = { "c2", "f3", "s2", "t1c1", "v1x1c1", "S2u1", "P1x1P1" };
     struct program child = { .seed = p->seed * 7 + p->at };
     const char *line = lines[(p->seed + p->at) % HF_COUNT_OF(lines)];
     memcpy(child.ops, line, strlen(line));
@@ -103,6 +103,7 @@ static void run_session(struct run *self, char letter, uint32_t count)
 {
     hf_session_options options = HF_INIT(hf_session_options);
     if (letter == 'S') options.id = count % 2 ? "a" : "b";
+    if (letter == 'P') options.id = "p";
     if (letter == 'T') options.tag = "gpu";
     if (letter == 'L') options.recovery = HF_SESSION_FAIL;
     if (letter == 'B') {
@@ -113,6 +114,7 @@ static void run_session(struct run *self, char letter, uint32_t count)
     uint32_t more = letter == 'S' || letter == 'L' ? 2 : 0;
     run_fan(self, session, NULL, count + more, count);
     if (self->is_cancelled) return;
+    if (letter == 'P') return; /* open to the end, in every execution */
     if (more > 0 || count % 2) hf_session_close(self->o, session);
 }
 
@@ -234,6 +236,7 @@ static void run_op(struct run *self, char letter, uint32_t digit)
     case 'n': run_fan(self, none, digit % 2 ? "cpu" : NULL, digit, digit); return;
     case 's':
     case 'S':
+    case 'P':
     case 'T':
     case 'L':
     case 'B': run_session(self, letter, digit); return;
@@ -309,6 +312,7 @@ static uint64_t expected_op(struct program *p, char letter, uint32_t digit)
     case 'n':
     case 's':
     case 'S':
+    case 'P':
     case 'T':
     case 'L':
     case 'B': return expected_fan(p, digit);
@@ -344,7 +348,7 @@ uint32_t program_messages(const struct program *program)
 
 struct program program_draw(struct sim_random *random)
 {
-    static const char letters[] = "cfgnsSTLBtwkKdmevuylXx";
+    static const char letters[] = "cfgnsSPTLBtwkKdmevuylXx";
     struct program program;
     memset(&program, 0, sizeof program);
     size_t count = (size_t)sim_random_from(random, 1, PROGRAM_OPS_MAX - 1);

@@ -25,7 +25,8 @@ static const uint32_t base_weights[SIM_ACTIONS_COUNT] = {
     [SIM_RETRY] = 8,        [SIM_REGISTER] = 30,    [SIM_RENEW] = 20,        [SIM_FETCH_TURNS] = 60,
     [SIM_RUN_TURN] = 100,   [SIM_COMMIT_TURN] = 80, [SIM_ABANDON_TURN] = 6,  [SIM_EVICT] = 6,
     [SIM_FETCH_ITEMS] = 70, [SIM_COMPLETE] = 100,   [SIM_ABANDON_ITEM] = 10, [SIM_REPORT] = 4,
-    [SIM_STALE] = 12,       [SIM_RELEASE] = 10,     [SIM_FIRE_TIMERS] = 15,  [SIM_RECLAIM] = 8,
+    [SIM_STALE] = 12,       [SIM_STALE_CLAIM] = 8,  [SIM_PRUNE] = 3,         [SIM_SUSPEND_TURN] = 1,
+    [SIM_COPY] = 1,         [SIM_RELEASE] = 10,     [SIM_FIRE_TIMERS] = 15,  [SIM_RECLAIM] = 8,
     [SIM_DECLARE_DEAD] = 8, [SIM_SHUTDOWN] = 3,     [SIM_CRASH] = 5,         [SIM_PAUSE] = 10,
     [SIM_CLOCK] = 30,       [SIM_CLOCK_FAR] = 8,    [SIM_WALL_JUMP] = 3,     [SIM_FAULT] = 8,
     [SIM_REOPEN] = 2,       [SIM_REBOOT] = 1,       [SIM_REBUILD] = 1,
@@ -65,6 +66,7 @@ static void draw(struct sim *sim)
     self->fail_percent = (uint32_t)sim_random_below(random, 3) * 10;
     self->lose_answer_percent = (uint32_t)sim_random_below(random, 3);
     self->more_percent = (uint32_t)sim_random_below(random, 3) * 20;
+    self->map_size = UINT64_C(1) << (sim_random_percent(random, 5) ? 20 : 28);
     self->payload_size = sim_random_percent(random, 10) ? 70000 : 0; /* records in parts */
     for (size_t i = 0; i < self->workers_count; i++) sim_worker_draw(sim, i);
 }
@@ -112,15 +114,27 @@ static void reboot(struct sim *sim)
     sim->boot++;
     boot_name(sim);
     sim->boot_ms = sim_random_from(&sim->random, 1000, 100000);
-    sim_reopen(sim, false);
+    sim_reopen(sim, SIM_NOTHING);
     sim->result.reboots++;
 }
 
 static void rebuild(struct sim *sim)
 {
     sim_note(sim, "the store is rebuilt");
-    sim_reopen(sim, true);
+    sim_reopen(sim, SIM_IS_REBUILT);
     soft_lost(sim);
+}
+
+/* A generation begins: all that was given out before is void. */
+static void become_copy(struct sim *sim)
+{
+    struct sim_shadow *shadow = &sim->shadow;
+    sim_note(sim, "the store is a copy of itself");
+    sim_reopen(sim, SIM_IS_COPIED);
+    for (size_t i = 0; i < shadow->registrations_count; i++) {
+        shadow->registrations[i].is_void = true;
+    }
+    sim->result.copies++;
 }
 
 /* A worker stands still, or goes on. */
@@ -143,9 +157,10 @@ static void world_act(struct sim *sim, struct sim_worker *worker, enum sim_actio
     case SIM_CLOCK_FAR: clock_advance(sim, sim_random_from(random, 2000, 200000)); return;
     case SIM_WALL_JUMP: wall_jump(sim); return;
     case SIM_FAULT: sim_fault_arm(sim); return;
-    case SIM_REOPEN: sim_reopen(sim, false); return;
+    case SIM_REOPEN: sim_reopen(sim, SIM_NOTHING); return;
     case SIM_REBOOT: reboot(sim); return;
     case SIM_REBUILD: rebuild(sim); return;
+    case SIM_COPY: become_copy(sim); return;
     default: sim_worker_act(sim, worker, action);
     }
 }
@@ -216,7 +231,7 @@ static bool is_group_over(const struct sim *sim)
 static bool is_alone(enum sim_action action)
 {
     return action == SIM_REOPEN || action == SIM_REBOOT || action == SIM_REBUILD ||
-           action == SIM_CRASH;
+           action == SIM_COPY || action == SIM_CRASH;
 }
 
 static void look(struct sim *sim)
@@ -294,6 +309,7 @@ static void drain(struct sim *sim)
     sim->fault_after = 0;
     sim->wall_ms = sim->wall_ms_max;
     sim_note(sim, "the drain begins");
+    if (sim->draw.map_size < UINT64_C(1) << 28) sim_reopen(sim, SIM_NOTHING);
     for (size_t i = 0; i < sim->draw.workers_count; i++) sim->workers[i].is_paused = false;
     for (int round = 0; unended(sim); round++) {
         sim_check(sim, round < DRAIN_ROUNDS_MAX, "%s does not end: %.16s", unended(sim)->id,
@@ -362,6 +378,7 @@ static void shadow_release(struct sim_shadow *self)
     hf_heap_free(heap, self->registrations,
                  self->registrations_capacity * sizeof *self->registrations);
     hf_heap_free(heap, self->tokens, self->tokens_capacity * sizeof *self->tokens);
+    hf_heap_free(heap, self->claims, self->claims_capacity * sizeof *self->claims);
     hf_heap_free(heap, self->keyed, self->keyed_capacity * sizeof *self->keyed);
 }
 
@@ -412,6 +429,8 @@ void sim_result_add(struct sim_result *self, const struct sim_result *other)
     self->claims += other->claims;
     self->crashes += other->crashes;
     self->reboots += other->reboots;
+    self->copies += other->copies;
+    self->fulls += other->fulls;
     self->faults += other->faults;
     self->instances += other->instances;
     self->completed += other->completed;

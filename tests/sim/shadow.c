@@ -76,22 +76,24 @@ struct sim_registration *sim_registration_find(struct sim *sim, uint64_t lsn)
 
 bool sim_items_passed(const struct sim *sim, const struct sim_registration *registration)
 {
-    if (!registration || registration->has_ended || registration->boot != sim->boot) return true;
+    if (!registration || registration->has_ended || registration->is_void) return true;
+    if (registration->boot != sim->boot) return true;
     return sim->boot_ms >= registration->items_deadline_boot_ms;
 }
 
 bool sim_sessions_passed(const struct sim *sim, const struct sim_registration *registration)
 {
     if (!registration || registration->boot != sim->boot) return true;
+    if (registration->is_void && !registration->has_died) return true;
     if (!registration->has_ended) return sim->boot_ms >= registration->sessions_deadline_boot_ms;
     if (!registration->has_died || registration->reclaim_ms == 0) return true;
     return sim->boot_ms >= registration->window_until_boot_ms;
 }
 
-static bool registration_lives(struct sim *sim, uint64_t lsn)
+bool sim_registration_lives(struct sim *sim, uint64_t lsn)
 {
     const struct sim_registration *registration = sim_registration_find(sim, lsn);
-    return registration && !registration->has_ended;
+    return registration && !registration->has_ended && !registration->is_void;
 }
 
 static bool instance_runs(struct sim *sim, uint64_t number)
@@ -103,7 +105,7 @@ static bool instance_runs(struct sim *sim, uint64_t number)
 bool sim_item_token_holds(struct sim *sim, const struct hf_item_token *token, uint64_t registration)
 {
     const struct sim_item *item = sim_item_find(sim, &token->item);
-    if (!registration_lives(sim, registration)) return false;
+    if (!sim_registration_lives(sim, registration)) return false;
     if (!instance_runs(sim, token->item.instance)) return false;
     if (!item || item->state != SIM_HELD || item->registration != registration) return false;
     if (item->delivery_lsn != token->delivery_lsn) return false;
@@ -118,14 +120,14 @@ bool sim_item_token_holds(struct sim *sim, const struct hf_item_token *token, ui
 bool sim_claim_holds(struct sim *sim, const struct hf_session_claim *claim, uint64_t registration)
 {
     const struct sim_session *session = sim_session_find(sim, claim->instance, claim->incarnation);
-    return registration_lives(sim, registration) && session && session->is_open &&
+    return sim_registration_lives(sim, registration) && session && session->is_open &&
            session->owner == registration && session->epoch == claim->epoch;
 }
 
 bool sim_turn_token_holds(struct sim *sim, const struct hf_turn_token *token, uint64_t registration)
 {
     const struct sim_instance *instance = sim_instance_find(sim, token->instance);
-    if (!registration_lives(sim, registration)) return false;
+    if (!sim_registration_lives(sim, registration)) return false;
     if (!instance || instance->life != SIM_RUNNING || instance->is_suspended) return false;
     if (instance->head != token->head) return false;
     if (instance->lock_registration == 0) return true;
@@ -227,6 +229,18 @@ static void answer_message(struct sim *sim, struct sim_act *act)
     }
 }
 
+/* Of a topmost one everything does, also what has lost the parent in between. */
+static bool stems_from(const struct sim_shadow *shadow, int index, int top)
+{
+    bool is_topmost = shadow->instances[top].parent == SIM_NONE;
+    int at = shadow->instances[index].parent;
+    while (at != SIM_NONE && at != top) {
+        if (shadow->instances[at].life == SIM_GONE && !is_topmost) return false;
+        at = shadow->instances[at].parent;
+    }
+    return at == top;
+}
+
 static void answer_end(struct sim *sim, struct sim_act *act)
 {
     struct sim_instance *instance = &sim->shadow.instances[act->instance];
@@ -251,6 +265,20 @@ static void answer_suspend(struct sim *sim, struct sim_act *act)
     instance->is_suspended = !resumes;
 }
 
+static void answer_deleted(struct sim *sim, struct sim_act *act)
+{
+    struct sim_shadow *shadow = &sim->shadow;
+    bool is_known = act->keyed != SIM_NONE && shadow->keyed[act->keyed].is_done;
+    answer_end(sim, act);
+    if (is_known || !act->command.delete_instance.with_descendants) return;
+    /* Children stand behind their parents. */
+    for (size_t i = (size_t)act->instance + 1; i < shadow->instances_count; i++) {
+        struct sim_instance *each = &shadow->instances[i];
+        if (each->life == SIM_GONE || !stems_from(shadow, (int)i, act->instance)) continue;
+        sim_instance_end(sim, each, SIM_GONE);
+    }
+}
+
 /* What a refusal of a client's must have for its reason. */
 static void refused_client(struct sim *sim, const struct sim_act *act)
 {
@@ -263,7 +291,9 @@ static void refused_client(struct sim *sim, const struct sim_act *act)
         sim_check(sim, sim_instance_named(sim, instance->id) != SIM_NONE && !is_done,
                   "%s does not exist, and its id is taken", instance->id);
     } else if (status == HF_STILL_RUNNING) {
-        sim_check(sim, instance->life == SIM_RUNNING, "%s does not run", instance->id);
+        bool is_tree = act->command.kind == HF_STORE_DELETE &&
+                       act->command.delete_instance.with_descendants;
+        sim_check(sim, is_tree || instance->life == SIM_RUNNING, "%s does not run", instance->id);
     } else if (status == HF_INVALID) {
         sim_check(sim, is_done && instance->life == SIM_GONE, "invalid: %s",
                   act->command.error.message);
@@ -306,7 +336,8 @@ static void answer_renew(struct sim *sim, struct sim_act *act)
 {
     const struct hf_store_renew *renew = &act->command.renew;
     struct sim_registration *registration = sim_registration_find(sim, renew->registration);
-    sim_check(sim, registration && !registration->has_ended, "a dead registration is renewed");
+    sim_check(sim, sim_registration_lives(sim, renew->registration),
+              "a dead registration is renewed");
     size_t at = 0;
     for (size_t i = 0; i < renew->items_count + renew->sessions_count; i++) {
         bool is_session = i >= renew->items_count;
@@ -383,7 +414,7 @@ static bool session_has_work(const struct sim *sim, const struct sim_session *se
 static void answer_release(struct sim *sim, struct sim_act *act)
 {
     const struct hf_store_release_sessions *release = &act->command.release_sessions;
-    sim_check(sim, registration_lives(sim, release->registration), "a dead one releases");
+    sim_check(sim, sim_registration_lives(sim, release->registration), "a dead one releases");
     size_t at = 0;
     for (size_t i = 0; i < release->sessions_count; i++) {
         const struct hf_session_claim *claim = &release->sessions[i];
@@ -415,6 +446,16 @@ static void answer_turn_back(struct sim *sim, struct sim_act *act)
     instance->lock_boot = sim->boot;
     instance->lock_until_boot_ms = sim->boot_ms + abandon->delay_ms;
     if (abandon->counted) instance->turns_lost++;
+}
+
+static void answer_turn_suspended(struct sim *sim, struct sim_act *act)
+{
+    const struct hf_store_suspend *suspend = &act->command.suspend;
+    struct sim_instance *instance = sim_instance_find(sim, suspend->token->instance);
+    sim_check(sim, sim_turn_token_holds(sim, suspend->token, suspend->registration),
+              "a turn is suspended with a token that does not hold");
+    instance->lock_registration = 0;
+    instance->is_suspended = true;
 }
 
 static void answer_turn_failed(struct sim *sim, struct sim_act *act)
@@ -451,12 +492,15 @@ static void refused_token(struct sim *sim, const struct sim_act *act)
         holds = sim_turn_token_holds(sim, &command->fail_turn.token,
                                      command->fail_turn.registration);
         break;
-    case HF_STORE_RENEW: holds = registration_lives(sim, command->renew.registration); break;
+    case HF_STORE_SUSPEND:
+        holds = sim_turn_token_holds(sim, command->suspend.token, command->suspend.registration);
+        break;
+    case HF_STORE_RENEW: holds = sim_registration_lives(sim, command->renew.registration); break;
     case HF_STORE_FETCH_TURNS:
-        holds = registration_lives(sim, command->fetch_turns.registration);
+        holds = sim_registration_lives(sim, command->fetch_turns.registration);
         break;
     case HF_STORE_FETCH_ITEMS:
-        holds = registration_lives(sim, command->fetch_items.registration);
+        holds = sim_registration_lives(sim, command->fetch_items.registration);
         break;
     default: return; /* a turn that was freed needs no handing back */
     }
@@ -477,14 +521,33 @@ static void shadow_refused(struct sim *sim, const struct sim_act *act)
     }
 }
 
+/* Whoever asks before it fetches misses nothing. */
+static void check_peek(struct sim *sim, const struct sim_act *act)
+{
+    const struct hf_store_command *command = &act->command;
+    if (!act->has_peeked) return;
+    if (command->kind == HF_STORE_FETCH_TURNS) {
+        sim_check(sim, act->peek.out_turns_due || command->fetch_turns.out_turns_count == 0,
+                  "no turn was due, and some were given");
+    }
+    if (command->kind == HF_STORE_FETCH_ITEMS) {
+        sim_check(sim, act->peek.out_items_ready || command->fetch_items.out_items_count == 0,
+                  "no item was ready, and some were given");
+    }
+}
+
 static void shadow_done(struct sim *sim, struct sim_act *act)
 {
+    check_peek(sim, act);
     switch (act->command.kind) {
     case HF_STORE_START: answer_start(sim, act); break;
     case HF_STORE_MESSAGE: answer_message(sim, act); break;
-    case HF_STORE_TERMINATE:
-    case HF_STORE_DELETE: answer_end(sim, act); break;
-    case HF_STORE_SUSPEND: answer_suspend(sim, act); break;
+    case HF_STORE_TERMINATE: answer_end(sim, act); break;
+    case HF_STORE_DELETE: answer_deleted(sim, act); break;
+    case HF_STORE_SUSPEND:
+        if (act->turn) answer_turn_suspended(sim, act);
+        if (!act->turn) answer_suspend(sim, act);
+        break;
     case HF_STORE_REGISTER: answer_register(sim, act); break;
     case HF_STORE_RENEW: answer_renew(sim, act); break;
     case HF_STORE_END_REGISTRATION: answer_ended(sim, act); break;
@@ -529,12 +592,35 @@ static void compare_sessions(struct sim *sim)
         const struct sim_session *session = sim_session_find(sim, rows[i].instance,
                                                              rows[i].incarnation);
         sim_check(sim, session && session->is_open, "an unknown session is open");
-        bool is_former = rows[i].owner == 0 && !registration_lives(sim, session->owner);
+        bool is_former = rows[i].owner == 0 && !sim_registration_lives(sim, session->owner);
         sim_check(sim, is_former || rows[i].owner == session->owner,
                   "session %llu/%llu belongs to %llu instead of %llu",
                   (unsigned long long)rows[i].instance, (unsigned long long)rows[i].incarnation,
                   (unsigned long long)rows[i].owner, (unsigned long long)session->owner);
     }
+}
+
+/* No item is lost, and none is there that nobody scheduled. */
+static void compare_totals(struct sim *sim)
+{
+    hf_error error;
+    struct hf_store_totals totals;
+    uint64_t items = 0, unsure = 0, held = 0;
+    for (size_t i = 0; i < sim->shadow.items_count; i++) {
+        const struct sim_item *item = &sim->shadow.items[i];
+        if (item->state == SIM_COMPLETED || item->state == SIM_DROPPED) continue;
+        items++;
+        if (item->state == SIM_HELD) held++;
+        /* It may be too late for it, and nobody was told yet. */
+        if (item->state == SIM_QUEUED && item->has_start_limit) unsure++;
+    }
+    hf_status status = sim->backend->ops->totals(sim->backend, &sim->arena, &totals, &error);
+    sim_check(sim, status == HF_OK, "totals: %s", error.message);
+    sim_check(sim, totals.items_running == held, "%llu items run instead of %llu",
+              (unsigned long long)totals.items_running, (unsigned long long)held);
+    sim_check(sim, totals.items <= items && totals.items + unsure >= items,
+              "%llu items are there instead of %llu", (unsigned long long)totals.items,
+              (unsigned long long)items);
 }
 
 static void compare_instance(struct sim *sim, const struct sim_instance *instance)
@@ -560,6 +646,7 @@ static void compare_instance(struct sim *sim, const struct sim_instance *instanc
 void sim_shadow_compare(struct sim *sim)
 {
     compare_sessions(sim);
+    compare_totals(sim);
     for (size_t i = 0; i < sim->shadow.instances_count; i++) {
         compare_instance(sim, &sim->shadow.instances[i]);
     }

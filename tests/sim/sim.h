@@ -50,6 +50,7 @@ enum sim_action {
     SIM_CANCEL,
     SIM_TERMINATE,
     SIM_DELETE,
+    SIM_PRUNE,
     SIM_SUSPEND,
     SIM_RESUME,
     SIM_RETRY,
@@ -59,12 +60,14 @@ enum sim_action {
     SIM_RUN_TURN,
     SIM_COMMIT_TURN,
     SIM_ABANDON_TURN,
+    SIM_SUSPEND_TURN,
     SIM_EVICT,
     SIM_FETCH_ITEMS,
     SIM_COMPLETE,
     SIM_ABANDON_ITEM,
     SIM_REPORT,
     SIM_STALE,
+    SIM_STALE_CLAIM,
     SIM_RELEASE,
     SIM_FIRE_TIMERS,
     SIM_RECLAIM,
@@ -79,6 +82,7 @@ enum sim_action {
     SIM_REOPEN,
     SIM_REBOOT,
     SIM_REBUILD,
+    SIM_COPY,
     SIM_ACTIONS_COUNT
 };
 
@@ -90,6 +94,7 @@ struct sim_draw {
     uint64_t items_lease_ms, sessions_lease_ms;
     uint32_t fail_percent, lose_answer_percent, more_percent;
     uint64_t payload_size; /* bytes that messages are filled up with */
+    uint64_t map_size;     /* of the store until the drain: it may become full */
 };
 
 #define SIM_HELD_BACK UINT64_MAX
@@ -131,7 +136,7 @@ struct sim_item {
 
 struct sim_session {
     uint64_t instance, incarnation;
-    char tag[8];
+    char id[32], tag[8];
     bool is_open;
     uint64_t owner, epoch; /* registration; 0: none */
 };
@@ -140,6 +145,7 @@ struct sim_registration {
     uint64_t lsn;
     size_t worker;
     bool has_ended, has_died;
+    bool is_void; /* of a former generation of the store */
     uint64_t reclaim_ms, window_until_boot_ms;
     uint64_t items_deadline_boot_ms, sessions_deadline_boot_ms;
     uint64_t boot; /* of its lease; 0: there is no lease */
@@ -148,6 +154,12 @@ struct sim_registration {
 /* An item's token that was given, to be presented again, and whose it was. */
 struct sim_token {
     struct hf_item_token token;
+    uint64_t registration;
+};
+
+/* A claim that was made, likewise. */
+struct sim_claimed {
+    struct hf_session_claim claim;
     uint64_t registration;
 };
 
@@ -171,6 +183,8 @@ struct sim_shadow {
     size_t registrations_count, registrations_capacity;
     struct sim_token *tokens;
     size_t tokens_count, tokens_capacity;
+    struct sim_claimed *claims;
+    size_t claims_count, claims_capacity;
     struct sim_keyed *keyed;
     size_t keyed_count, keyed_capacity;
     uint64_t latest_lsn; /* of any record that was answered with */
@@ -232,8 +246,10 @@ struct sim_act {
     struct sim_worker *worker; /* NULL: a client's, or nobody's */
     struct sim_turn *turn;
     struct sim_work *work;
-    int instance; /* SIM_NONE: none */
-    int keyed;    /* SIM_NONE: it has no key */
+    int instance;        /* SIM_NONE: none */
+    int keyed;           /* SIM_NONE: it has no key */
+    bool has_peeked;     /* right before the group ... */
+    struct hf_peek peek; /* ... this was the answer */
 };
 
 struct sim_group {
@@ -246,7 +262,8 @@ struct sim_group {
 
 /* What came of a seed; sums of several are made by sim_result_add. */
 struct sim_result {
-    uint64_t seeds, steps, commands, refusals, turns, replays, items, claims, crashes, reboots;
+    uint64_t seeds, steps, commands, refusals, turns, replays, items, claims, crashes, reboots,
+        copies, fulls;
     uint64_t faults, instances, completed, touched;
     uint64_t digest;
     bool has_failed;
@@ -315,13 +332,17 @@ void sim_note(struct sim *sim, const char *format, ...) HF_PRINTF(2, 3);
 void sim_open(struct sim *sim);
 /* Ends all of it, and the directory. */
 void sim_close(struct sim *sim);
-/* Closes the store and opens it again; in between it is rebuilt, if asked for. */
-void sim_reopen(struct sim *sim, bool is_rebuilt);
+/* What happens to a closed store before it is opened again. */
+enum sim_between { SIM_NOTHING, SIM_IS_REBUILT, SIM_IS_COPIED };
+/* Closes the store and opens it again. */
+void sim_reopen(struct sim *sim, enum sim_between between);
 /* Whether the process of that life lives: one of the workers. */
 bool sim_life_is_alive(const struct sim *sim, hf_slice life);
 
 /* An act for the group of this step; the command has the step's arena and that kind. */
 struct sim_act *sim_act_add(struct sim *sim, enum hf_store_command_kind kind);
+/* Asks what may be waiting, for the fetch of that act. */
+void sim_peek(struct sim *sim, struct sim_act *act);
 /* Commits the group, lets the shadow judge every answer, and tells those who wait. */
 void sim_group_commit(struct sim *sim);
 /* Lets a fault strike soon. */
@@ -363,6 +384,8 @@ struct sim_registration *sim_registration_find(struct sim *sim, uint64_t lsn);
 bool sim_items_passed(const struct sim *sim, const struct sim_registration *registration);
 /* As above. */
 bool sim_sessions_passed(const struct sim *sim, const struct sim_registration *registration);
+/* Whether it may act. */
+bool sim_registration_lives(struct sim *sim, uint64_t lsn);
 /* Whether a token holds. */
 bool sim_item_token_holds(struct sim *sim, const struct hf_item_token *token,
                           uint64_t registration);

@@ -134,6 +134,12 @@ static void act_fetch(struct sim *sim, struct sim_worker *worker)
         .engine_version_max = HF_ENGINE_VERSION,
         .turns_max = room
     };
+    act->has_peeked = sim->group.count == 1;
+    if (act->has_peeked) {
+        act->peek = (struct hf_peek){ .registration = worker->registration,
+                                      .engine_version_max = HF_ENGINE_VERSION };
+        sim_peek(sim, act);
+    }
     sim_note(sim, "%s fetches up to %zu turns", worker->id, room);
 }
 
@@ -174,6 +180,23 @@ static void act_commit(struct sim *sim, struct sim_worker *worker)
              (unsigned long long)turn->grant.token.instance);
 }
 
+/* As if its code did not do what history says. */
+static void act_suspend(struct sim *sim, struct sim_worker *worker)
+{
+    struct sim_turn *turn = turn_choose(sim, worker, true);
+    if (!turn) return;
+    struct sim_act *act = sim_act_add(sim, HF_STORE_SUSPEND);
+    act->worker = worker;
+    act->turn = turn;
+    turn->is_in_group = true;
+    act->command.suspend = (struct hf_store_suspend){ .token = &turn->grant.token,
+                                                      .registration = worker->registration,
+                                                      .code = hf_text("nondeterminism"),
+                                                      .text = hf_text("it is not so") };
+    sim_note(sim, "%s suspends instance %llu", worker->id,
+             (unsigned long long)turn->grant.token.instance);
+}
+
 static void act_abandon(struct sim *sim, struct sim_worker *worker)
 {
     struct sim_random *random = &sim->random;
@@ -202,6 +225,7 @@ void sim_turn_act(struct sim *sim, struct sim_worker *worker, enum sim_action ac
     case SIM_RUN_TURN: turn_run(sim, worker); return;
     case SIM_COMMIT_TURN: act_commit(sim, worker); return;
     case SIM_ABANDON_TURN: act_abandon(sim, worker); return;
+    case SIM_SUSPEND_TURN: act_suspend(sim, worker); return;
     case SIM_EVICT: sim_live_evict(worker); return;
     default: HF_UNREACHABLE("no act of a worker's");
     }

@@ -131,6 +131,7 @@ static void act_fetch(struct sim *sim, struct sim_worker *worker)
     size_t room = worker->items_max - works_count(worker);
     if (works_count(worker) >= worker->items_max) return;
     struct sim_act *act = worker_add(sim, worker, HF_STORE_FETCH_ITEMS);
+    act->has_peeked = sim->group.count == 1;
     bool is_special = sim_random_percent(&sim->random, 10) && !sim->is_draining;
     act->command.fetch_items = (struct hf_store_fetch_items){
         .registration = worker->registration,
@@ -141,6 +142,16 @@ static void act_fetch(struct sim *sim, struct sim_worker *worker)
         .tags = worker->tags,
         .tags_count = worker->tags_count
     };
+    if (act->has_peeked) {
+        act->peek = (struct hf_peek){
+            .registration = worker->registration,
+            .no_sessions = act->command.fetch_items.no_sessions,
+            .sessions_only_owned = act->command.fetch_items.sessions_only_owned,
+            .tags = worker->tags,
+            .tags_count = worker->tags_count
+        };
+        sim_peek(sim, act);
+    }
     sim_note(sim, "%s fetches up to %zu items", worker->id, room);
 }
 
@@ -239,6 +250,42 @@ static void act_stale(struct sim *sim, struct sim_worker *worker)
              (unsigned long long)item->id.instance, (unsigned long long)item->id.event_id);
 }
 
+/* Presents a claim that was made at any time: for release, or, of its own, with a renewal. */
+static void act_stale_claim(struct sim *sim, struct sim_worker *worker)
+{
+    const struct sim_shadow *shadow = &sim->shadow;
+    if (shadow->claims_count == 0) return;
+    size_t index = (size_t)sim_random_below(&sim->random, shadow->claims_count);
+    struct hf_session_claim *claim = hf_arena_new(&sim->arena, sizeof *claim);
+    hf_assert(claim);
+    *claim = shadow->claims[index].claim;
+    uint64_t registration = shadow->claims[index].registration;
+    bool is_own = registration == worker->registration;
+    /* One that holds is its owner's to release. */
+    if (sim_claim_holds(sim, claim, registration)) return;
+    struct sim_act *act = worker_add(sim, worker,
+                                     is_own ? HF_STORE_RENEW : HF_STORE_RELEASE_SESSIONS);
+    if (is_own) {
+        act->command.renew = (struct hf_store_renew){
+            .registration = registration,
+            .items_deadline_boot_ms = sim->boot_ms + sim->draw.items_lease_ms,
+            .sessions_deadline_boot_ms = sim->boot_ms + sim->draw.sessions_lease_ms,
+            .sessions = claim,
+            .sessions_count = 1
+        };
+    } else {
+        act->command.release_sessions = (struct hf_store_release_sessions){
+            .registration = registration,
+            .reason = HF_REASON_SHUTDOWN,
+            .sessions = claim,
+            .sessions_count = 1
+        };
+        act->worker = NULL; /* nobody is to hear of it */
+    }
+    sim_note(sim, "an old claim of %llu on session %llu/%llu", (unsigned long long)registration,
+             (unsigned long long)claim->instance, (unsigned long long)claim->incarnation);
+}
+
 static void act_release(struct sim *sim, struct sim_worker *worker)
 {
     if (worker->claims_count == 0) return;
@@ -311,6 +358,7 @@ void sim_worker_act(struct sim *sim, struct sim_worker *worker, enum sim_action 
     case SIM_ABANDON_ITEM: act_abandon(sim, worker); return;
     case SIM_REPORT: act_report(sim, worker); return;
     case SIM_STALE: act_stale(sim, worker); return;
+    case SIM_STALE_CLAIM: act_stale_claim(sim, worker); return;
     case SIM_RELEASE: act_release(sim, worker); return;
     case SIM_FIRE_TIMERS: act_timers(sim, worker); return;
     case SIM_RECLAIM: act_reclaim(sim, worker); return;

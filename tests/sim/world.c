@@ -5,12 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "engine/base/heap.h"
 #include "indexes/audit.h"
 #include "logstore/inspect.h"
 #include "logstore/store_internal.h"
 #include "tests/sim/sim.h"
+
+#define MAP_SIZE_LARGE (UINT64_C(1) << 28)
 
 /* ---- saying what happened -------------------------------------------------------------------- */
 
@@ -99,7 +102,8 @@ static void backend_open(struct sim *sim)
 {
     hf_error error;
     struct hf_backend_options options = { .durability = HF_DURABLE_NONE,
-                                          .map_size_max = UINT64_C(1) << 28,
+                                          .map_size_max = sim->is_draining ? MAP_SIZE_LARGE
+                                                                           : sim->draw.map_size,
                                           .preallocate_size = 1,
                                           .seams = &sim->seams };
     hf_status status = hf_backend_open(sim->directory.path, &options, &sim->backend, &error);
@@ -160,14 +164,32 @@ void sim_close(struct sim *sim)
     hf_arena_release(&sim->arena);
 }
 
-void sim_reopen(struct sim *sim, bool is_rebuilt)
+/* The data file becomes another one with the same bytes, as by a restored backup. */
+static void data_copy(struct sim *sim)
+{
+    char from[300], to[300], bytes[16 * 1024];
+    hf_test_directory_join(&sim->directory, "data.mdb", from, sizeof from);
+    hf_test_directory_join(&sim->directory, "copy.mdb", to, sizeof to);
+    FILE *source = fopen(from, "rb"), *target = fopen(to, "wb");
+    sim_check(sim, source && target, "the data cannot be copied");
+    size_t size = 0;
+    while ((size = fread(bytes, 1, sizeof bytes, source)) > 0) {
+        sim_check(sim, fwrite(bytes, 1, size, target) == size, "the data cannot be copied");
+    }
+    (void)fclose(source);
+    bool is_whole = fclose(target) == 0 && rename(to, from) == 0 && chmod(from, 0600) == 0;
+    sim_check(sim, is_whole, "the data cannot be copied");
+}
+
+void sim_reopen(struct sim *sim, enum sim_between between)
 {
     hf_error error;
     sim->backend->ops->close(sim->backend);
     sim->backend = NULL;
     sim->fault_after = 0;
     sim->seams.boot_id = hf_text(sim->boot_id);
-    if (is_rebuilt) {
+    if (between == SIM_IS_COPIED) data_copy(sim);
+    if (between == SIM_IS_REBUILT) {
         hf_status status = hf_store_rebuild(sim->directory.path, &sim->seams, &error);
         sim_check(sim, status == HF_OK, "the rebuild failed: %s", error.message);
     }
@@ -185,6 +207,14 @@ struct sim_act *sim_act_add(struct sim *sim, enum hf_store_command_kind kind)
     act->command.kind = kind;
     act->command.arena = &sim->arena;
     return act;
+}
+
+void sim_peek(struct sim *sim, struct sim_act *act)
+{
+    hf_error error;
+    hf_status status = sim->backend->ops->peek(sim->backend, &act->peek, &error);
+    act->has_peeked = status == HF_OK;
+    sim_check(sim, status == HF_OK || status == HF_STALE, "peek: %s", error.message);
 }
 
 static void group_more(void *self, struct hf_batch *batch)
@@ -208,7 +238,9 @@ static void answer_judge(struct sim *sim, const struct sim_act *act)
     bool is_trouble = status == HF_IO || status == HF_DISK_FULL || status == HF_CORRUPT ||
                       status == HF_NO_MEMORY || status == HF_STORE_FAILED || status == HF_UNKNOWN ||
                       status == HF_BUSY;
-    if (is_trouble) {
+    bool is_full = status == HF_DISK_FULL && sim->draw.map_size < MAP_SIZE_LARGE;
+    if (is_full) sim->result.fulls++;
+    if (is_trouble && !is_full) {
         sim_check(sim, sim->fault_has_struck, "command %d: %s without a fault: %s",
                   (int)command->kind, hf_status_name(status), command->error.message);
     }

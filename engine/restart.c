@@ -46,7 +46,9 @@ static hf_status plan_read(struct plan *self)
         const struct hf_stored_event *stored = &self->view->events[i];
         struct hf_event *event = &self->events[i + 1];
         hf_status status = hf_event_decode(stored->body, self->arena, event, self->error);
-        bool is_sound = status == HF_OK && stored->event_id == i + 1 && event->source <= i;
+        /* The start of a child names an event of its parent. */
+        bool is_known = event->kind == HF_EVENT_STARTED || event->source <= i;
+        bool is_sound = status == HF_OK && stored->event_id == i + 1 && is_known;
         if (status == HF_OK && !is_sound) {
             status = hf_error_corrupt(self->error, stored->lsn, "history is damaged: event %llu",
                                       (unsigned long long)stored->event_id);

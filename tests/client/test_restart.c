@@ -74,6 +74,17 @@ static hf_status lingers(hf_orchestration *o, hf_slice input)
     return hf_complete(o, input);
 }
 
+/* Its child is called "c". */
+static hf_status names(hf_orchestration *o, hf_slice input)
+{
+    hf_child_options child = HF_INIT(hf_child_options);
+    child.orchestration = "counts";
+    child.instance = "c";
+    child.input = input;
+    HF_TRY(hf_await(o, hf_child(o, &child), NULL));
+    return hf_complete(o, input);
+}
+
 /* Fails with what the activity that nobody has failed with. */
 static hf_status hopes(hf_orchestration *o, hf_slice input)
 {
@@ -84,8 +95,9 @@ static hf_status hopes(hf_orchestration *o, hf_slice input)
 
 static const struct part parts[] = { { "counts", counts, NULL }, { "steps", steps, NULL },
                                      { "leaves", leaves, NULL }, { "lingers", lingers, NULL },
-                                     { "hopes", hopes, NULL },   { "works", NULL, works },
-                                     { "late", NULL, works },    { NULL, NULL, NULL } };
+                                     { "names", names, NULL },   { "hopes", hopes, NULL },
+                                     { "works", NULL, works },   { "late", NULL, works },
+                                     { NULL, NULL, NULL } };
 
 /* ---- helpers -------------------------------------------------------------------------------- */
 
@@ -191,6 +203,28 @@ static void test_restart_anew_is_the_next_execution(void **state)
     assert_ok(restart(&house, &other, &error), &error);
     house_expect(&house, "i", "y again");
     assert_int_equal(execution_of(&house, "i"), 3);
+    rest(&house, runtime);
+}
+
+/* Also what was started as a child; its parent, which had its outcome, hears nothing more. */
+static void test_restart_of_a_child_is_as_of_any_other(void **state)
+{
+    (void)state;
+    struct house house;
+    hf_error error = { 0 };
+    scene_open(&house);
+    hf_runtime *runtime = worker(&house, 0);
+    house_start(&house, "i", "names", "x");
+    house_expect(&house, "i", "x");
+    house_expect(&house, "c", "x first");
+    assert_ok(restart(&house, HF_WITH(hf_restart_options, .instance = "c"), &error), &error);
+    house_expect(&house, "c", "x again");
+    assert_ok(
+        restart(&house, HF_WITH(hf_restart_options, .instance = "c", .from_event = 2), &error),
+        &error);
+    house_expect(&house, "c", "x again");
+    assert_int_equal(execution_of(&house, "c"), 3);
+    house_expect(&house, "i", "x");
     rest(&house, runtime);
 }
 
@@ -387,6 +421,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_restart_anew_is_the_next_execution),
         cmocka_unit_test(test_restart_anew_does_all_again),
+        cmocka_unit_test(test_restart_of_a_child_is_as_of_any_other),
         cmocka_unit_test(test_restart_from_an_event_keeps_what_is_before_it),
         cmocka_unit_test(test_restart_from_an_event_takes_values_back),
         cmocka_unit_test(test_restart_from_an_event_does_again_what_was_pending),

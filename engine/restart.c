@@ -86,12 +86,17 @@ hf_status hf_restart_anew(const struct hf_turn_view *view, hf_slice input, struc
 
 /* ---- from an event -------------------------------------------------------------------------- */
 
-/* Whether a turn may begin with that event: it is no command, and what is before it is one. */
+/* Whether a turn may begin with that event: it is no command, and what is before it is one. An end
+ * that the code brought about is of the turn, and so of the record, whose commands are before it;
+ * one that a client or the store brought about is not. */
 static bool begins_turn(const struct plan *self, uint64_t id)
 {
+    const struct hf_stored_event *stored = self->view->events;
     if (id == 2) return true;
+    hf_assert(id > 2 && id <= self->count);
     bool is_behind = hf_event_is_command(self->events[id - 1].kind);
-    return is_behind && !hf_event_is_command(self->events[id].kind);
+    if (!is_behind || hf_event_is_command(self->events[id].kind)) return false;
+    return hf_event_is_message(self->events[id].kind) || stored[id - 1].lsn != stored[id - 2].lsn;
 }
 
 static hf_status plan_cut(struct plan *self, uint64_t event_id)

@@ -279,6 +279,26 @@ static void test_restart_from_an_event_keeps_what_is_before_it(void **state)
     rest(&house, runtime);
 }
 
+/* The end is of the turn whose commands stand before it: that one is run again, whole. */
+static void test_restart_from_the_end_runs_its_turn_again(void **state)
+{
+    (void)state;
+    struct house house;
+    hf_error error = { 0 };
+    scene_open(&house);
+    hf_runtime *runtime = worker(&house, 0);
+    house_start(&house, "i", "counts", "x");
+    house_expect(&house, "i", "x first");
+    const hf_restart_options options = { .size = sizeof options,
+                                         .instance = "i",
+                                         .from_event = event_of(&house, "i", "completed") };
+    assert_int_equal(options.from_event, 1 + event_of(&house, "i", "kv_set"));
+    assert_ok(restart(&house, &options, &error), &error);
+    house_expect(&house, "i", "x first");
+    assert_int_equal(execution_of(&house, "i"), 2);
+    rest(&house, runtime);
+}
+
 /* What the part that is not kept had set is gone at once. */
 static void test_restart_from_an_event_takes_values_back(void **state)
 {
@@ -423,6 +443,7 @@ int main(void)
         cmocka_unit_test(test_restart_anew_does_all_again),
         cmocka_unit_test(test_restart_of_a_child_is_as_of_any_other),
         cmocka_unit_test(test_restart_from_an_event_keeps_what_is_before_it),
+        cmocka_unit_test(test_restart_from_the_end_runs_its_turn_again),
         cmocka_unit_test(test_restart_from_an_event_takes_values_back),
         cmocka_unit_test(test_restart_from_an_event_does_again_what_was_pending),
         cmocka_unit_test(row_8_4_poison_activity_is_requeued),

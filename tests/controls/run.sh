@@ -3,7 +3,8 @@
 # thing broken (cmake/control.cmake), and each test that the file names must fail: by an assertion,
 # not by a crash. Then all of them must pass in a build with nothing broken. All in build/control.
 #
-# A line `test PROGRAM PATTERN` names them: the tests of that program whose names match.
+# A line `test PROGRAM PATTERN` names them: the tests of that program whose names match. A line
+# `sim SEEDS` says that the simulator must find it, too, within so many seeds.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -18,6 +19,11 @@ fail() {
 
 tests_of() {
     sed -n 's/^test //p' "$@" | sort -u
+}
+
+# Within how many seeds the simulator must find it; nothing: it is not asked to.
+seeds_of() {
+    sed -n 's/^sim //p' "$@" | sort -n | tail -n 1
 }
 
 # build BREAK PROGRAM...
@@ -66,6 +72,21 @@ expect() {
 
 programs() {
     tests_of "$@" | cut -d ' ' -f 1 | sort -u
+    [ -z "$(seeds_of "$@")" ] || echo holdfast-sim
+}
+
+# simulate STATUS FILE...: the simulator ends with that status; 1: it has found a broken law.
+simulate() {
+    wanted=$1
+    shift
+    seeds=$(seeds_of "$@")
+    found="not simulated"
+    [ -n "$seeds" ] || return 0
+    status=0
+    timeout 100 build/control/holdfast-sim --seeds "$seeds" >"$log" 2>&1 || status=$?
+    [ "$status" -eq "$wanted" ] || fail "$* : the simulator ends with $status instead of $wanted"
+    found="$(sed -n 's/^\([0-9]*\) seeds,.*/\1/p' "$log") seeds simulated"
+    [ "$wanted" -eq 0 ] || grep -q '^holdfast-sim --seed ' "$log" || fail "$* : no law is named"
 }
 
 # The lists of programs are lists of words on purpose.
@@ -73,8 +94,10 @@ for control in tests/controls/*.edit; do
     name=$(basename "$control" .edit)
     build "$name" $(programs "$control")
     expect failed "$control"
-    printf '%-20s broken: %d of %d named tests fail\n' "$name" "$count" "$count"
+    simulate 1 "$control"
+    printf '%-20s broken: %d of %d named tests fail; %s\n' "$name" "$count" "$count" "$found"
 done
 build "" $(programs tests/controls/*.edit)
 expect passed tests/controls/*.edit
-printf '%-20s %d of %d named tests pass\n' "nothing broken:" "$count" "$count"
+simulate 0 tests/controls/*.edit
+printf '%-20s %d of %d named tests pass; %s\n' "nothing broken:" "$count" "$count" "$found"

@@ -87,11 +87,13 @@ bool sim_client_send(struct sim *sim, int index)
     int keyed = SIM_NONE;
     for (size_t i = 0; i < shadow->keyed_count && keyed == SIM_NONE; i++) {
         const struct sim_keyed *each = &shadow->keyed[i];
-        if (each->instance == index && each->message == instance->sent_count + 1) keyed = (int)i;
+        if (each->instance != index || each->restarts != instance->restarts_count) continue;
+        if (each->message == instance->sent_count + 1) keyed = (int)i;
     }
     if (keyed == SIM_NONE) {
         keyed = keyed_new(sim, HF_STORE_MESSAGE, index);
         shadow->keyed[keyed].message = instance->sent_count + 1;
+        shadow->keyed[keyed].restarts = instance->restarts_count;
     }
     message_make(sim, index, keyed, instance->sent_count);
     return true;
@@ -206,7 +208,8 @@ static void act_retry(struct sim *sim)
     int index = (int)sim_random_below(&sim->random, shadow->keyed_count);
     const struct sim_keyed *keyed = &shadow->keyed[index];
     const struct sim_instance *instance = &shadow->instances[keyed->instance];
-    bool is_next = keyed->is_done || keyed->message == instance->sent_count + 1;
+    bool is_next = keyed->is_done || (keyed->restarts == instance->restarts_count &&
+                                      keyed->message == instance->sent_count + 1);
     for (size_t i = 0; i < sim->group.count; i++) {
         if (sim->group.acts[i].instance == keyed->instance) return;
     }
@@ -243,6 +246,7 @@ void sim_client_act(struct sim *sim, enum sim_action action)
     if (action == SIM_START) act_start(sim);
     if (action == SIM_RETRY) act_retry(sim);
     if (action == SIM_PRUNE) prune_make(sim);
+    if (action == SIM_RESTART) sim_restart_act(sim);
     if (index == SIM_NONE) return;
     switch (action) {
     case SIM_MESSAGE: (void)sim_client_send(sim, index); return;

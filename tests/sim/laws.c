@@ -272,11 +272,14 @@ static void law_message(struct sim *sim, struct sim_instance *instance,
 static void commit_sessions(struct sim *sim, uint64_t instance,
                             const struct hf_turn_committed *turn)
 {
+    uint32_t restarts_count = sim_instance_find(sim, instance)->restarts_count;
     struct sim_shadow *shadow = &sim->shadow;
     const struct hf_turn_session *opened = turn->opened.items;
     for (size_t i = 0; i < turn->opened.count; i++) {
-        sim_check(sim, !sim_session_find(sim, instance, opened[i].incarnation),
-                  "an incarnation is given out twice");
+        /* A restart forgets what was opened behind the part that it keeps. */
+        const struct sim_session *former = sim_session_find(sim, instance, opened[i].incarnation);
+        bool is_forgotten = former && !former->is_open && restarts_count > 0;
+        sim_check(sim, !former || is_forgotten, "an incarnation is given out twice");
         struct sim_session *added = sim_grow((void **)&shadow->sessions, &shadow->sessions_count,
                                              &shadow->sessions_capacity, sizeof *added);
         *added = (struct sim_session){ .instance = instance,
@@ -396,10 +399,7 @@ static void commit_children(struct sim *sim, int parent, const struct hf_turn_co
         }
     }
     if (turn->child_cancels.count == 0 && turn->outcome == HF_OUTCOME_RUNNING) return;
-    for (size_t i = 0; i < sim->shadow.instances_count; i++) {
-        struct sim_instance *child = &sim->shadow.instances[i];
-        if (child->parent == parent && child->life == SIM_RUNNING) child->is_touched = true;
-    }
+    sim_children_touch(sim, parent);
 }
 
 static void commit_outcome(struct sim *sim, struct sim_instance *instance,

@@ -72,9 +72,9 @@ static void print_result(const struct sim_result *sum, double seconds)
         (unsigned long long)sum->commands, (unsigned long long)sum->refusals,
         (unsigned long long)sum->turns, (unsigned long long)sum->replays,
         (unsigned long long)sum->items, (unsigned long long)sum->claims);
-    (void)printf("%llu instances (%llu outputs as computed, %llu meddled with)\n",
+    (void)printf("%llu instances (%llu outputs as computed, %llu meddled with), %llu restarts\n",
                  (unsigned long long)sum->instances, (unsigned long long)sum->completed,
-                 (unsigned long long)sum->touched);
+                 (unsigned long long)sum->touched, (unsigned long long)sum->restarts);
     (void)printf("%llu crashes, %llu reboots, %llu copies, %llu faults, %llu times full\n",
                  (unsigned long long)sum->crashes, (unsigned long long)sum->reboots,
                  (unsigned long long)sum->copies, (unsigned long long)sum->faults,

@@ -25,11 +25,11 @@ static const uint32_t base_weights[SIM_ACTIONS_COUNT] = {
     [SIM_RETRY] = 8,        [SIM_REGISTER] = 30,    [SIM_RENEW] = 20,        [SIM_FETCH_TURNS] = 60,
     [SIM_RUN_TURN] = 100,   [SIM_COMMIT_TURN] = 80, [SIM_ABANDON_TURN] = 6,  [SIM_EVICT] = 6,
     [SIM_FETCH_ITEMS] = 70, [SIM_COMPLETE] = 100,   [SIM_ABANDON_ITEM] = 10, [SIM_REPORT] = 4,
-    [SIM_STALE] = 12,       [SIM_STALE_CLAIM] = 8,  [SIM_PRUNE] = 3,         [SIM_SUSPEND_TURN] = 1,
-    [SIM_COPY] = 1,         [SIM_RELEASE] = 10,     [SIM_FIRE_TIMERS] = 15,  [SIM_RECLAIM] = 8,
-    [SIM_DECLARE_DEAD] = 8, [SIM_SHUTDOWN] = 3,     [SIM_CRASH] = 5,         [SIM_PAUSE] = 10,
-    [SIM_CLOCK] = 30,       [SIM_CLOCK_FAR] = 8,    [SIM_WALL_JUMP] = 3,     [SIM_FAULT] = 8,
-    [SIM_REOPEN] = 2,       [SIM_REBOOT] = 1,       [SIM_REBUILD] = 1,
+    [SIM_STALE] = 12,       [SIM_STALE_CLAIM] = 8,  [SIM_PRUNE] = 3,         [SIM_RESTART] = 6,
+    [SIM_SUSPEND_TURN] = 1, [SIM_COPY] = 1,         [SIM_RELEASE] = 10,      [SIM_FIRE_TIMERS] = 15,
+    [SIM_RECLAIM] = 8,      [SIM_DECLARE_DEAD] = 8, [SIM_SHUTDOWN] = 3,      [SIM_CRASH] = 5,
+    [SIM_PAUSE] = 10,       [SIM_CLOCK] = 30,       [SIM_CLOCK_FAR] = 8,     [SIM_WALL_JUMP] = 3,
+    [SIM_FAULT] = 8,        [SIM_REOPEN] = 2,       [SIM_REBOOT] = 1,        [SIM_REBUILD] = 1,
 };
 
 /* Without these nothing would be done at all. */
@@ -431,6 +431,7 @@ void sim_result_add(struct sim_result *self, const struct sim_result *other)
     self->reboots += other->reboots;
     self->copies += other->copies;
     self->fulls += other->fulls;
+    self->restarts += other->restarts;
     self->faults += other->faults;
     self->instances += other->instances;
     self->completed += other->completed;

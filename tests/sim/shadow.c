@@ -144,6 +144,16 @@ void sim_item_take_away(struct sim *sim, struct sim_item *item)
     item->registration = item->delivery_lsn = item->delivery_number = 0;
 }
 
+void sim_children_touch(struct sim *sim, int parent)
+{
+    for (size_t i = 0; i < sim->shadow.instances_count; i++) {
+        struct sim_instance *child = &sim->shadow.instances[i];
+        /* One that was restarted is nobody's child. */
+        if (child->parent != parent || child->restarts_count > 0) continue;
+        if (child->life == SIM_RUNNING) child->is_touched = true;
+    }
+}
+
 void sim_instance_end(struct sim *sim, struct sim_instance *instance, enum sim_life life)
 {
     struct sim_shadow *shadow = &sim->shadow;
@@ -159,11 +169,7 @@ void sim_instance_end(struct sim *sim, struct sim_instance *instance, enum sim_l
         if (shadow->sessions[i].instance != instance->number) continue;
         shadow->sessions[i].is_open = false;
     }
-    int self = (int)(instance - shadow->instances);
-    for (size_t i = 0; i < shadow->instances_count; i++) {
-        struct sim_instance *child = &shadow->instances[i];
-        if (child->parent == self && child->life == SIM_RUNNING) child->is_touched = true;
-    }
+    sim_children_touch(sim, (int)(instance - shadow->instances));
 }
 
 static void registration_end(struct sim *sim, struct sim_registration *registration, bool has_died)
@@ -290,6 +296,8 @@ static void refused_client(struct sim *sim, const struct sim_act *act)
     } else if (status == HF_EXISTS) {
         sim_check(sim, sim_instance_named(sim, instance->id) != SIM_NONE && !is_done,
                   "%s does not exist, and its id is taken", instance->id);
+    } else if (status == HF_BUSY && act->command.kind == HF_STORE_RESTART) {
+        sim_check(sim, instance->life == SIM_ENDED, "%s is not cleared up", instance->id);
     } else if (status == HF_STILL_RUNNING) {
         bool is_tree = act->command.kind == HF_STORE_DELETE &&
                        act->command.delete_instance.with_descendants;
@@ -544,6 +552,7 @@ static void shadow_done(struct sim *sim, struct sim_act *act)
     case HF_STORE_MESSAGE: answer_message(sim, act); break;
     case HF_STORE_TERMINATE: answer_end(sim, act); break;
     case HF_STORE_DELETE: answer_deleted(sim, act); break;
+    case HF_STORE_RESTART: sim_restart_answer(sim, act); break;
     case HF_STORE_SUSPEND:
         if (act->turn) answer_turn_suspended(sim, act);
         if (!act->turn) answer_suspend(sim, act);
@@ -570,7 +579,9 @@ void sim_shadow_answer(struct sim *sim, struct sim_act *act)
         return;
     }
     shadow_done(sim, act);
-    if (act->keyed != SIM_NONE) sim->shadow.keyed[act->keyed].is_done = true;
+    /* What had nothing to do leaves no record, and so no key. */
+    bool has_key = act->keyed != SIM_NONE && act->command.lsn != 0;
+    if (has_key) sim->shadow.keyed[act->keyed].is_done = true;
 }
 
 /* ---- comparing the whole --------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
  *   workers.c     workers: registration, leases, items
  *   turns.c       workers: turns
  *   clients.c     clients
+ *   restarts.c    clients: restarts of what has ended
  *   run.c         one seed: the draw, the steps, the drain, the end
  *
  * A step is one group of commands, of which each was prepared without knowing of the others, as
@@ -35,6 +36,7 @@ enum {
     SIM_TRACE_LINES = 24,
     SIM_TRACE_SIZE = 160,
     SIM_TAGS_COUNT = 2,
+    SIM_RESTARTS_MAX = 3,
     SIM_ATTEMPTS_MAX = 10, /* as attempts_max of a runtime */
     SIM_DEATHS_MAX = 5,
     SIM_NONE = -1
@@ -51,6 +53,7 @@ enum sim_action {
     SIM_TERMINATE,
     SIM_DELETE,
     SIM_PRUNE,
+    SIM_RESTART,
     SIM_SUSPEND,
     SIM_RESUME,
     SIM_RETRY,
@@ -111,13 +114,14 @@ struct sim_instance {
     bool is_top;     /* started by a client: it is sent messages */
     bool is_touched; /* somebody meddled with it: its output is not known any more */
     bool is_suspended;
-    int parent; /* index; SIM_NONE */
+    int parent; /* index, of descent; SIM_NONE */
     uint64_t execution, head;
     uint64_t lock_registration, lock_nonce; /* 0: no lock; SIM_HELD_BACK: nobody's, for a while */
     uint64_t lock_boot, lock_until_boot_ms;
     uint64_t turns_lost;
     uint64_t consumed_lsn; /* of the latest message */
     uint32_t sent_count;   /* messages that are there */
+    uint32_t restarts_count;
 };
 
 enum sim_state { SIM_QUEUED = 1, SIM_DELAYED, SIM_HELD, SIM_COMPLETED, SIM_DROPPED };
@@ -168,8 +172,9 @@ struct sim_keyed {
     char key[32];
     enum hf_store_command_kind kind;
     int instance;
-    uint32_t message; /* its number, of a mailbox message */
-    bool is_done;     /* the store has it */
+    uint32_t message;  /* its number from 1, of a mailbox message ... */
+    uint32_t restarts; /* ... to the instance as it was after so many restarts */
+    bool is_done;      /* the store has it */
 };
 
 struct sim_shadow {
@@ -246,10 +251,11 @@ struct sim_act {
     struct sim_worker *worker; /* NULL: a client's, or nobody's */
     struct sim_turn *turn;
     struct sim_work *work;
-    int instance;        /* SIM_NONE: none */
-    int keyed;           /* SIM_NONE: it has no key */
-    bool has_peeked;     /* right before the group ... */
-    struct hf_peek peek; /* ... this was the answer */
+    int instance;            /* SIM_NONE: none */
+    int keyed;               /* SIM_NONE: it has no key */
+    uint32_t messages_count; /* of a restart: that the instance has by then */
+    bool has_peeked;         /* right before the group ... */
+    struct hf_peek peek;     /* ... this was the answer */
 };
 
 struct sim_group {
@@ -262,8 +268,8 @@ struct sim_group {
 
 /* What came of a seed; sums of several are made by sim_result_add. */
 struct sim_result {
-    uint64_t seeds, steps, commands, refusals, turns, replays, items, claims, crashes, reboots,
-        copies, fulls;
+    uint64_t seeds, steps, commands, refusals, turns, replays, items, claims;
+    uint64_t crashes, reboots, copies, fulls, restarts;
     uint64_t faults, instances, completed, touched;
     uint64_t digest;
     bool has_failed;
@@ -396,6 +402,8 @@ bool sim_turn_token_holds(struct sim *sim, const struct hf_turn_token *token,
                           uint64_t registration);
 /* The instance has ended, or is gone: all that it had is. */
 void sim_instance_end(struct sim *sim, struct sim_instance *instance, enum sim_life life);
+/* Its children that still run are asked to stop: what comes of them is not known any more. */
+void sim_children_touch(struct sim *sim, int parent);
 /* An item is in nobody's hands any more. */
 void sim_item_take_away(struct sim *sim, struct sim_item *item);
 /* Follows a fetch of items, and of turns. */
@@ -430,6 +438,10 @@ void sim_live_evict(struct sim_worker *worker);
 
 /* Prepares one act of a client's, if it is possible now. */
 void sim_client_act(struct sim *sim, enum sim_action action);
+/* Prepares the restart of an instance that has ended, if there is one. */
+void sim_restart_act(struct sim *sim);
+/* Follows the answer to it. */
+void sim_restart_answer(struct sim *sim, struct sim_act *act);
 /* Resumes an instance. */
 void sim_client_resume(struct sim *sim, int instance);
 /* Deletes an instance. */

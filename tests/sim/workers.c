@@ -250,12 +250,29 @@ static void act_stale(struct sim *sim, struct sim_worker *worker)
              (unsigned long long)item->id.instance, (unsigned long long)item->id.event_id);
 }
 
+/* A claim by chance; rather one whose session its maker lost and got again. */
+static size_t claim_choose(struct sim *sim)
+{
+    const struct sim_shadow *shadow = &sim->shadow;
+    size_t index = (size_t)sim_random_below(&sim->random, shadow->claims_count);
+    for (size_t i = 0; i < shadow->claims_count; i++) {
+        size_t at = (index + i) % shadow->claims_count;
+        const struct hf_session_claim *claim = &shadow->claims[at].claim;
+        const struct sim_session *session = sim_session_find(sim, claim->instance,
+                                                             claim->incarnation);
+        bool is_regained = session->is_open && session->epoch != claim->epoch &&
+                           session->owner == shadow->claims[at].registration;
+        if (is_regained) return at;
+    }
+    return index;
+}
+
 /* Presents a claim that was made at any time: for release, or, of its own, with a renewal. */
 static void act_stale_claim(struct sim *sim, struct sim_worker *worker)
 {
     const struct sim_shadow *shadow = &sim->shadow;
     if (shadow->claims_count == 0) return;
-    size_t index = (size_t)sim_random_below(&sim->random, shadow->claims_count);
+    size_t index = claim_choose(sim);
     struct hf_session_claim *claim = hf_arena_new(&sim->arena, sizeof *claim);
     hf_assert(claim);
     *claim = shadow->claims[index].claim;

@@ -237,7 +237,7 @@ static void answer_judge(struct sim *sim, const struct sim_act *act)
     hf_status status = command->status;
     bool is_trouble = status == HF_IO || status == HF_DISK_FULL || status == HF_CORRUPT ||
                       status == HF_NO_MEMORY || status == HF_STORE_FAILED || status == HF_UNKNOWN ||
-                      status == HF_BUSY;
+                      (status == HF_BUSY && command->kind != HF_STORE_RESTART);
     bool is_full = status == HF_DISK_FULL && sim->draw.map_size < MAP_SIZE_LARGE;
     if (is_full) sim->result.fulls++;
     if (is_trouble && !is_full) {

@@ -301,8 +301,10 @@ hf_status hf__apply_timer_fired(struct hf__fold *fold, const struct hf_timer_fir
     if (status != HF_OK) return status;
     if (body->due_unix_ms != due || fold->record->wall_unix_ms < due) {
         return hf__fold_misfit(fold, timer.kind == HF_TIMER_ITEM ? HF_LAW_Q7 : HF_LAW_H5,
-                               "timer %" PRIu64 " is due at %" PRIu64 ", not at %" PRIu64,
-                               body->timer.event_id, due, body->due_unix_ms);
+                               "timer %" PRIu64 " is due at %" PRIu64 ", and fired at %" PRIu64
+                               " as if due at %" PRIu64,
+                               body->timer.event_id, due, fold->record->wall_unix_ms,
+                               body->due_unix_ms);
     }
     if (timer.kind == HF_TIMER_START) {
         status = start_is_late(fold, &body->timer);

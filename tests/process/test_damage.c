@@ -175,6 +175,24 @@ static void test_full_output_is_an_error(void **state)
     command_must(&fixture->command, 1, "the output could not be written");
 }
 
+/* A finding begins with the code of the law that is broken, for people and for programs. */
+static void test_verify_names_the_law(void **state)
+{
+    static const char words[] = "some words";
+    struct fixture *fixture = *state;
+    size_t count = 0;
+    for (size_t i = 0; i + sizeof words < fixture->size; i++) {
+        if (memcmp(fixture->bytes + i, words, sizeof words - 1) != 0) continue;
+        byte_write(fixture, i, 'S');
+        count++;
+    }
+    assert_true(count > 0);
+    run(fixture, "log verify", "");
+    command_must(&fixture->command, 1, "L2: record ");
+    run(fixture, "log verify", "--json");
+    command_must(&fixture->command, 1, "{\"law\":\"L2\",\"finding\":");
+}
+
 /* Rows of another fold version, as another version of holdfast left them: nothing reads them, the
  * refusal says what to do, and that does it. */
 static void test_rebuild_makes_foreign_rows_anew(void **state)
@@ -216,6 +234,7 @@ int main(void)
         CASE(test_flipped_bits_never_end_a_command_by_a_signal),
         CASE(test_cut_off_file_is_told_as_damage),
         CASE(test_full_output_is_an_error),
+        CASE(test_verify_names_the_law),
         CASE(test_rebuild_makes_foreign_rows_anew),
         CASE(test_rebuild_refuses_a_cut_off_file),
     };

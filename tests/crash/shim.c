@@ -238,9 +238,9 @@ static int synced(int descriptor, int (*sync)(int descriptor))
     if (!file) return sync(descriptor);
     enum shim_fault fault = call_begin();
     int result = is_made(fault) ? sync(descriptor) : -1;
-    if (result == 0) {
-        trace(&(struct shim_trace){ .kind = SHIM_SYNC, .is_data = file->is_data }, NULL);
-    }
+    trace(&(struct shim_trace){ .kind = result == 0 ? SHIM_SYNC : SHIM_SYNC_LOST,
+                                .is_data = file->is_data },
+          NULL);
     return (int)call_end(fault == SHIM_SHORT ? SHIM_EIO : fault, result);
 }
 

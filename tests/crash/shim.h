@@ -46,6 +46,7 @@ void shim_mark(uint64_t number);
 enum shim_trace_kind {
     SHIM_WRITE = 1, /* `size` bytes at `offset` */
     SHIM_SYNC,      /* all that was written to the file before is on the disk */
+    SHIM_SYNC_LOST, /* it failed: what was written before may never come to the disk */
     SHIM_TRUNCATE,  /* to `offset` bytes */
     SHIM_MARK       /* `offset` is the number */
 };

@@ -316,13 +316,8 @@ size_t reference_find(const struct reference *self, struct hf_backend *backend, 
     return 0;
 }
 
-void workload_judge(const struct reference *reference, const char *directory, size_t acked)
+void workload_prove(struct world *world)
 {
-    struct workload workload;
-    workload_init(&workload, directory, HF_DURABLE_NONE);
-    struct world *world = &workload.world;
-    world_open(world);
-    reference_find(reference, world->backend, acked);
     subject_verify(world->backend);
     uint64_t registration = worker_register(world, "newcomer");
     instance_start(world, "new");
@@ -334,5 +329,14 @@ void workload_judge(const struct reference *reference, const char *directory, si
     plan_commit(plan_new(world, registration, &fetch.fetch_turns.out_turns[count - 1]));
     assert_int_equal(instance_info(world, "new").status, HF_INSTANCE_RUNNING);
     subject_verify(world->backend);
-    world_leave(world);
+}
+
+void workload_judge(const struct reference *reference, const char *directory, size_t acked)
+{
+    struct workload workload;
+    workload_init(&workload, directory, HF_DURABLE_NONE);
+    world_open(&workload.world);
+    reference_find(reference, workload.world.backend, acked);
+    workload_prove(&workload.world);
+    world_leave(&workload.world);
 }

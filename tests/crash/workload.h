@@ -41,7 +41,9 @@ void reference_make(struct reference *self, hf_durability durability);
  */
 size_t reference_find(const struct reference *self, struct hf_backend *backend, size_t acked);
 
-/* Opens what a crash has left, judges and proves it, and does a new piece of work in it. */
+/* Proves an open store, and does a new piece of work in it. */
+void workload_prove(struct world *world);
+/* Opens what a crash has left, judges and proves it. */
 void workload_judge(const struct reference *reference, const char *directory, size_t acked);
 
 #endif

@@ -104,8 +104,14 @@ bool hf_role_is_told(void)
     return poll(&input, 1, 0) != 0;
 }
 
+bool hf_role_try_read(char line[HF_ROLE_LINE_SIZE])
+{
+    if (!fgets(line, HF_ROLE_LINE_SIZE, stdin)) return false;
+    line[strcspn(line, "\n")] = '\0';
+    return true;
+}
+
 void hf_role_read(char line[HF_ROLE_LINE_SIZE])
 {
-    if (!fgets(line, HF_ROLE_LINE_SIZE, stdin)) _exit(1);
-    line[strcspn(line, "\n")] = '\0';
+    if (!hf_role_try_read(line)) _exit(1);
 }

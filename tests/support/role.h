@@ -41,6 +41,8 @@ int hf_role_finish(struct hf_role *self);
 void hf_role_print(const char *line);
 /* For the role: whether a line can be read, or the parent is gone. */
 bool hf_role_is_told(void);
+/* For the role: reads a line; false: the parent is gone. */
+bool hf_role_try_read(char line[HF_ROLE_LINE_SIZE]);
 /* For the role: reads a line; ends the process when the parent is gone. */
 void hf_role_read(char line[HF_ROLE_LINE_SIZE]);
 

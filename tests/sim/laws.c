@@ -41,6 +41,7 @@ static void law_claim(struct sim *sim, const struct hf_store_fetch_items *fetch,
     sim_check(sim, !fetch->no_sessions && !fetch->sessions_only_owned, "a claim was not asked for");
     sim_check(sim, grant->first_in_claim, "a claim without a first item");
     sim_check(sim, grant->was_owned == (session->epoch != 0), "was owned, or not");
+    sim_voided(sim, session->owner);
     for (size_t i = 0; i < sim->shadow.items_count; i++) {
         struct sim_item *item = &sim->shadow.items[i];
         if (item->state == SIM_HELD && sim_item_is_on(item, session)) sim_item_take_away(sim, item);
@@ -104,6 +105,9 @@ static void law_item(struct sim *sim, const struct hf_store_fetch_items *fetch, 
     sim_check(sim, serves_tag(fetch, item->tag), "work with tag %s is not served", item->tag);
     sim_check(sim, hf_slice_equal(grant->tag, hf_text(item->tag)), "a grant has another tag");
     sim_check(sim, grant->body.size > 0, "an item has no body");
+    if (item->state == SIM_HELD && item->registration != fetch->registration) {
+        sim_voided(sim, item->registration);
+    }
     if (item->state == SIM_HELD) sim_item_take_away(sim, item);
     item->attempts++;
     sim_check(sim, grant->attempt == item->attempts, "attempt %llu instead of %llu",
@@ -125,6 +129,40 @@ static bool is_older(const struct sim_item *a, const struct sim_item *b)
 {
     if (a->scheduled_lsn != b->scheduled_lsn) return a->scheduled_lsn < b->scheduled_lsn;
     return a->scheduled_number < b->scheduled_number;
+}
+
+static bool is_suspect(const struct sim_item *item)
+{
+    return item->deaths >= HF_SUSPECT_DEATHS;
+}
+
+/* A suspect is given to who has nothing else, and nothing else to who has one. */
+static void law_alone(struct sim *sim, const struct hf_store_fetch_items *fetch)
+{
+    size_t held = 0, suspects = 0;
+    for (size_t i = 0; i < sim->shadow.items_count; i++) {
+        const struct sim_item *item = &sim->shadow.items[i];
+        if (item->state != SIM_HELD || item->registration != fetch->registration) continue;
+        held++;
+        if (is_suspect(item)) suspects++;
+    }
+    bool is_alone = suspects == 0 || held == 1;
+    sim_check(sim, is_alone || fetch->out_items_count == 0,
+              "a suspect is one of %zu items of a worker", held);
+}
+
+/* No ordinary work that a fetch serves is passed over for younger one, but for suspects. */
+static void law_in_order(struct sim *sim, const struct hf_store_fetch_items *fetch,
+                         const struct hf_item_grant *grant)
+{
+    const struct sim_item *given = sim_item_find(sim, &grant->token.item);
+    if (given->incarnation != 0) return;
+    for (size_t i = 0; i < sim->shadow.items_count; i++) {
+        const struct sim_item *other = &sim->shadow.items[i];
+        if (other->incarnation != 0 || other->state != SIM_QUEUED || is_suspect(other)) continue;
+        if (other->has_start_limit || !serves_tag(fetch, other->tag)) continue;
+        sim_check(sim, !is_older(other, given), "older work is passed over");
+    }
 }
 
 /* What waits in a session of which something was given out is younger than that. */
@@ -170,7 +208,11 @@ void sim_laws_items(struct sim *sim, const struct hf_store_fetch_items *fetch)
         sim_check(sim, fetch->out_items[i].token.delivery_lsn == lsn, "a fetch of two records");
         law_item(sim, fetch, i);
     }
-    for (size_t i = 0; i < fetch->out_items_count; i++) law_oldest_first(sim, &fetch->out_items[i]);
+    for (size_t i = 0; i < fetch->out_items_count; i++) {
+        law_oldest_first(sim, &fetch->out_items[i]);
+        law_in_order(sim, fetch, &fetch->out_items[i]);
+    }
+    law_alone(sim, fetch);
     law_capacity(sim, fetch);
 }
 
@@ -195,6 +237,21 @@ static void law_turn(struct sim *sim, const struct hf_store_fetch_turns *fetch,
     instance->lock_nonce = grant->token.nonce;
 }
 
+/* As law_alone. */
+static void law_turn_alone(struct sim *sim, const struct hf_store_fetch_turns *fetch)
+{
+    size_t held = 0, suspects = 0;
+    for (size_t i = 0; i < sim->shadow.instances_count; i++) {
+        const struct sim_instance *instance = &sim->shadow.instances[i];
+        if (instance->lock_registration != fetch->registration) continue;
+        held++;
+        if (instance->turn_deaths >= HF_SUSPECT_DEATHS) suspects++;
+    }
+    bool is_alone = suspects == 0 || held == 1;
+    sim_check(sim, is_alone || fetch->out_turns_count == 0,
+              "a suspect is one of %zu turns of a worker", held);
+}
+
 static bool is_hold_over(const struct sim *sim, const struct sim_instance *instance)
 {
     return instance->lock_boot != sim->boot || instance->lock_until_boot_ms <= sim->boot_ms;
@@ -214,6 +271,7 @@ void sim_laws_turns(struct sim *sim, const struct hf_store_fetch_turns *fetch)
         if (is_over) instance->lock_registration = 0;
     }
     for (size_t i = 0; i < fetch->out_turns_count; i++) law_turn(sim, fetch, &fetch->out_turns[i]);
+    law_turn_alone(sim, fetch);
 }
 
 /* ---- turns committed ------------------------------------------------------------------------- */
@@ -319,16 +377,16 @@ static void commit_cancels(struct sim *sim, uint64_t instance, const struct hf_t
     for (size_t i = 0; i < turn->cancels.count; i++) {
         struct hf_item_id id = { instance, turn->execution, cancels[i].event_id };
         struct sim_item *item = sim_item_find(sim, &id);
-        if (item && item->state != SIM_COMPLETED) item->state = SIM_DROPPED;
+        if (item) sim_item_drop(sim, item);
     }
     for (size_t i = 0; i < turn->closed.count; i++) {
         struct sim_session *session = sim_session_find(sim, instance, closed[i].incarnation);
         sim_check(sim, session && session->is_open, "a session is closed that is not open");
         session->is_open = false;
+        sim_voided(sim, session->owner);
         for (size_t k = 0; k < sim->shadow.items_count; k++) {
             struct sim_item *item = &sim->shadow.items[k];
-            if (!sim_item_is_on(item, session) || item->state == SIM_COMPLETED) continue;
-            item->state = SIM_DROPPED;
+            if (sim_item_is_on(item, session)) sim_item_drop(sim, item);
         }
     }
 }
@@ -431,7 +489,8 @@ void sim_laws_commit(struct sim *sim, const struct hf_store_command *command,
               "the head of %s does not move on", instance->id);
     instance->head = commit->out_head;
     instance->lock_registration = 0;
-    instance->turns_lost = 0;
+    instance->turns_lost = instance->turn_deaths = 0;
+    if (decision->timers.count > 0) sim->effects_needed |= HF_EFFECT_TIMERS;
     commit_sessions(sim, instance->number, decision);
     commit_items(sim, command, decision);
     commit_cancels(sim, instance->number, decision);

@@ -147,7 +147,7 @@ void sim_restart_answer(struct sim *sim, struct sim_act *act)
     instance->life = SIM_RUNNING;
     instance->execution++;
     instance->head = act->command.lsn;
-    instance->turns_lost = 0;
+    instance->turns_lost = instance->turn_deaths = 0;
     instance->consumed_lsn = 0; /* what comes again is named as it was */
     instance->sent_count = act->messages_count;
     instance->restarts_count++;

@@ -144,6 +144,19 @@ void sim_item_take_away(struct sim *sim, struct sim_item *item)
     item->registration = item->delivery_lsn = item->delivery_number = 0;
 }
 
+void sim_voided(struct sim *sim, uint64_t registration)
+{
+    bool is_told = registration != 0 && sim_registration_lives(sim, registration);
+    if (is_told) sim->effects_needed |= HF_EFFECT_VOIDED;
+}
+
+void sim_item_drop(struct sim *sim, struct sim_item *item)
+{
+    if (item->state == SIM_COMPLETED || item->state == SIM_DROPPED) return;
+    if (item->state == SIM_HELD) sim_voided(sim, item->registration);
+    item->state = SIM_DROPPED;
+}
+
 void sim_children_touch(struct sim *sim, int parent)
 {
     for (size_t i = 0; i < sim->shadow.instances_count; i++) {
@@ -157,17 +170,20 @@ void sim_children_touch(struct sim *sim, int parent)
 void sim_instance_end(struct sim *sim, struct sim_instance *instance, enum sim_life life)
 {
     struct sim_shadow *shadow = &sim->shadow;
+    if (instance->life == SIM_RUNNING) sim->effects_needed |= HF_EFFECT_ENDED;
     instance->life = life;
     instance->lock_registration = 0;
     instance->is_suspended = false;
     for (size_t i = 0; i < shadow->items_count; i++) {
-        struct sim_item *item = &shadow->items[i];
-        if (item->id.instance != instance->number || item->state == SIM_COMPLETED) continue;
-        item->state = SIM_DROPPED;
+        if (shadow->items[i].id.instance == instance->number) {
+            sim_item_drop(sim, &shadow->items[i]);
+        }
     }
     for (size_t i = 0; i < shadow->sessions_count; i++) {
-        if (shadow->sessions[i].instance != instance->number) continue;
-        shadow->sessions[i].is_open = false;
+        struct sim_session *session = &shadow->sessions[i];
+        if (session->instance != instance->number || !session->is_open) continue;
+        sim_voided(sim, session->owner);
+        session->is_open = false;
     }
     sim_children_touch(sim, (int)(instance - shadow->instances));
 }
@@ -177,6 +193,7 @@ static void registration_end(struct sim *sim, struct sim_registration *registrat
     struct sim_shadow *shadow = &sim->shadow;
     if (registration->has_ended) return;
     registration->has_ended = true;
+    sim->effects_needed |= HF_EFFECT_REGISTRATIONS;
     registration->has_died = has_died;
     bool has_window = has_died && registration->reclaim_ms > 0;
     registration->window_until_boot_ms = sim->boot_ms + registration->reclaim_ms;
@@ -195,7 +212,9 @@ static void registration_end(struct sim *sim, struct sim_registration *registrat
         struct sim_instance *instance = &shadow->instances[i];
         if (instance->lock_registration != registration->lsn) continue;
         instance->lock_registration = 0;
-        if (has_died && instance->life == SIM_RUNNING) instance->turns_lost++;
+        if (!has_died || instance->life != SIM_RUNNING) continue;
+        instance->turns_lost++;
+        instance->turn_deaths++;
     }
 }
 

@@ -118,9 +118,9 @@ struct sim_instance {
     uint64_t execution, head;
     uint64_t lock_registration, lock_nonce; /* 0: no lock; SIM_HELD_BACK: nobody's, for a while */
     uint64_t lock_boot, lock_until_boot_ms;
-    uint64_t turns_lost;
-    uint64_t consumed_lsn; /* of the latest message */
-    uint32_t sent_count;   /* messages that are there */
+    uint64_t turns_lost, turn_deaths; /* since the head */
+    uint64_t consumed_lsn;            /* of the latest message */
+    uint32_t sent_count;              /* messages that are there */
     uint32_t restarts_count;
 };
 
@@ -296,8 +296,9 @@ struct sim {
     enum hf_fault_point fault_point;
     uint64_t fault_after; /* so many passes later it fails; 0: none */
     int fault_code;
-    bool may_fault;        /* workers and clients are at work; else we are only looking */
-    bool fault_has_struck; /* since the group, or the read, began */
+    bool may_fault; /* workers and clients are at work; else we are only looking */
+    uint32_t effects, effects_needed; /* of the group: whom it wakes, and must wake */
+    bool fault_has_struck;            /* since the group, or the read, began */
     hf_registry *registry;
     struct hf_fiber_pool fibers;
     struct hf_execution_options engine;
@@ -404,6 +405,10 @@ bool sim_turn_token_holds(struct sim *sim, const struct hf_turn_token *token,
 void sim_instance_end(struct sim *sim, struct sim_instance *instance, enum sim_life life);
 /* Its children that still run are asked to stop: what comes of them is not known any more. */
 void sim_children_touch(struct sim *sim, int parent);
+/* Something that its holder has is void: it must be told. */
+void sim_voided(struct sim *sim, uint64_t registration);
+/* An item goes, whoever has it. */
+void sim_item_drop(struct sim *sim, struct sim_item *item);
 /* An item is in nobody's hands any more. */
 void sim_item_take_away(struct sim *sim, struct sim_item *item);
 /* Follows a fetch of items, and of turns. */

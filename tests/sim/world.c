@@ -274,6 +274,7 @@ static void group_run(struct sim *sim)
     hf_status status = sim->backend->ops->commit(sim->backend, &batch, &error);
     sim->may_fault = false;
     sim->fault_after = 0;
+    sim->effects = batch.effects;
     group->count = batch.count; /* what was to be added is left when the first try has failed */
     sim_check(sim, status == HF_OK, "the store has failed: %s", error.message);
 }
@@ -295,6 +296,7 @@ void sim_group_commit(struct sim *sim)
     struct sim_group *group = &sim->group;
     if (group->count == 0) return;
     sim->fault_has_struck = false;
+    sim->effects_needed = 0;
     uint64_t lsn = sim_next_lsn(sim);
     uint64_t fingerprint = sim->options->is_thorough ? sim_fingerprint(sim) : 0;
     group_run(sim);
@@ -302,6 +304,9 @@ void sim_group_commit(struct sim *sim)
         answer_judge(sim, &group->acts[i]);
         sim_shadow_answer(sim, &group->acts[i]);
     }
+    sim_check(sim, (sim->effects & sim->effects_needed) == sim->effects_needed,
+              "effects %x where %x are needed", (unsigned)sim->effects,
+              (unsigned)sim->effects_needed);
     group_check_traceless(sim, lsn, fingerprint);
     for (size_t i = 0; i < group->count; i++) {
         if (group->acts[i].worker) sim_worker_learn(sim, &group->acts[i]);

@@ -181,7 +181,7 @@ static void campaign_end(struct campaign *self)
 static struct tally cut_everywhere(const char *name, hf_durability durability)
 {
     struct campaign campaign;
-    uint64_t moment = 0;
+    uint64_t moment = hf_test_seed(0) << 32;
     campaign_record(&campaign, durability, 0);
     do judge_moment(&campaign, moment++);
     while (disk_step(&campaign.disk));

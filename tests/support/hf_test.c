@@ -167,6 +167,14 @@ void hf_test_directory_join(const struct hf_test_directory *self, const char *na
     if (size < 0 || (size_t)size >= path_size) fail_msg("too long: %s/%s", self->path, name);
 }
 
+/* ---- chance --------------------------------------------------------------------------------- */
+
+uint64_t hf_test_seed(uint64_t otherwise)
+{
+    const char *text = getenv("HOLDFAST_TEST_SEED");
+    return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
 /* ---- waiting -------------------------------------------------------------------------------- */
 
 static uint64_t now_ms(void)

@@ -90,6 +90,12 @@ void hf_test_directory_remove(struct hf_test_directory *self);
 void hf_test_directory_join(const struct hf_test_directory *self, const char *name, char *out_path,
                             size_t path_size);
 
+/* ---- chance --------------------------------------------------------------------------------- */
+
+/* The number in HOLDFAST_TEST_SEED, from which a test's chance begins; `otherwise` when there is
+ * none: so a campaign takes other ways each time, and the check always the same. */
+uint64_t hf_test_seed(uint64_t otherwise);
+
 /* ---- waiting -------------------------------------------------------------------------------- */
 
 /* Looks at a condition every millisecond until it holds, or until limit_ms have passed. Returns

@@ -80,6 +80,11 @@ void house_reopen(struct house *self, uint64_t call_deadline_ms)
     store_open(self, call_deadline_ms);
 }
 
+void house_resume(struct house *self)
+{
+    store_open(self, 0);
+}
+
 static bool nobody_alive(void *self, hf_slice life)
 {
     (void)self;

@@ -43,6 +43,8 @@ void house_close(struct house *self);
 /* Closes the store and opens it again, with another time (HF__CALL_DEADLINE_MS otherwise) after
  * which blocking calls that were not begun are answered HF_BUSY. Runtimes are freed before. */
 void house_reopen(struct house *self, uint64_t call_deadline_ms);
+/* Opens the store again that a test has closed by itself. */
+void house_resume(struct house *self);
 /* Moves the clocks that the store and its runtimes see by so much. */
 void house_move_clocks(struct house *self, int64_t boot_ms, int64_t wall_ms);
 

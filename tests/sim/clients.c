@@ -195,6 +195,7 @@ static void act_start(struct sim *sim)
     added->is_top = true;
     added->parent = SIM_NONE;
     added->program = program_draw(random);
+    if (sim->draw.has_large && index == 0) program_make_large(&added->program);
     (void)snprintf(added->id, sizeof added->id, "i%llu", (unsigned long long)++sim->ids_count);
     if (is_again) memcpy(added->id, shadow->instances[former].id, sizeof added->id);
     start_make(sim, index, keyed_new(sim, HF_STORE_START, index));

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FAN_MAX = 16, WRONG_ORDER = 1000003 };
+enum { FAN_MAX = 16, LARGE_COUNT = 1200, WRONG_ORDER = 1000003 };
 
 /* The state of a run: all of it lives on the fiber's stack. */
 struct run {
@@ -116,6 +116,20 @@ static void run_session(struct run *self, char letter, uint32_t count)
     if (self->is_cancelled) return;
     if (letter == 'P') return; /* open to the end, in every execution */
     if (more > 0 || count % 2) hf_session_close(self->o, session);
+}
+
+/* More than goes in one step, when it is closed. */
+static void run_large(struct run *self)
+{
+    hf_slice result = HF_EMPTY;
+    uint64_t value = input_of(&self->p, 0);
+    hf_session session = hf_session_open(self->o);
+    hf_future first = hf_schedule_on(self->o, session, "step", slice_of(&value));
+    for (uint32_t i = 1; i < LARGE_COUNT; i++) {
+        (void)hf_schedule_on(self->o, session, "step", slice_of(&value));
+    }
+    take(self, hf_await(self->o, first, &result), result, program_activity(value));
+    if (!self->is_cancelled) hf_session_close(self->o, session);
 }
 
 static void run_within(struct run *self, uint32_t count)
@@ -243,6 +257,7 @@ static void run_op(struct run *self, char letter, uint32_t digit)
     case 't':
         if (hf_sleep(self->o, digit * UINT64_C(1000)) == HF_CANCELLED) self->is_cancelled = true;
         return;
+    case 'Z': run_large(self); return;
     case 'w': run_within(self, digit); return;
     case 'k': run_child(self, true, digit); return;
     case 'K': run_child(self, false, digit); return;
@@ -316,6 +331,7 @@ static uint64_t expected_op(struct program *p, char letter, uint32_t digit)
     case 'T':
     case 'L':
     case 'B': return expected_fan(p, digit);
+    case 'Z':
     case 'w':
     case 'y':
     case 'l': return expected_fan(p, 1);
@@ -335,6 +351,11 @@ uint64_t program_expected(const struct program *program)
         p.sum += expected_op(&p, p.ops[2 * p.at], (uint32_t)(p.ops[2 * p.at + 1] - '0'));
     }
     return p.sum;
+}
+
+void program_make_large(struct program *program)
+{
+    program->ops[0] = 'Z';
 }
 
 uint32_t program_messages(const struct program *program)

@@ -31,6 +31,8 @@ hf_status program_run(hf_orchestration *o, hf_slice input);
 uint64_t program_activity(uint64_t value);
 /* The message of that number, for an instance of that seed. */
 uint64_t program_message(uint64_t seed, uint32_t number);
+/* Makes it begin with a session of over a thousand items, which it closes at once. */
+void program_make_large(struct program *program);
 /* How many messages it takes. */
 uint32_t program_messages(const struct program *program);
 /* Its output. */

@@ -67,6 +67,7 @@ static void draw(struct sim *sim)
     self->lose_answer_percent = (uint32_t)sim_random_below(random, 3);
     self->more_percent = (uint32_t)sim_random_below(random, 3) * 20;
     self->map_size = UINT64_C(1) << (sim_random_percent(random, 5) ? 20 : 28);
+    self->has_large = sim_random_percent(random, 2);
     self->payload_size = sim_random_percent(random, 10) ? 70000 : 0; /* records in parts */
     for (size_t i = 0; i < self->workers_count; i++) sim_worker_draw(sim, i);
 }

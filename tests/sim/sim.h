@@ -97,6 +97,7 @@ struct sim_draw {
     uint64_t items_lease_ms, sessions_lease_ms;
     uint32_t fail_percent, lose_answer_percent, more_percent;
     uint64_t payload_size; /* bytes that messages are filled up with */
+    bool has_large;        /* sessions with over a thousand items, which go in steps */
     uint64_t map_size;     /* of the store until the drain: it may become full */
 };
 
@@ -296,7 +297,8 @@ struct sim {
     enum hf_fault_point fault_point;
     uint64_t fault_after; /* so many passes later it fails; 0: none */
     int fault_code;
-    bool may_fault; /* workers and clients are at work; else we are only looking */
+    uint32_t fault_repeats; /* so often it strikes again, at once */
+    bool may_fault;         /* workers and clients are at work; else we are only looking */
     uint32_t effects, effects_needed; /* of the group: whom it wakes, and must wake */
     bool fault_has_struck;            /* since the group, or the read, began */
     hf_registry *registry;

@@ -77,6 +77,10 @@ static int seam_fault(void *self, enum hf_fault_point point)
     if (--sim->fault_after > 0) return 0;
     sim->fault_has_struck = true;
     sim->result.faults++;
+    if (sim->fault_repeats > 0) {
+        sim->fault_repeats--;
+        sim->fault_after = 1;
+    }
     return sim->fault_code;
 }
 
@@ -92,6 +96,9 @@ void sim_fault_arm(struct sim *sim)
     bool is_of_rows = sim->fault_point == HF_FAULT_PUT || sim->fault_point == HF_FAULT_DELETE ||
                       sim->fault_point == HF_FAULT_READ;
     sim->fault_after = sim_random_from(&sim->random, 1, is_of_rows ? 12 : 2);
+    sim->fault_repeats = sim_random_percent(&sim->random, 30)
+                             ? (uint32_t)sim_random_from(&sim->random, 1, 20)
+                             : 0;
     sim_note(sim, "fault %d after %llu", (int)sim->fault_point,
              (unsigned long long)sim->fault_after);
 }
@@ -273,7 +280,6 @@ static void group_run(struct sim *sim)
     sim->may_fault = true;
     hf_status status = sim->backend->ops->commit(sim->backend, &batch, &error);
     sim->may_fault = false;
-    sim->fault_after = 0;
     sim->effects = batch.effects;
     group->count = batch.count; /* what was to be added is left when the first try has failed */
     sim_check(sim, status == HF_OK, "the store has failed: %s", error.message);
@@ -383,13 +389,14 @@ void sim_audit(struct sim *sim)
     look_begin(sim, &look);
     hf_status status = hf_audit_indexes(&look.reader.tables, &error);
     look_end(&look);
-    sim_check(sim, status == HF_OK, "audit: %s", error.message);
+    sim_check(sim, status == HF_OK, "audit: law %s: %s", error.code, error.message);
 }
 
 static void verify_report(void *self, const struct hf_verify_finding *finding)
 {
-    sim_note(self, "verify: table %s, lsn %llu: %s", finding->table ? finding->table : "-",
-             (unsigned long long)finding->lsn, finding->message);
+    sim_note(self, "verify: law %s, table %s, lsn %llu: %s", finding->law,
+             finding->table ? finding->table : "-", (unsigned long long)finding->lsn,
+             finding->message);
 }
 
 void sim_verify(struct sim *sim)

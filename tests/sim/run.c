@@ -361,6 +361,7 @@ static void end(struct sim *sim)
         sim_group_commit(sim);
     }
     for (size_t i = 0; i < sim->draw.workers_count; i++) {
+        drain_act(sim, &sim->workers[i], SIM_REGISTER);
         drain_act(sim, &sim->workers[i], SIM_RENEW);
         for (int k = 0; k < DRAIN_ROUNDS_MAX / 10; k++) {
             drain_act(sim, &sim->workers[i], SIM_RECLAIM);

@@ -266,6 +266,13 @@ static bool stems_from(const struct sim_shadow *shadow, int index, int top)
     return at == top;
 }
 
+/* The same of an instance by its number. */
+static bool is_below(struct sim *sim, int index, uint64_t number)
+{
+    const struct sim_instance *top = sim_instance_find(sim, number);
+    return top && stems_from(&sim->shadow, index, (int)(top - sim->shadow.instances));
+}
+
 static void answer_end(struct sim *sim, struct sim_act *act)
 {
     struct sim_instance *instance = &sim->shadow.instances[act->instance];
@@ -359,28 +366,33 @@ static void answer_register(struct sim *sim, struct sim_act *act)
     }
 }
 
-static void answer_renew(struct sim *sim, struct sim_act *act)
+void sim_laws_held(struct sim *sim, const struct hf_store_renew *renew)
 {
-    const struct hf_store_renew *renew = &act->command.renew;
-    struct sim_registration *registration = sim_registration_find(sim, renew->registration);
-    sim_check(sim, sim_registration_lives(sim, renew->registration),
-              "a dead registration is renewed");
     size_t at = 0;
     for (size_t i = 0; i < renew->items_count + renew->sessions_count; i++) {
         bool is_session = i >= renew->items_count;
         size_t index = is_session ? i - renew->items_count : i;
         bool holds = is_session
-                         ? sim_claim_holds(sim, &renew->sessions[index], registration->lsn)
-                         : sim_item_token_holds(sim, &renew->items[index], registration->lsn);
+                         ? sim_claim_holds(sim, &renew->sessions[index], renew->registration)
+                         : sim_item_token_holds(sim, &renew->items[index], renew->registration);
         bool is_void = at < renew->out_voids_count && renew->out_voids[at].index == index &&
                        renew->out_voids[at].is_session == is_session;
         if (is_void) at++;
-        sim_check(sim, holds != is_void, "a renewal says that a %s %s, and it %s",
-                  is_session ? "claim" : "token", is_void ? "is void" : "holds",
+        sim_check(sim, holds != is_void, "a %s is said to %s, and it %s",
+                  is_session ? "claim" : "token", is_void ? "be void" : "hold",
                   holds ? "holds" : "does not");
     }
-    sim_check(sim, at == renew->out_voids_count, "a renewal names too many that are void");
-    lease_set(sim, registration, renew->items_deadline_boot_ms, renew->sessions_deadline_boot_ms);
+    sim_check(sim, at == renew->out_voids_count, "too many are said to be void");
+}
+
+static void answer_renew(struct sim *sim, struct sim_act *act)
+{
+    const struct hf_store_renew *renew = &act->command.renew;
+    sim_check(sim, sim_registration_lives(sim, renew->registration),
+              "a dead registration is renewed");
+    sim_laws_held(sim, renew);
+    lease_set(sim, sim_registration_find(sim, renew->registration), renew->items_deadline_boot_ms,
+              renew->sessions_deadline_boot_ms);
 }
 
 static void answer_ended(struct sim *sim, struct sim_act *act)
@@ -677,10 +689,54 @@ static void compare_instance(struct sim *sim, const struct sim_instance *instanc
               "%s is suspended, or not", instance->id);
 }
 
+/* The list, page by page: all that are there, by their numbers, each once. */
+static void compare_list(struct sim *sim, const struct hf_instances_query *wanted)
+{
+    hf_error error;
+    struct hf_instances_query query = *wanted;
+    query.started_until_unix_ms = UINT64_MAX;
+    uint64_t latest = 0;
+    size_t found = 0, expected = 0;
+    do {
+        struct hf_instance_info *rows = NULL;
+        size_t count = 0;
+        query.looked_max = (size_t)sim->step % 7 + 1;
+        hf_status status = sim->backend->ops->instances(sim->backend, &query, &sim->arena, &rows,
+                                                        &count, &error);
+        sim_check(sim, status == HF_OK, "instances: %s", error.message);
+        for (size_t i = 0; i < count; i++, found++) {
+            const struct sim_instance *instance = sim_instance_find(sim, rows[i].number);
+            sim_check(sim, rows[i].number > latest, "a list of instances is out of order");
+            sim_check(sim, instance && instance->life != SIM_GONE, "who is gone is in a list");
+            latest = rows[i].number;
+        }
+    } while (query.out_more);
+    for (size_t i = 0; i < sim->shadow.instances_count; i++) {
+        const struct sim_instance *instance = &sim->shadow.instances[i];
+        bool is_there = instance->life == SIM_RUNNING || instance->life == SIM_ENDED;
+        bool is_of_tree = wanted->root == 0 || instance->number == wanted->root ||
+                          is_below(sim, (int)i, wanted->root);
+        if (is_there && is_of_tree) expected++;
+    }
+    sim_check(sim, found == expected, "a list has %zu instances instead of %zu", found, expected);
+}
+
+/* All of them, and a tree. */
+static void compare_lists(struct sim *sim)
+{
+    const struct sim_shadow *shadow = &sim->shadow;
+    compare_list(sim, &(struct hf_instances_query){ .root = 0 });
+    if (shadow->instances_count == 0) return;
+    const struct sim_instance *top = &shadow->instances[sim->step % shadow->instances_count];
+    bool is_there = top->life == SIM_RUNNING || top->life == SIM_ENDED;
+    if (is_there) compare_list(sim, &(struct hf_instances_query){ .root = top->number });
+}
+
 void sim_shadow_compare(struct sim *sim)
 {
     compare_sessions(sim);
     compare_totals(sim);
+    compare_lists(sim);
     for (size_t i = 0; i < sim->shadow.instances_count; i++) {
         compare_instance(sim, &sim->shadow.instances[i]);
     }

@@ -413,6 +413,8 @@ void sim_voided(struct sim *sim, uint64_t registration);
 void sim_item_drop(struct sim *sim, struct sim_item *item);
 /* An item is in nobody's hands any more. */
 void sim_item_take_away(struct sim *sim, struct sim_item *item);
+/* What is said to be void of what was presented, and nothing else, must be. */
+void sim_laws_held(struct sim *sim, const struct hf_store_renew *renew);
 /* Follows a fetch of items, and of turns. */
 void sim_laws_items(struct sim *sim, const struct hf_store_fetch_items *fetch);
 /* As above. */

@@ -102,6 +102,16 @@ static void act_register(struct sim *sim, struct sim_worker *worker)
     sim_note(sim, "%s registers, as %s", worker->id, worker->life);
 }
 
+/* Asks the same as a renewal without renewing. */
+static void check_held(struct sim *sim, struct hf_store_renew renew)
+{
+    hf_error error;
+    hf_status status = sim->backend->ops->check_held(sim->backend, &renew, &sim->arena, &error);
+    bool lives = sim_registration_lives(sim, renew.registration);
+    sim_check(sim, status == (lives ? HF_OK : HF_STALE), "check_held: %s", error.message);
+    if (lives) sim_laws_held(sim, &renew);
+}
+
 /* Presents all that it believes to hold. */
 static void act_renew(struct sim *sim, struct sim_worker *worker)
 {
@@ -123,6 +133,7 @@ static void act_renew(struct sim *sim, struct sim_worker *worker)
         .sessions = claims,
         .sessions_count = worker->claims_count
     };
+    if (sim->group.count == 1) check_held(sim, act->command.renew);
     sim_note(sim, "%s renews %zu items, %zu claims", worker->id, items_count, worker->claims_count);
 }
 

@@ -16,6 +16,8 @@ static const struct law laws[] = {
     LAW(L4, "LSN 1 is store_created, with the id that seeds all checksums; no other record is."),
     LAW(L6, "A record decodes exactly: its parts fit together, its kind is known, its fields are "
             "within their limits."),
+    LAW(L7, "What a record brings about in other instances stands right behind it: children start, "
+            "parents are told of ends."),
     LAW(H1, "Events of an execution are 1, 2, 3 ...; executions count up; nothing happens to what "
             "has ended or is gone."),
     LAW(H2, "What a record answers, keeps or carries on was there before it."),

@@ -11,6 +11,7 @@ enum hf_law {
     HF_LAW_L2,
     HF_LAW_L4,
     HF_LAW_L6,
+    HF_LAW_L7,
     HF_LAW_H1,
     HF_LAW_H2,
     HF_LAW_H3,

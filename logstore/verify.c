@@ -1,6 +1,6 @@
 /* Proving a store: the log by its checksums, the indexes by folding the log once more.
  *
- *   walk the log --record--> fold into the scratch file
+ *   walk the log --record--> what it owes to those behind it; fold into the scratch file
  *                --damage--> tell of it; fold no further
  *   then, if the log was whole: compare each hard table, both ways; the laws of the indexes
  *
@@ -15,6 +15,7 @@
 #include "indexes/audit.h"
 #include "indexes/law.h"
 #include "indexes/rows.h"
+#include "logstore/follow.h"
 #include "logstore/identity.h"
 #include "logstore/scan.h"
 #include "logstore/scratch.h"
@@ -23,6 +24,7 @@
 struct verify {
     struct hf_tables *tables; /* of the store */
     struct hf__scratch *scratch;
+    struct hf__follow follow;
     struct hf_verify_summary *summary;
     hf_error *error;
     void *self;
@@ -47,6 +49,19 @@ static void damage_tell(struct verify *verify, uint64_t lsn, const hf_error *dam
 
 /* ---- the log ------------------------------------------------------------------------------- */
 
+/* What the records before owe to this one. Bytes that are none are told by the fold. */
+static hf_status verify_follow(struct verify *verify, const struct hf_log_record *record)
+{
+    hf_error error = { 0 };
+    hf_status status = hf__follow_record(&verify->follow, &verify->scratch->tables, record, &error);
+    if (status == HF_CORRUPT) {
+        if (error.lsn != 0) damage_tell(verify, error.lsn, &error);
+        return HF_OK;
+    }
+    if (status != HF_OK && verify->error) *verify->error = error;
+    return status;
+}
+
 static hf_status verify_visit(void *self, const struct hf_log_visit *visit)
 {
     struct verify *verify = self;
@@ -58,7 +73,9 @@ static hf_status verify_visit(void *self, const struct hf_log_visit *visit)
     }
     verify->summary->records++;
     if (!verify->is_folding) return HF_OK;
-    hf_status status = hf__scratch_fold(verify->scratch, &visit->record, &error);
+    hf_status status = verify_follow(verify, &visit->record);
+    if (status != HF_OK) return status;
+    status = hf__scratch_fold(verify->scratch, &visit->record, &error);
     if (status == HF_CORRUPT) {
         verify->is_folding = false;
         damage_tell(verify, visit->record.lsn, &error);
@@ -224,6 +241,10 @@ static hf_status verify_log(struct verify *verify, const struct hf_store_id *id)
 static hf_status verify_tables(struct verify *verify, const struct hf_store_id *id)
 {
     hf_status status = verify_log(verify, id);
+    hf_error owed = { 0 };
+    if (status == HF_OK && verify->is_folding && hf__follow_end(&verify->follow, &owed) != HF_OK) {
+        damage_tell(verify, owed.lsn, &owed);
+    }
     if (status == HF_OK) {
         status = hf_table_count(verify->tables, HF_TABLE_INSTANCES, &verify->summary->instances,
                                 verify->error);
@@ -267,9 +288,11 @@ hf_status hf_store_verify(struct hf_backend *backend, struct hf_verify_summary *
     hf_status status = hf__reader_begin(store, &arena, &reader, error);
     if (status == HF_OK) {
         verify.tables = &reader.tables;
+        hf__follow_init(&verify.follow, store->heap);
         status = hf__scratch_open(&scratch, store->options.map_size_max, &scratch_arena, error);
         if (status == HF_OK) status = verify_run(&verify, &store->identity.id);
         hf__scratch_close(&scratch);
+        hf__follow_release(&verify.follow);
         hf__reader_end(&reader);
     }
     hf_arena_release(&scratch_arena);

@@ -100,6 +100,66 @@ static void must_loop(struct law_store *self)
     assert_int_equal(prune.prune.out_executions_count, 1);
 }
 
+static void must_terminate(struct law_store *self, const char *id)
+{
+    struct hf_store_command command = command_of(HF_STORE_TERMINATE);
+    command.terminate = (struct hf_store_terminate){ .id = hf_text(id), .body = HF_SLICE("end") };
+    store_must_commit(self->store, &command);
+}
+
+/* What a restart goes on with: the session, the items, the timer and the value of its first turn.
+ */
+static void must_restart_again(struct law_store *self, uint64_t instance,
+                               const struct hf_turn_committed *turn)
+{
+    struct hf_restarted restarted = { .instance = instance,
+                                      .execution = 1,
+                                      .events_kept = 7,
+                                      .sessions = turn->opened,
+                                      .items = turn->items,
+                                      .timers = turn->timers,
+                                      .values = turn->values };
+    struct hf_store_command command = command_of(HF_STORE_RESTART);
+    command.restart = (struct hf_store_restart){ .id = HF_SLICE("again"), .restarted = &restarted };
+    store_must_commit(self->store, &command);
+}
+
+/* An instance with a child that ends; it is ended itself, and restarted. */
+static void must_end_and_restart(struct law_store *self)
+{
+    uint64_t again = store_must_start(self->store, "again");
+    struct hf_turn_event events[6];
+    for (size_t i = 0; i < HF_COUNT_OF(events); i++) {
+        events[i] = (struct hf_turn_event){ i + 2, HF_SLICE("an event") };
+    }
+    struct hf_turn_session opened = { .incarnation = 1, .id = HF_SLICE("s"), .event_id = 4 };
+    struct hf_turn_item items[] = { { .event_id = 2, .tag = HF_SLICE("nobody's") },
+                                    { .event_id = 5, .incarnation = 1 } };
+    struct hf_turn_timer timer = { 3, UINT64_C(1) << 50, HF_SLICE("late") };
+    struct hf_turn_value value = { .event_id = 6, .key = HF_SLICE("v") };
+    struct hf_turn_child child = { .event_id = 7,
+                                   .id = HF_SLICE("told"),
+                                   .orchestration = HF_SLICE("demo"),
+                                   .body = HF_SLICE("start"),
+                                   .lost_body = HF_SLICE("lost"),
+                                   .orphan_body = HF_SLICE("orphan"),
+                                   .deleted_body = HF_SLICE("deleted"),
+                                   .clash_body = HF_SLICE("clash") };
+    struct hf_turn_committed turn = { .execution = 1,
+                                      .events = { events, HF_COUNT_OF(events) },
+                                      .opened = { &opened, 1 },
+                                      .items = { items, HF_COUNT_OF(items) },
+                                      .timers = { &timer, 1 },
+                                      .values = { &value, 1 },
+                                      .children = { &child, 1 },
+                                      .outcome = HF_OUTCOME_RUNNING };
+    struct hf_turn_grant grant = must_take_turn(self, again);
+    must_commit_turn(self, &grant, &turn);
+    must_terminate(self, "told");
+    must_terminate(self, "again");
+    must_restart_again(self, again, &turn);
+}
+
 /* The first of what was put aside comes back. */
 static void must_fire_one(struct law_store *self)
 {
@@ -158,6 +218,7 @@ void law_store_init(struct law_store *self, struct store_part *store)
     must_take_over(self);
     must_fire_one(self);
     must_loop(self);
+    must_end_and_restart(self);
     store_must_start(store, "due");
     store_must_verify(store);
     rows_keep(self);
@@ -262,6 +323,15 @@ struct hf_row_session law_session(struct law_store *self, uint64_t instance, uin
     assert_ok(hf_session_get(&reader.tables, &id, &row, &self->store->error), &self->store->error);
     hf__reader_end(&reader);
     return row;
+}
+
+void law_registration(struct law_store *self, uint64_t lsn, struct hf_row_registration *out_row)
+{
+    struct hf__reader reader;
+    read_begin(self, &reader);
+    assert_ok(hf_registration_get(&reader.tables, lsn, out_row, &self->store->error),
+              &self->store->error);
+    hf__reader_end(&reader);
 }
 
 void law_row_drop(struct law_store *self, enum hf_table table, size_t nth)

@@ -4,6 +4,7 @@
  *   instance 3, "rich"   session 1, taken over by a second worker; session 2, never claimed; items
  *                        in every state, a timer, a child, a value, an answer in its inbox
  *   "loop"               continued as new with a carried event; its first execution is pruned
+ *   "again"              was ended after its child "told" was, and restarted
  *   "due"                nobody has its turn; "ended" and "deleted" are so
  *
  * A changed record gets its right checksum: what is found then is the law, not the bytes. */
@@ -56,6 +57,9 @@ struct hf_item_id law_item_id(struct law_store *self, enum hf_table table, bool 
 struct hf_row_item law_item(struct law_store *self, const struct hf_item_id *id);
 /* As above. */
 struct hf_row_session law_session(struct law_store *self, uint64_t instance, uint64_t incarnation);
+
+/* As above. */
+void law_registration(struct law_store *self, uint64_t lsn, struct hf_row_registration *out_row);
 
 /* Removes the nth row (from 0) of a table. */
 void law_row_drop(struct law_store *self, enum hf_table table, size_t nth);

@@ -12,6 +12,16 @@
 
 #define BIT(code) (UINT64_C(1) << HF_LAW_##code)
 
+/* A turn of an instance, as its next one could be. */
+static struct hf_turn_committed next_turn(struct law_store *self, const char *id)
+{
+    struct hf_row_instance row = law_instance(self, id);
+    return (struct hf_turn_committed){ .instance = row.number,
+                                       .execution = row.execution,
+                                       .head = row.head,
+                                       .outcome = HF_OUTCOME_RUNNING };
+}
+
 /* ---- the log's own laws ---------------------------------------------------------------------- */
 
 static void record_is_missing(struct law_store *self)
@@ -76,6 +86,42 @@ static void outcome_is_unknown(struct law_store *self)
     law_body_set(self, place, &body);
 }
 
+/* Another record in the place of one. */
+static void record_becomes_a_message(struct law_store *self, size_t place)
+{
+    struct hf_message_record body = { .instance = law_instance(self, "rich").number,
+                                      .body = HF_SLICE("instead") };
+    self->records[place].kind = HF_RECORD_MESSAGE;
+    law_body_set(self, place, &body);
+}
+
+static void child_does_not_start(struct law_store *self)
+{
+    struct hf_turn_event event = { law_instance(self, "due").next_event_id, HF_SLICE("child") };
+    struct hf_turn_child child = { .event_id = event.event_id,
+                                   .id = HF_SLICE("lost"),
+                                   .orchestration = HF_SLICE("demo"),
+                                   .body = HF_SLICE("start"),
+                                   .lost_body = HF_SLICE("lost"),
+                                   .orphan_body = HF_SLICE("orphan"),
+                                   .deleted_body = HF_SLICE("deleted"),
+                                   .clash_body = HF_SLICE("clash") };
+    struct hf_turn_committed turn = next_turn(self, "due");
+    turn.events = (struct hf_list){ &event, 1 };
+    turn.children = (struct hf_list){ &child, 1 };
+    law_append(self, HF_RECORD_TURN_COMMITTED, &turn);
+}
+
+static void parent_is_not_told_of_an_end(struct law_store *self)
+{
+    size_t place = law_record(self, HF_RECORD_TERMINATED, 1);
+    assert_int_equal(self->records[place + 1].kind, HF_RECORD_MESSAGE);
+    record_becomes_a_message(self, place + 1);
+    union hf_record_body body = law_body(self, place + 1);
+    body.message.instance = law_instance(self, "loop").number;
+    law_body_set(self, place + 1, &body);
+}
+
 static void table_has_a_key_of_another_form(struct law_store *self)
 {
     static const char key[] = "\x7f\x7f\x7f";
@@ -135,16 +181,6 @@ static void carried_event_never_was(struct law_store *self)
     union hf_record_body body = law_body(self, place);
     ((struct hf_turn_carried *)body.turn_committed.carried.items)[0].event_id = 77;
     law_body_set(self, place, &body);
-}
-
-/* A turn of an instance, as its next one could be. */
-static struct hf_turn_committed next_turn(struct law_store *self, const char *id)
-{
-    struct hf_row_instance row = law_instance(self, id);
-    return (struct hf_turn_committed){ .instance = row.number,
-                                       .execution = row.execution,
-                                       .head = row.head,
-                                       .outcome = HF_OUTCOME_RUNNING };
 }
 
 static void message_is_consumed_twice(struct law_store *self)
@@ -642,6 +678,257 @@ static void running_instance_waits_to_be_reclaimed(struct law_store *self)
     law_row_put(self, HF_TABLE_RECLAIM, &key, (hf_slice){ "", 0 });
 }
 
+/* ---- more of the same laws ------------------------------------------------------------------- */
+
+static hf_slice text_of(struct law_store *self, size_t size)
+{
+    char *text = hf_arena_array(&self->store->arena, size, 1);
+    assert_non_null(text);
+    memset(text, 'x', size);
+    return hf_bytes(text, size);
+}
+
+static void instance_id_is_too_long(struct law_store *self)
+{
+    struct hf_started body = { .instance = law_instance(self, "due").number + 1,
+                               .id = text_of(self, HF_ID_SIZE_MAX + 1),
+                               .orchestration = HF_SLICE("demo"),
+                               .body = HF_SLICE("start") };
+    law_append(self, HF_RECORD_STARTED, &body);
+}
+
+static void engine_version_is_too_large(struct law_store *self)
+{
+    struct hf_started body = { .instance = law_instance(self, "due").number + 1,
+                               .id = HF_SLICE("new"),
+                               .orchestration = HF_SLICE("demo"),
+                               .engine_version = UINT64_C(1) << 40,
+                               .body = HF_SLICE("start") };
+    law_append(self, HF_RECORD_STARTED, &body);
+}
+
+static void engine_version_of_a_turn_is_too_large(struct law_store *self)
+{
+    struct hf_turn_committed turn = next_turn(self, "rich");
+    turn.engine_version = UINT64_C(1) << 40;
+    law_append(self, HF_RECORD_TURN_COMMITTED, &turn);
+}
+
+static void worker_id_is_too_long(struct law_store *self)
+{
+    struct hf_registered body = { .worker_id = text_of(self, HF_ID_SIZE_MAX + 1),
+                                  .life = HF_SLICE("life") };
+    law_append(self, HF_RECORD_REGISTERED, &body);
+}
+
+static void idempotency_key_is_too_long(struct law_store *self)
+{
+    struct hf_message_record body = { .instance = law_instance(self, "rich").number,
+                                      .body = HF_SLICE("x"),
+                                      .key = text_of(self, HF_TABLE_KEY_SIZE_MAX + 1) };
+    law_append(self, HF_RECORD_MESSAGE, &body);
+}
+
+static void tag_is_too_long(struct law_store *self)
+{
+    struct hf_turn_committed turn = next_turn(self, "rich");
+    struct hf_turn_session opened = { .incarnation = 9,
+                                      .id = HF_SLICE("new"),
+                                      .tag = text_of(self, HF_ID_SIZE_MAX + 1) };
+    turn.opened = (struct hf_list){ &opened, 1 };
+    law_append(self, HF_RECORD_TURN_COMMITTED, &turn);
+}
+
+static void next_execution_has_no_first_event(struct law_store *self)
+{
+    struct hf_turn_committed turn = next_turn(self, "due");
+    turn.outcome = HF_OUTCOME_CONTINUED;
+    law_append(self, HF_RECORD_TURN_COMMITTED, &turn);
+}
+
+static void reclaimed_is_a_session_of_a_registration(struct law_store *self)
+{
+    struct hf_reclaimed body = { .registration = self->owner, .incarnation = 1, .rows_max = 1 };
+    law_append(self, HF_RECORD_RECLAIMED, &body);
+}
+
+static void message_has_no_body(struct law_store *self)
+{
+    struct hf_message_record body = { .instance = law_instance(self, "rich").number };
+    law_append(self, HF_RECORD_MESSAGE, &body);
+}
+
+static void running_instance_is_restarted(struct law_store *self)
+{
+    struct hf_restarted body = { .instance = law_instance(self, "rich").number,
+                                 .execution = 1,
+                                 .body = HF_SLICE("start") };
+    law_append(self, HF_RECORD_RESTARTED, &body);
+}
+
+static void former_execution_is_restarted(struct law_store *self)
+{
+    struct hf_restarted body = { .instance = law_instance(self, "ended").number,
+                                 .execution = 9,
+                                 .body = HF_SLICE("start") };
+    law_append(self, HF_RECORD_RESTARTED, &body);
+}
+
+/* The record that restarted "again", changed. */
+static void restart_change(struct law_store *self, void (*change)(struct hf_restarted *body))
+{
+    size_t place = law_record(self, HF_RECORD_RESTARTED, 0);
+    union hf_record_body body = law_body(self, place);
+    change(&body.restarted);
+    law_body_set(self, place, &body);
+}
+
+static void change_item_event(struct hf_restarted *body)
+{
+    ((struct hf_turn_item *)body->items.items)[1].event_id = body->events_kept + 1;
+}
+
+static void restarted_item_is_of_no_kept_event(struct law_store *self)
+{
+    restart_change(self, change_item_event);
+}
+
+static void change_message(struct hf_restarted *body)
+{
+    static struct hf_turn_carried message = { 99 };
+    body->messages = (struct hf_list){ &message, 1 };
+}
+
+static void restarted_message_never_was(struct law_store *self)
+{
+    restart_change(self, change_message);
+}
+
+static void change_sessions(struct hf_restarted *body)
+{
+    static struct hf_turn_session twice[2];
+    twice[0] = twice[1] = *(struct hf_turn_session *)body->sessions.items;
+    body->sessions = (struct hf_list){ twice, 2 };
+}
+
+static void restarted_session_is_opened_twice(struct law_store *self)
+{
+    restart_change(self, change_sessions);
+}
+
+static void change_no_session(struct hf_restarted *body)
+{
+    body->sessions.count = 0;
+}
+
+static void restarted_item_is_on_no_open_session(struct law_store *self)
+{
+    restart_change(self, change_no_session);
+}
+
+static void change_item_order(struct hf_restarted *body)
+{
+    struct hf_turn_item *items = body->items.items;
+    items[1].event_id = items[0].event_id;
+}
+
+static void restarted_items_are_out_of_order(struct law_store *self)
+{
+    restart_change(self, change_item_order);
+}
+
+static void change_timers(struct hf_restarted *body)
+{
+    static struct hf_turn_timer twice[2];
+    twice[0] = twice[1] = *(struct hf_turn_timer *)body->timers.items;
+    body->timers = (struct hf_list){ twice, 2 };
+}
+
+static void restarted_timer_is_set_twice(struct law_store *self)
+{
+    restart_change(self, change_timers);
+}
+
+static void change_value(struct hf_restarted *body)
+{
+    ((struct hf_turn_value *)body->values.items)->key = (hf_slice)HF_EMPTY;
+}
+
+static void restarted_value_has_no_key(struct law_store *self)
+{
+    restart_change(self, change_value);
+}
+
+static void release_says_not_why(struct law_store *self)
+{
+    struct hf_row_session row = law_session(self, law_instance(self, "rich").number, 1);
+    struct hf_released_session session = { row.id.instance, row.id.incarnation, row.epoch };
+    struct hf_sessions_released body = { .registration = row.owner, .sessions = { &session, 1 } };
+    law_append(self, HF_RECORD_SESSIONS_RELEASED, &body);
+}
+
+static void release_of_a_session_at_work(struct law_store *self)
+{
+    struct hf_row_session row = law_session(self, law_instance(self, "rich").number, 1);
+    struct hf_released_session session = { row.id.instance, row.id.incarnation, row.epoch };
+    struct hf_sessions_released body = { row.owner, HF_REASON_RELEASED, { &session, 1 } };
+    assert_true(row.running_count > 0);
+    law_append(self, HF_RECORD_SESSIONS_RELEASED, &body);
+}
+
+static void registration_counts_wrongly(struct law_store *self)
+{
+    struct hf_row_registration row;
+    struct hf_key key = hf_key_number(self->thief);
+    law_registration(self, self->thief, &row);
+    row.sessions_count++;
+    law_row_put(self, HF_TABLE_REGISTRATIONS, &key,
+                hf_encode(&hf__row_registration_layout, &row, &self->store->arena));
+}
+
+static void next_instance_number_was_given_out(struct law_store *self)
+{
+    unsigned char bytes[8];
+    hf_put_le64(bytes, law_instance(self, "due").number);
+    store_must_tamper(self->store, HF_TABLE_META, hf_text("next_instance"),
+                      hf_bytes(bytes, sizeof bytes));
+}
+
+static void event_beyond_the_end(struct law_store *self)
+{
+    unsigned char bytes[HF_REF_SIZE];
+    struct hf_row_instance rich = law_instance(self, "rich");
+    struct hf_key key = hf_key_item(&(struct hf_item_id){ rich.number, 1, rich.next_event_id });
+    hf_ref_write(&rich.status_ref, bytes);
+    law_row_put(self, HF_TABLE_HISTORY, &key, hf_bytes(bytes, sizeof bytes));
+}
+
+/* Changes the row of the item that runs. */
+static void running_item_put(struct law_store *self, const struct hf_row_item *item)
+{
+    struct hf_key key = hf_key_item(&item->id);
+    law_row_put(self, HF_TABLE_ITEMS, &key,
+                hf_encode(&hf__row_item_layout, item, &self->store->arena));
+}
+
+static void item_has_the_body_of_another_event(struct law_store *self)
+{
+    struct hf_item_id id = law_item_id(self, HF_TABLE_ITEMS_RUNNING, false);
+    struct hf_row_item item = law_item(self, &id);
+    item.body.lsn++;
+    running_item_put(self, &item);
+}
+
+static void session_is_quiet_with_items(struct law_store *self)
+{
+    struct hf_session_id id = { law_instance(self, "rich").number, 2 };
+    struct hf_row_session row = law_session(self, id.instance, id.incarnation);
+    struct hf_key key = hf_key_session(&id);
+    row.quiet_unix_ms = 1;
+    law_row_put(self, HF_TABLE_SESSIONS, &key,
+                hf_encode(&hf__row_session_layout, &row, &self->store->arena));
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 struct mutant {
@@ -664,6 +951,8 @@ static const struct mutant mutants[] = {
     MUTANT(record_has_bytes_behind_it, L6, 0),
     MUTANT(kind_is_unknown, L6, 0),
     MUTANT(outcome_is_unknown, L6, 0),
+    MUTANT(child_does_not_start, L7, BIT(X1) | BIT(X2)),
+    MUTANT(parent_is_not_told_of_an_end, L7, BIT(X2)),
     MUTANT(table_has_a_key_of_another_form, P1, 0),
     MUTANT(message_to_what_has_ended, H1, 0),
     MUTANT(deleted_twice, H1, 0),
@@ -728,6 +1017,31 @@ static const struct mutant mutants[] = {
     MUTANT(pruned_event_is_still_there, X6, BIT(X2)),
     MUTANT(running_instance_is_reclaimed, X7, 0),
     MUTANT(running_instance_waits_to_be_reclaimed, X7, BIT(X2)),
+    MUTANT(instance_id_is_too_long, L6, 0),
+    MUTANT(engine_version_is_too_large, L6, 0),
+    MUTANT(engine_version_of_a_turn_is_too_large, L6, 0),
+    MUTANT(worker_id_is_too_long, L6, 0),
+    MUTANT(idempotency_key_is_too_long, L6, 0),
+    MUTANT(tag_is_too_long, L6, 0),
+    MUTANT(next_execution_has_no_first_event, L6, 0),
+    MUTANT(reclaimed_is_a_session_of_a_registration, L6, 0),
+    MUTANT(message_has_no_body, L6, 0),
+    MUTANT(running_instance_is_restarted, H1, 0),
+    MUTANT(former_execution_is_restarted, H1, 0),
+    MUTANT(restarted_item_is_of_no_kept_event, H2, 0),
+    MUTANT(restarted_message_never_was, H2, 0),
+    MUTANT(restarted_session_is_opened_twice, S1, 0),
+    MUTANT(restarted_item_is_on_no_open_session, S7, 0),
+    MUTANT(restarted_items_are_out_of_order, L6, 0),
+    MUTANT(restarted_timer_is_set_twice, Q2, 0),
+    MUTANT(restarted_value_has_no_key, L6, 0),
+    MUTANT(release_says_not_why, S3, 0),
+    MUTANT(release_of_a_session_at_work, S4, 0),
+    MUTANT(registration_counts_wrongly, X3, BIT(X1)),
+    MUTANT(next_instance_number_was_given_out, X3, BIT(X1)),
+    MUTANT(event_beyond_the_end, H1, BIT(X2)),
+    MUTANT(item_has_the_body_of_another_event, Q2, BIT(X1)),
+    MUTANT(session_is_quiet_with_items, X1, 0),
 };
 
 static void laws_print(const char *what, uint64_t laws)

@@ -158,6 +158,27 @@ void sim_client_delete(struct sim *sim, int index)
     delete_make(sim, index, SIM_NONE);
 }
 
+/* Some of what has ended goes, each with all that stems from it, if that has ended, too. */
+static void delete_ended_make(struct sim *sim)
+{
+    const struct sim_shadow *shadow = &sim->shadow;
+    struct hf_instance_run *runs = hf_arena_array(&sim->arena, shadow->instances_count + 1,
+                                                  sizeof *runs);
+    size_t count = 0;
+    hf_assert(runs);
+    for (size_t i = 0; i < shadow->instances_count; i++) {
+        const struct sim_instance *instance = &shadow->instances[i];
+        if (instance->number == 0 || sim_random_percent(&sim->random, 60)) continue;
+        bool is_former = instance->execution > 1 && sim_random_percent(&sim->random, 20);
+        runs[count++] = (struct hf_instance_run){ instance->number,
+                                                  instance->execution - (is_former ? 1 : 0) };
+    }
+    if (count == 0) return;
+    struct sim_act *act = sim_act_add(sim, HF_STORE_DELETE_ENDED);
+    act->command.delete_ended = (struct hf_store_delete_ended){ .runs = runs, .count = count };
+    sim_note(sim, "a client deletes %zu that have ended", count);
+}
+
 /* Histories of former executions go, of all instances that there are. */
 static void prune_make(struct sim *sim)
 {
@@ -247,6 +268,7 @@ void sim_client_act(struct sim *sim, enum sim_action action)
     if (action == SIM_START) act_start(sim);
     if (action == SIM_RETRY) act_retry(sim);
     if (action == SIM_PRUNE) prune_make(sim);
+    if (action == SIM_DELETE_ENDED) delete_ended_make(sim);
     if (action == SIM_RESTART) sim_restart_act(sim);
     if (index == SIM_NONE) return;
     switch (action) {

@@ -466,7 +466,9 @@ static void commit_outcome(struct sim *sim, struct sim_instance *instance,
     if (turn->outcome == HF_OUTCOME_CONTINUED) {
         instance->execution++;
     } else if (turn->outcome != HF_OUTCOME_RUNNING) {
-        sim_check(sim, instance->is_touched || turn->outcome == HF_OUTCOME_COMPLETED,
+        enum hf_outcome expected = program_fails(&instance->program) ? HF_OUTCOME_FAILED
+                                                                     : HF_OUTCOME_COMPLETED;
+        sim_check(sim, instance->is_touched || turn->outcome == expected,
                   "%s ended with outcome %llu, and nobody meddled with it", instance->id,
                   (unsigned long long)turn->outcome);
         sim_instance_end(sim, instance, SIM_ENDED);

@@ -38,7 +38,8 @@ uint64_t program_message(uint64_t seed, uint32_t number)
 /* The child of an operation. Its lines hold no children and take no messages. */
 static struct program child_of(const struct program *p)
 {
-    static const char *const lines[] = { "c2", "f3", "s2", "t1c1", "v1x1c1", "S2u1", "P1x1P1" };
+    static const char *const lines[] = { "c2",     "f3",   "s2",     "t1c1",
+                                         "v1x1c1", "S2u1", "P1x1P1", "c1q1" };
     struct program child = { .seed = p->seed * 7 + p->at };
     const char *line = lines[(p->seed + p->at) % HF_COUNT_OF(lines)];
     memcpy(child.ops, line, strlen(line));
@@ -232,6 +233,33 @@ static void run_late(struct run *self, uint32_t count)
     take(self, hf_call_with(self->o, &options, &result), result, program_activity(value));
 }
 
+/* Work of a scope: what is not awaited is called off when that ends. */
+static void run_scope(struct run *self, uint32_t count)
+{
+    hf_slice result = HF_EMPTY;
+    uint64_t value = input_of(&self->p, 0);
+    hf_scope scope = hf_scope_open(self->o);
+    hf_future first = hf_schedule(self->o, "step", slice_of(&value));
+    for (uint32_t i = 1; i < count; i++) (void)hf_schedule(self->o, "step", slice_of(&value));
+    take(self, hf_await(self->o, first, &result), result, program_activity(value));
+    if (self->is_cancelled) return;
+    if (count % 2) hf_scope_reset(self->o, scope);
+    hf_scope_close(self->o, scope);
+}
+
+/* Values come and go; what is left is told by their number. */
+static void run_values(struct run *self, uint32_t count)
+{
+    hf_kv_clear(self->o, NULL);
+    for (uint32_t i = 0; i <= count; i++) {
+        const char key[] = { 'c', (char)('0' + i), '\0' };
+        hf_kv_set(self->o, key, slice_of(&self->p.seed));
+    }
+    hf_kv_clear(self->o, hf_kv_key(self->o, 0));
+    self->p.sum += hf_kv_count(self->o);
+    if (count % 2) (void)hf_kv_clear_older(self->o, UINT64_MAX);
+}
+
 static void run_cancelled(struct run *self, uint32_t count)
 {
     uint64_t value = input_of(&self->p, 0);
@@ -269,6 +297,8 @@ static void run_op(struct run *self, char letter, uint32_t digit)
     case 'y': run_tries(self, digit); return;
     case 'l': run_late(self, digit); return;
     case 'X': run_cancelled(self, digit); return;
+    case 'h': run_scope(self, digit); return;
+    case 'j': run_values(self, digit); return;
     default: HF_UNREACHABLE("no such operation");
     }
 }
@@ -293,6 +323,7 @@ hf_status program_run(hf_orchestration *o, hf_slice input)
             self.p.at++;
             return hf_continue_as_new(o, hf_bytes(&self.p, sizeof self.p));
         }
+        if (letter == 'q') return hf_fail_with(o, "meant", slice_of(&self.p.sum), "it is meant");
         run_op(&self, letter, digit);
         if (self.is_cancelled) return run_compensate(&self);
         self.p.at++;
@@ -334,9 +365,11 @@ static uint64_t expected_op(struct program *p, char letter, uint32_t digit)
     case 'Z':
     case 'w':
     case 'y':
+    case 'h':
     case 'l': return expected_fan(p, 1);
     case 'k': return program_expected(&child);
     case 'v': return digit + 1u;
+    case 'j': return digit;
     case 'm':
         for (uint32_t i = 0; i < digit; i++) sum += program_message(p->seed, p->messages_count++);
         return sum;
@@ -348,9 +381,18 @@ uint64_t program_expected(const struct program *program)
 {
     struct program p = *program;
     for (; p.at < PROGRAM_OPS_MAX && p.ops[2 * p.at]; p.at++) {
+        if (p.ops[2 * p.at] == 'q') break;
         p.sum += expected_op(&p, p.ops[2 * p.at], (uint32_t)(p.ops[2 * p.at + 1] - '0'));
     }
     return p.sum;
+}
+
+bool program_fails(const struct program *program)
+{
+    for (size_t i = 0; i < PROGRAM_OPS_MAX && program->ops[2 * i]; i++) {
+        if (program->ops[2 * i] == 'q') return true;
+    }
+    return false;
 }
 
 void program_make_large(struct program *program)
@@ -362,6 +404,7 @@ uint32_t program_messages(const struct program *program)
 {
     uint32_t count = 0;
     for (size_t i = 0; i < PROGRAM_OPS_MAX && program->ops[2 * i]; i++) {
+        if (program->ops[2 * i] == 'q') break;
         if (program->ops[2 * i] == 'm') count += (uint32_t)(program->ops[2 * i + 1] - '0');
     }
     return count;
@@ -369,7 +412,7 @@ uint32_t program_messages(const struct program *program)
 
 struct program program_draw(struct sim_random *random)
 {
-    static const char letters[] = "cfgnsSPTLBtwkKdmevuylXx";
+    static const char letters[] = "cfgnsSPTLBtwkKdmevuylXxhj";
     struct program program;
     memset(&program, 0, sizeof program);
     size_t count = (size_t)sim_random_from(random, 1, PROGRAM_OPS_MAX - 1);
@@ -377,6 +420,7 @@ struct program program_draw(struct sim_random *random)
         program.ops[2 * i] = letters[sim_random_below(random, sizeof letters - 1)];
         program.ops[2 * i + 1] = (char)('1' + sim_random_below(random, 4));
     }
+    if (sim_random_percent(random, 5)) program.ops[2 * (count - 1)] = 'q';
     program.seed = sim_random_below(random, UINT64_C(1) << 40);
     return program;
 }

@@ -35,7 +35,9 @@ uint64_t program_message(uint64_t seed, uint32_t number);
 void program_make_large(struct program *program);
 /* How many messages it takes. */
 uint32_t program_messages(const struct program *program);
-/* Its output. */
+/* Whether it ends with a failure, on purpose. */
+bool program_fails(const struct program *program);
+/* Its output, or the sum with which it fails. */
 uint64_t program_expected(const struct program *program);
 /* Makes one up. */
 struct program program_draw(struct sim_random *random);

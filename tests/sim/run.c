@@ -25,11 +25,12 @@ static const uint32_t base_weights[SIM_ACTIONS_COUNT] = {
     [SIM_RETRY] = 8,        [SIM_REGISTER] = 30,    [SIM_RENEW] = 20,        [SIM_FETCH_TURNS] = 60,
     [SIM_RUN_TURN] = 100,   [SIM_COMMIT_TURN] = 80, [SIM_ABANDON_TURN] = 6,  [SIM_EVICT] = 6,
     [SIM_FETCH_ITEMS] = 70, [SIM_COMPLETE] = 100,   [SIM_ABANDON_ITEM] = 10, [SIM_REPORT] = 4,
-    [SIM_STALE] = 12,       [SIM_STALE_CLAIM] = 8,  [SIM_PRUNE] = 3,         [SIM_RESTART] = 6,
-    [SIM_SUSPEND_TURN] = 1, [SIM_COPY] = 1,         [SIM_RELEASE] = 10,      [SIM_FIRE_TIMERS] = 15,
-    [SIM_RECLAIM] = 8,      [SIM_DECLARE_DEAD] = 8, [SIM_SHUTDOWN] = 3,      [SIM_CRASH] = 5,
-    [SIM_PAUSE] = 10,       [SIM_CLOCK] = 30,       [SIM_CLOCK_FAR] = 8,     [SIM_WALL_JUMP] = 3,
-    [SIM_FAULT] = 8,        [SIM_REOPEN] = 2,       [SIM_REBOOT] = 1,        [SIM_REBUILD] = 1,
+    [SIM_STALE] = 12,       [SIM_STALE_CLAIM] = 8,  [SIM_PRUNE] = 3,         [SIM_DELETE_ENDED] = 1,
+    [SIM_RESTART] = 6,      [SIM_SUSPEND_TURN] = 1, [SIM_COPY] = 1,          [SIM_RELEASE] = 10,
+    [SIM_FIRE_TIMERS] = 15, [SIM_RECLAIM] = 8,      [SIM_DECLARE_DEAD] = 8,  [SIM_SHUTDOWN] = 3,
+    [SIM_CRASH] = 5,        [SIM_PAUSE] = 10,       [SIM_CLOCK] = 30,        [SIM_CLOCK_FAR] = 8,
+    [SIM_WALL_JUMP] = 3,    [SIM_FAULT] = 8,        [SIM_REOPEN] = 2,        [SIM_REBOOT] = 1,
+    [SIM_REBUILD] = 1,
 };
 
 /* Without these nothing would be done at all. */
@@ -340,7 +341,11 @@ static void check_output(struct sim *sim, const struct sim_instance *instance)
         return;
     }
     uint64_t expected = program_expected(&instance->program);
-    sim_check(sim, info.status == HF_INSTANCE_COMPLETED, "%s has not completed", instance->id);
+    bool fails = program_fails(&instance->program);
+    uint64_t status_expected = fails ? HF_INSTANCE_FAILED : HF_INSTANCE_COMPLETED;
+    sim_check(sim, info.status == status_expected, "%s has status %llu", instance->id,
+              (unsigned long long)info.status);
+    if (fails) output = failure.data;
     sim_check(sim, program_value(output) == expected,
               "the output of %s (%.16s) is %llu instead of %llu", instance->id,
               instance->program.ops, (unsigned long long)program_value(output),

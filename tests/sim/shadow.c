@@ -254,25 +254,6 @@ static void answer_message(struct sim *sim, struct sim_act *act)
     }
 }
 
-/* Of a topmost one everything does, also what has lost the parent in between. */
-static bool stems_from(const struct sim_shadow *shadow, int index, int top)
-{
-    bool is_topmost = shadow->instances[top].parent == SIM_NONE;
-    int at = shadow->instances[index].parent;
-    while (at != SIM_NONE && at != top) {
-        if (shadow->instances[at].life == SIM_GONE && !is_topmost) return false;
-        at = shadow->instances[at].parent;
-    }
-    return at == top;
-}
-
-/* The same of an instance by its number. */
-static bool is_below(struct sim *sim, int index, uint64_t number)
-{
-    const struct sim_instance *top = sim_instance_find(sim, number);
-    return top && stems_from(&sim->shadow, index, (int)(top - sim->shadow.instances));
-}
-
 static void answer_end(struct sim *sim, struct sim_act *act)
 {
     struct sim_instance *instance = &sim->shadow.instances[act->instance];
@@ -299,16 +280,10 @@ static void answer_suspend(struct sim *sim, struct sim_act *act)
 
 static void answer_deleted(struct sim *sim, struct sim_act *act)
 {
-    struct sim_shadow *shadow = &sim->shadow;
-    bool is_known = act->keyed != SIM_NONE && shadow->keyed[act->keyed].is_done;
+    bool is_known = act->keyed != SIM_NONE && sim->shadow.keyed[act->keyed].is_done;
+    bool is_tree = !is_known && act->command.delete_instance.with_descendants;
+    if (is_tree) sim_below_end(sim, act->instance);
     answer_end(sim, act);
-    if (is_known || !act->command.delete_instance.with_descendants) return;
-    /* Children stand behind their parents. */
-    for (size_t i = (size_t)act->instance + 1; i < shadow->instances_count; i++) {
-        struct sim_instance *each = &shadow->instances[i];
-        if (each->life == SIM_GONE || !stems_from(shadow, (int)i, act->instance)) continue;
-        sim_instance_end(sim, each, SIM_GONE);
-    }
 }
 
 /* What a refusal of a client's must have for its reason. */
@@ -583,6 +558,7 @@ static void shadow_done(struct sim *sim, struct sim_act *act)
     case HF_STORE_MESSAGE: answer_message(sim, act); break;
     case HF_STORE_TERMINATE: answer_end(sim, act); break;
     case HF_STORE_DELETE: answer_deleted(sim, act); break;
+    case HF_STORE_DELETE_ENDED: sim_deleted_ended_answer(sim, act); break;
     case HF_STORE_RESTART: sim_restart_answer(sim, act); break;
     case HF_STORE_SUSPEND:
         if (act->turn) answer_turn_suspended(sim, act);
@@ -715,7 +691,7 @@ static void compare_list(struct sim *sim, const struct hf_instances_query *wante
         const struct sim_instance *instance = &sim->shadow.instances[i];
         bool is_there = instance->life == SIM_RUNNING || instance->life == SIM_ENDED;
         bool is_of_tree = wanted->root == 0 || instance->number == wanted->root ||
-                          is_below(sim, (int)i, wanted->root);
+                          sim_is_below(sim, (int)i, wanted->root);
         if (is_there && is_of_tree) expected++;
     }
     sim_check(sim, found == expected, "a list has %zu instances instead of %zu", found, expected);

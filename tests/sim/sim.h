@@ -5,6 +5,7 @@
  *   program.[ch]  what the instances run, and what must come of it
  *   world.c       the store and its seams, faults, groups of commands
  *   shadow.[ch]   what the store was seen to do, and the laws that this must keep
+ *   families.c    the shadow of trees
  *   laws.c        the laws of what is handed out
  *   workers.c     workers: registration, leases, items
  *   turns.c       workers: turns
@@ -52,6 +53,7 @@ enum sim_action {
     SIM_CANCEL,
     SIM_TERMINATE,
     SIM_DELETE,
+    SIM_DELETE_ENDED,
     SIM_PRUNE,
     SIM_RESTART,
     SIM_SUSPEND,
@@ -423,6 +425,16 @@ void sim_laws_turns(struct sim *sim, const struct hf_store_fetch_turns *fetch);
  */
 void sim_laws_commit(struct sim *sim, const struct hf_store_command *command,
                      const struct sim_turn *turn);
+
+/* ---- families.c -------------------------------------------------------------------------------
+ */
+
+/* Whether an instance stems from the one of that number. */
+bool sim_is_below(struct sim *sim, int index, uint64_t number);
+/* All that stem from an instance are deleted with it. */
+void sim_below_end(struct sim *sim, int top);
+/* Follows the deletion of a list of ended ones. */
+void sim_deleted_ended_answer(struct sim *sim, struct sim_act *act);
 
 /* ---- workers.c, turns.c ---------------------------------------------------------------------- */
 

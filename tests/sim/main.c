@@ -9,10 +9,12 @@
  *   --twice       runs each seed twice: both must come to the same
  *
  * Ends with 1 at the first seed that breaks a law, which is printed with its latest steps. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tests/sim/sim.h"
 
@@ -83,10 +85,44 @@ static void print_result(const struct sim_result *sum, double seconds)
                  sum->has_failed ? "A LAW IS BROKEN" : "all laws hold", seconds);
 }
 
+/* ---- crashes --------------------------------------------------------------------------------- */
+
+enum { CRASH_LINE_SIZE = 80, CRASH_STACK_SIZE = 64 * 1024 };
+
+/* What a process that dies says: a signal handler has nothing else to go by. */
+static char crash_line[CRASH_LINE_SIZE];
+
+static void crash_note(uint64_t seed)
+{
+    (void)snprintf(crash_line, sizeof crash_line, "holdfast-sim --seed %llu   crashed\n",
+                   (unsigned long long)seed);
+}
+
+static void crashed(int signal_number)
+{
+    (void)signal_number;
+    ssize_t written = write(STDERR_FILENO, crash_line, strlen(crash_line));
+    (void)written;
+}
+
+/* A failed assertion and a wild pointer end the process as ever, but not without the seed. */
+static void crash_watch(void)
+{
+    static char stack[CRASH_STACK_SIZE];
+    struct sigaction action = { .sa_handler = crashed, .sa_flags = (int)SA_RESETHAND | SA_ONSTACK };
+    (void)sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = sizeof stack }, NULL);
+    (void)sigaction(SIGABRT, &action, NULL);
+    (void)sigaction(SIGSEGV, &action, NULL);
+    (void)sigaction(SIGBUS, &action, NULL);
+}
+
+/* ---- seeds ----------------------------------------------------------------------------------- */
+
 /* One seed, or the same again. False: it has failed. */
 static bool seed_run(const struct asked *asked, struct sim_result *sum)
 {
     struct sim_result result, again;
+    crash_note(asked->options.seed);
     sim_run(&asked->options, &result);
     sim_result_add(sum, &result);
     if (result.has_failed || !asked->runs_twice) return !result.has_failed;
@@ -104,6 +140,7 @@ int main(int count, char **words)
     struct asked asked = { .options = { .seed = 1 }, .seeds_count = 1 };
     struct sim_result sum = { .seeds = 0 };
     if (!read_asked(count, words, &asked)) return 2;
+    crash_watch();
     double began = seconds_now();
     for (uint64_t i = 0; i < asked.seeds_count; i++, asked.options.seed++) {
         if (!seed_run(&asked, &sum)) break;

@@ -105,6 +105,8 @@ static void law_item(struct sim *sim, const struct hf_store_fetch_items *fetch, 
     sim_check(sim, serves_tag(fetch, item->tag), "work with tag %s is not served", item->tag);
     sim_check(sim, hf_slice_equal(grant->tag, hf_text(item->tag)), "a grant has another tag");
     sim_check(sim, grant->body.size > 0, "an item has no body");
+    sim_check(sim, hf_slice_equal(grant->progress, hf_text(item->progress)),
+              "an item had come to \"%s\", and another progress is told", item->progress);
     if (item->state == SIM_HELD && item->registration != fetch->registration) {
         sim_voided(sim, item->registration);
     }

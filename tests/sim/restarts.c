@@ -119,6 +119,7 @@ static void items_again(struct sim *sim, const struct hf_store_command *command)
         item->incarnation = items[i].incarnation;
         item->state = SIM_QUEUED;
         item->attempts = item->deaths = 0;
+        item->progress[0] = '\0';
         item->registration = item->delivery_lsn = item->delivery_number = 0;
         item->has_start_limit = items[i].late_body.size > 0;
         item->scheduled_lsn = command->lsn;

@@ -96,7 +96,7 @@ static void wall_jump(struct sim *sim)
     sim_note(sim, "the wall clock is set to %llu", (unsigned long long)sim->wall_ms);
 }
 
-/* Soft rows are gone: leases, locks. */
+/* Soft rows are gone: leases, locks, reports. */
 static void soft_lost(struct sim *sim)
 {
     struct sim_shadow *shadow = &sim->shadow;
@@ -104,6 +104,7 @@ static void soft_lost(struct sim *sim)
     for (size_t i = 0; i < shadow->instances_count; i++) {
         shadow->instances[i].lock_registration = 0;
     }
+    for (size_t i = 0; i < shadow->items_count; i++) shadow->items[i].progress[0] = '\0';
 }
 
 /* All workers die, the boot clock begins anew. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/base/heap.h"
+#include "engine/base/status.h"
 #include "tests/sim/sim.h"
 
 /* ---- finding --------------------------------------------------------------------------------- */
@@ -397,6 +398,23 @@ static void answer_complete(struct sim *sim, struct sim_act *act)
     sim->result.items++;
 }
 
+/* Nothing new leaves what was. */
+static void progress_note(struct sim_item *item, hf_slice progress)
+{
+    if (progress.size > 0) hf_text_copy(item->progress, sizeof item->progress, progress);
+}
+
+/* A report under a token that is void is passed over. */
+static void answer_report(struct sim *sim, struct sim_act *act)
+{
+    const struct hf_store_report *report = &act->command.report;
+    for (size_t i = 0; i < report->reports_count; i++) {
+        const struct hf_item_token *token = &report->reports[i].token;
+        if (!sim_item_token_holds(sim, token, report->registration)) continue;
+        progress_note(sim_item_find(sim, &token->item), report->reports[i].progress);
+    }
+}
+
 static void answer_abandon(struct sim *sim, struct sim_act *act)
 {
     const struct hf_store_abandon_item *abandon = &act->command.abandon_item;
@@ -404,6 +422,7 @@ static void answer_abandon(struct sim *sim, struct sim_act *act)
               "an item is handed back with a token that does not hold");
     struct sim_item *item = sim_item_find(sim, &abandon->token.item);
     sim_item_take_away(sim, item);
+    progress_note(item, abandon->progress);
     if (abandon->uncounted) item->attempts--;
     if (abandon->delay_ms == 0) return;
     item->state = SIM_DELAYED;
@@ -574,6 +593,7 @@ static void shadow_done(struct sim *sim, struct sim_act *act)
     case HF_STORE_FAIL_TURN: answer_turn_failed(sim, act); break;
     case HF_STORE_COMPLETE_ITEM: answer_complete(sim, act); break;
     case HF_STORE_ABANDON_ITEM: answer_abandon(sim, act); break;
+    case HF_STORE_REPORT: answer_report(sim, act); break;
     case HF_STORE_RELEASE_SESSIONS: answer_release(sim, act); break;
     default: break;
     }

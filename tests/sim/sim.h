@@ -137,6 +137,7 @@ struct sim_item {
     bool has_start_limit, is_consumed;
     uint64_t registration, delivery_lsn, delivery_number;
     uint64_t attempts, deaths;
+    char progress[8];                         /* that was reported last */
     uint64_t scheduled_lsn, scheduled_number; /* its age */
     uint64_t due_unix_ms;                     /* when delayed */
 };

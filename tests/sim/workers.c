@@ -229,7 +229,8 @@ static void act_report(struct sim *sim, struct sim_worker *worker)
     struct sim_act *act = worker_add(sim, worker, HF_STORE_REPORT);
     struct hf_report *report = hf_arena_new(&sim->arena, sizeof *report);
     hf_assert(report);
-    *report = (struct hf_report){ .token = work->token, .progress = hf_text("half") };
+    const char *how_far = sim_random_percent(&sim->random, 50) ? "half" : "most";
+    *report = (struct hf_report){ .token = work->token, .progress = hf_text(how_far) };
     act->command.report = (struct hf_store_report){ .registration = worker->registration,
                                                     .reports = report,
                                                     .reports_count = 1 };

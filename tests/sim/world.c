@@ -237,20 +237,25 @@ static void digest_add(struct sim *sim, uint64_t value)
     sim->result.digest ^= sim->result.digest >> 29;
 }
 
-/* A refusal is an expected answer; trouble needs a fault. */
+/* An answer that no state of the store explains. */
+static bool is_trouble(const struct hf_store_command *command)
+{
+    hf_status status = command->status;
+    if (status == HF_BUSY) return command->kind != HF_STORE_RESTART;
+    return status == HF_IO || status == HF_DISK_FULL || status == HF_CORRUPT ||
+           status == HF_NO_MEMORY || status == HF_STORE_FAILED || status == HF_UNKNOWN;
+}
+
+/* A refusal is an expected answer; trouble needs a fault, or a map that is full. */
 static void answer_judge(struct sim *sim, const struct sim_act *act)
 {
     const struct hf_store_command *command = &act->command;
     hf_status status = command->status;
-    bool is_trouble = status == HF_IO || status == HF_DISK_FULL || status == HF_CORRUPT ||
-                      status == HF_NO_MEMORY || status == HF_STORE_FAILED || status == HF_UNKNOWN ||
-                      (status == HF_BUSY && command->kind != HF_STORE_RESTART);
     bool is_full = status == HF_DISK_FULL && sim->draw.map_size < MAP_SIZE_LARGE;
+    bool is_explained = is_full || sim->fault_has_struck || !is_trouble(command);
     if (is_full) sim->result.fulls++;
-    if (is_trouble && !is_full) {
-        sim_check(sim, sim->fault_has_struck, "command %d: %s without a fault: %s",
-                  (int)command->kind, hf_status_name(status), command->error.message);
-    }
+    sim_check(sim, is_explained, "command %d: %s without a fault: %s", (int)command->kind,
+              hf_status_name(status), command->error.message);
     sim_check(sim, status == HF_OK || command->lsn == 0, "a refused command names a record");
     sim_check(sim, command->lsn == 0 || command->lsn > sim->shadow.latest_lsn,
               "record %llu is not behind record %llu", (unsigned long long)command->lsn,
@@ -260,12 +265,6 @@ static void answer_judge(struct sim *sim, const struct sim_act *act)
     if (status != HF_OK) sim->result.refusals++;
     digest_add(sim, (uint64_t)command->kind << 32 | (uint32_t)status);
     digest_add(sim, command->lsn);
-}
-
-/* Whether a command that is answered with HF_OK may have written a row. */
-static bool act_may_write(const struct sim_act *act)
-{
-    return act->command.status == HF_OK;
 }
 
 static void group_run(struct sim *sim)
@@ -290,7 +289,7 @@ static void group_check_traceless(struct sim *sim, uint64_t lsn, uint64_t finger
 {
     const struct sim_group *group = &sim->group;
     for (size_t i = 0; i < group->count; i++) {
-        if (act_may_write(&group->acts[i])) return;
+        if (group->acts[i].command.status == HF_OK) return;
     }
     sim_check(sim, sim_next_lsn(sim) == lsn, "refused commands have made a record");
     if (!sim->options->is_thorough) return;

@@ -48,10 +48,12 @@ static void start_make(struct sim *sim, int index, int keyed)
     const struct sim_instance *instance = &sim->shadow.instances[index];
     struct sim_act *act = client_add(sim, HF_STORE_START, index, keyed);
     hf_slice input = hf_bytes(&instance->program, sizeof instance->program);
+    hf_slice version = program_version(instance->program.seed);
     act->command.start = (struct hf_store_start){
         .id = copy(sim, instance->id),
         .orchestration = hf_text(PROGRAM_NAME),
-        .body = hf_body_started(hf_text(PROGRAM_NAME), (hf_slice)HF_EMPTY, input, &sim->arena),
+        .version = version,
+        .body = hf_body_started(hf_text(PROGRAM_NAME), version, input, &sim->arena),
         .key = key_of(sim, act)
     };
     sim_note(sim, "a client starts %s: %.16s", instance->id, instance->program.ops);

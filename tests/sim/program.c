@@ -33,6 +33,9 @@ uint64_t program_message(uint64_t seed, uint32_t number)
     return sim_random_bits(&random) >> 32;
 }
 
+/* NULL asks for none. */
+static const char *const versions[] = { NULL, "1.0.0", "1.2.0" };
+
 /* ---- children -------------------------------------------------------------------------------- */
 
 /* The child of an operation. Its lines hold no children and take no messages. */
@@ -150,6 +153,7 @@ static void run_child(struct run *self, bool is_wanted, uint32_t digit)
     hf_child_options options = HF_INIT(hf_child_options);
     options.orchestration = PROGRAM_NAME;
     options.input = hf_bytes(&child, sizeof child);
+    options.version = versions[self->p.seed % HF_COUNT_OF(versions)];
     hf_future future = hf_child(self->o, &options);
     if (!is_wanted) {
         if (digit % 2 && hf_sleep(self->o, 1000) == HF_CANCELLED) self->is_cancelled = true;
@@ -311,7 +315,17 @@ static hf_status run_compensate(struct run *self)
     return HF_CANCELLED;
 }
 
-hf_status program_run(hf_orchestration *o, hf_slice input)
+/* Continues as new, sometimes as another version. */
+static hf_status run_continue(struct run *self, uint32_t digit)
+{
+    hf_continue_options options = HF_INIT(hf_continue_options);
+    self->p.at++;
+    options.input = hf_bytes(&self->p, sizeof self->p);
+    options.version = versions[digit % HF_COUNT_OF(versions)];
+    return hf_continue_as_new_with(self->o, &options);
+}
+
+static hf_status program_run(hf_orchestration *o, hf_slice input)
 {
     struct run self = { .o = o };
     if (input.size != sizeof self.p) return hf_fail(o, "input", "%zu bytes", input.size);
@@ -319,16 +333,27 @@ hf_status program_run(hf_orchestration *o, hf_slice input)
     while (self.p.at < PROGRAM_OPS_MAX && self.p.ops[2 * self.p.at]) {
         char letter = self.p.ops[2 * self.p.at];
         uint32_t digit = (uint32_t)(self.p.ops[2 * self.p.at + 1] - '0');
-        if (letter == 'x') {
-            self.p.at++;
-            return hf_continue_as_new(o, hf_bytes(&self.p, sizeof self.p));
-        }
+        if (letter == 'x') return run_continue(&self, digit);
         if (letter == 'q') return hf_fail_with(o, "meant", slice_of(&self.p.sum), "it is meant");
         run_op(&self, letter, digit);
         if (self.is_cancelled) return run_compensate(&self);
         self.p.at++;
     }
     return hf_complete(o, slice_of(&self.p.sum));
+}
+
+hf_slice program_version(uint64_t number)
+{
+    return hf_text(versions[number % HF_COUNT_OF(versions)]);
+}
+
+void program_register(hf_registry *registry)
+{
+    for (size_t i = 0; i < HF_COUNT_OF(versions); i++) {
+        hf_orchestration_settings settings = HF_INIT(hf_orchestration_settings);
+        settings.version = versions[i];
+        if (versions[i]) hf_register_orchestration(registry, PROGRAM_NAME, program_run, &settings);
+    }
 }
 
 /* ---- the oracle ------------------------------------------------------------------------------ */

@@ -25,8 +25,10 @@ struct program {
 #define PROGRAM_QUEUE "q"
 #define PROGRAM_EVENT "go"
 
-/* The orchestration. */
-hf_status program_run(hf_orchestration *o, hf_slice input);
+/* The version that is asked for; empty: any. There are several of the program, all alike. */
+hf_slice program_version(uint64_t number);
+/* Registers the orchestration, in all its versions. */
+void program_register(hf_registry *registry);
 /* What an activity does: its output for an input. */
 uint64_t program_activity(uint64_t value);
 /* The message of that number, for an instance of that seed. */

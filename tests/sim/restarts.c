@@ -45,6 +45,11 @@ static hf_status plan_make(struct sim *sim, const struct hf_instance_info *info,
         status = hf_restart_anew(&view, (hf_slice)HF_EMPTY, &sim->arena, plan, &error);
     } else {
         uint64_t event_id = sim_random_from(&sim->random, 1, view.events_count);
+        /* As a requeue: from where that activity failed, or from the end. */
+        if (sim_random_percent(&sim->random, 30)) {
+            status = hf_restart_find_failure(&view, event_id, &sim->arena, &event_id, &error);
+            sim_check(sim, status == HF_OK, "no failure is found: %s", error.message);
+        }
         status = hf_restart_from(&view, event_id, info->version, &sim->arena, plan, &error);
     }
     sim_check(sim, status == HF_OK || status == HF_INVALID, "a restart cannot be planned: %s",

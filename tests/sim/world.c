@@ -120,7 +120,7 @@ static void backend_open(struct sim *sim)
 static void engine_open(struct sim *sim)
 {
     sim->registry = hf_registry_new();
-    hf_register_orchestration(sim->registry, PROGRAM_NAME, program_run, NULL);
+    program_register(sim->registry);
     hf_fiber_pool_init(&sim->fibers, NULL);
     sim->engine = (struct hf_execution_options){ .heap = hf_heap_default(),
                                                  .fibers = &sim->fibers,

@@ -115,6 +115,16 @@ static hf_status walk_record(struct log_walk *walk, uint64_t lsn, hf_error *erro
     return walk->visit(walk->self, &visit);
 }
 
+/* Goes on behind a record. HF_NOT_FOUND: it has the last LSN that there can be, and a damaged table
+ * may hold a key of it. */
+static hf_status walk_behind(struct log_walk *walk, uint64_t *lsn)
+{
+    if (*lsn == UINT64_MAX) return HF_NOT_FOUND;
+    *lsn += 1;
+    walk->expected = *lsn;
+    return HF_OK;
+}
+
 /* Finds the first record at or above *lsn. A record that lacks its first part is damage, told here;
  * then the walk goes on behind it. When the table itself is damaged the walk ends. */
 static hf_status walk_seek(struct log_walk *walk, uint64_t *lsn, hf_error *error)
@@ -131,9 +141,9 @@ static hf_status walk_seek(struct log_walk *walk, uint64_t *lsn, hf_error *error
         hf_assert(damage.lsn >= *lsn);
         status = walk_gap(walk, damage.lsn);
         if (status == HF_OK) status = walk_damage(walk, &damage);
+        *lsn = damage.lsn;
+        if (status == HF_OK) status = walk_behind(walk, lsn);
         if (status != HF_OK) return status;
-        *lsn = damage.lsn + 1;
-        walk->expected = *lsn;
     }
 }
 
@@ -151,8 +161,7 @@ hf_status hf__log_walk(const struct hf__log_range *range, hf_error *error, void 
         if (status == HF_OK) status = walk_gap(&walk, lsn);
         if (status == HF_OK) status = walk_record(&walk, lsn, error);
         if (status != HF_OK) return status;
-        lsn++;
-        walk.expected = lsn;
+        if (walk_behind(&walk, &lsn) == HF_NOT_FOUND) break;
     }
     return range->end_lsn > 0 ? walk_gap(&walk, range->end_lsn) : HF_OK;
 }

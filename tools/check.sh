@@ -55,6 +55,7 @@ build release
 run_tests release
 step "what the tests showed"
 shown sessions "session cases"
+shown store "store cases"
 shown features "features"
 shown traps "traps"
 step "controls: with one thing broken, the tests named for it fail"

@@ -1,8 +1,9 @@
 #!/bin/sh
-# setup.sh [build|check|coverage]: makes sure that the Debian packages are there which are needed to
-# build the command (build), for the whole check (check, the default), or for tools/coverage.sh
-# (coverage). Installs what is missing, as root or with sudo; with neither at hand it prints the
-# command to run and fails. Silent when nothing is missing.
+# setup.sh [build|check|coverage|fuzz]: makes sure that the Debian packages are there which are
+# needed to build the command (build), for the whole check (check, the default), for
+# tools/coverage.sh (coverage), or for fuzz/afl.sh and fuzz/oss-fuzz (fuzz). Installs what is
+# missing, as root or with sudo; with neither at hand it prints the command to run and fails. Silent
+# when nothing is missing.
 set -eu
 
 build="cmake ninja-build gcc pkg-config liblmdb-dev libuv1-dev libxxhash-dev libmsgpuck-dev"
@@ -12,8 +13,9 @@ case "${1:-check}" in
     build) wanted=$build ;;
     check) wanted=$check ;;
     coverage) wanted="$check gcovr" ;;
+    fuzz) wanted="$check afl++ lmdb-utils zip" ;;
     *)
-        echo "usage: tools/setup.sh [build|check|coverage]" >&2
+        echo "usage: tools/setup.sh [build|check|coverage|fuzz]" >&2
         exit 2
         ;;
 esac

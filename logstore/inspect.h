@@ -67,6 +67,14 @@ HF_MUST_CHECK hf_status hf_store_verify(struct hf_backend *backend,
                                         struct hf_verify_summary *out_summary, hf_error *error,
                                         void *self, hf_verify_report_fn report);
 
+/* Proves what the histories of a store say, by their events alone: for one that hf_store_verify
+ * found to be sound (its summary, which goes on here), and whose bodies are events, as the runtime
+ * makes them. Of each history the first finding is told. Errors: as there, and HF_CORRUPT. */
+HF_MUST_CHECK hf_status hf_store_verify_histories(struct hf_backend *backend,
+                                                  struct hf_verify_summary *summary,
+                                                  hf_error *error, void *self,
+                                                  hf_verify_report_fn report);
+
 /* Makes all indexes of the store in directory anew from its log, and empties the soft ones: work in
  * progress is handed out again, and none is lost. One write transaction: after a crash the store is
  * as it was. Other processes may have it open. Also for rows of another fold version.

@@ -224,6 +224,11 @@ int tool_log_verify(const struct tool_arguments *arguments)
                                    verification_report)) {
         failed = tool_fail(&error);
     }
+    if (!failed && summary.ok &&
+        hf_store_verify_histories(verification.store.backend, &summary, &error, &verification,
+                                  verification_report)) {
+        failed = tool_fail(&error);
+    }
     if (!failed) summary_print(&verification, &summary);
     tool_close(&verification.store);
     return failed || !summary.ok;

@@ -33,11 +33,12 @@ struct house {
     hf_observer observer;
     hf_registry *registry;
     hf_store *store;
+    bool has_foreign_bodies; /* a test put bodies into it that are no events */
 };
 
 /* Makes directory, stage, registry (with parts, NULL: none) and store. */
 void house_open(struct house *self, const struct part *parts);
-/* Closes the store, proves it with hf_store_verify, removes all. Runtimes are freed before; no life
+/* Closes the store, proves it and its histories, removes all. Runtimes are freed before; no life
  * file, no memory of a session and no block of the heap may be left. */
 void house_close(struct house *self);
 /* Closes the store and opens it again, with another time (HF__CALL_DEADLINE_MS otherwise) after
@@ -103,7 +104,7 @@ uint64_t house_event_unix_ms(struct house *self, const char *instance, const cha
 /* hf__store_setup.open of the store on the disk; its self is the path of the directory. */
 hf_status house_open_backend(void *directory, const struct hf_backend_options *options,
                              struct hf_backend **out_backend, hf_error *error);
-/* Proves the closed store in the directory. */
+/* Proves the closed store in the directory, and its histories. */
 void house_verify(const char *directory);
 
 #endif

@@ -859,6 +859,41 @@ static void restarted_value_has_no_key(struct law_store *self)
     restart_change(self, change_value);
 }
 
+static void change_session_id(struct hf_restarted *body)
+{
+    ((struct hf_turn_session *)body->sessions.items)->id = (hf_slice)HF_EMPTY;
+}
+
+static void restarted_session_has_no_id(struct law_store *self)
+{
+    restart_change(self, change_session_id);
+}
+
+static void session_has_no_id(struct law_store *self)
+{
+    struct hf_turn_session opened = { .incarnation = 9 };
+    struct hf_turn_committed turn = next_turn(self, "rich");
+    turn.opened = (struct hf_list){ &opened, 1 };
+    law_append(self, HF_RECORD_TURN_COMMITTED, &turn);
+}
+
+static void id_points_to_another_instance(struct law_store *self)
+{
+    unsigned char bytes[8];
+    hf_put_le64(bytes, law_instance(self, "loop").number);
+    store_must_tamper(self->store, HF_TABLE_INSTANCE_IDS, hf_text("rich"),
+                      hf_bytes(bytes, sizeof bytes));
+}
+
+static void ready_item_stands_among_those_that_run(struct law_store *self)
+{
+    struct hf_item_id id = law_item_id(self, HF_TABLE_ITEMS_READY, false);
+    struct hf_row_item item = law_item(self, &id);
+    struct hf_running_place place = { self->owner, item.tag, item.arrival };
+    struct hf_key key = hf_key_running(&place), named = hf_key_item(&id);
+    law_row_put(self, HF_TABLE_ITEMS_RUNNING, &key, hf_key_slice(&named));
+}
+
 static void release_says_not_why(struct law_store *self)
 {
     struct hf_row_session row = law_session(self, law_instance(self, "rich").number, 1);
@@ -1035,6 +1070,10 @@ static const struct mutant mutants[] = {
     MUTANT(restarted_items_are_out_of_order, L6, 0),
     MUTANT(restarted_timer_is_set_twice, Q2, 0),
     MUTANT(restarted_value_has_no_key, L6, 0),
+    MUTANT(restarted_session_has_no_id, S1, 0),
+    MUTANT(session_has_no_id, S1, 0),
+    MUTANT(id_points_to_another_instance, H10, BIT(X1)),
+    MUTANT(ready_item_stands_among_those_that_run, Q1, BIT(X2)),
     MUTANT(release_says_not_why, S3, 0),
     MUTANT(release_of_a_session_at_work, S4, 0),
     MUTANT(registration_counts_wrongly, X3, BIT(X1)),

@@ -45,7 +45,7 @@ for command in "$@"; do
     mkdir -p -m 700 "$folder/$name.store"
     # shellcheck disable=SC2086 # a command may be two words
     AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_SKIP_CPUFREQ=1 AFL_NO_UI=1 AFL_NO_AFFINITY=1 \
-        afl-fuzz -V $((minutes * 60)) -t 5000 -i "$folder/seeds" -o "$folder/$name" \
+        afl-fuzz -V $((minutes * 60)) -t 20000 -i "$folder/seeds" -o "$folder/$name" \
         -f "$folder/$name.store/data.mdb" -- \
         "$folder/build/holdfast" $command "$folder/$name.store" >"$log" 2>&1 || {
         tail -n 30 "$log"

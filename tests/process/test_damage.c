@@ -161,6 +161,24 @@ static void test_cut_off_file_is_told_as_damage(void **state)
     }
 }
 
+/* A file into whose middle some bytes came: LMDB goes round in its pages for ever. The command does
+ * not. */
+static void test_shifted_file_is_told_as_damage(void **state)
+{
+    static const char strangers[14];
+    struct fixture *fixture = *state;
+    size_t half = fixture->size / 2;
+    FILE *to = fopen(fixture->data_path, "wb");
+    assert_non_null(to);
+    assert_int_equal(fwrite(fixture->bytes, 1, half, to), half);
+    assert_int_equal(fwrite(strangers, 1, sizeof strangers, to), sizeof strangers);
+    assert_int_equal(fwrite(fixture->bytes + half, 1, fixture->size - half, to),
+                     fixture->size - half);
+    assert_int_equal(fclose(to), 0);
+    run(fixture, "log verify", "");
+    command_must(&fixture->command, 1, "the pages of data.mdb are damaged");
+}
+
 /* What cannot be written is an error, also when nothing else is wrong. */
 static void test_full_output_is_an_error(void **state)
 {
@@ -233,6 +251,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_flipped_bits_never_end_a_command_by_a_signal),
         CASE(test_cut_off_file_is_told_as_damage),
+        CASE(test_shifted_file_is_told_as_damage),
         CASE(test_full_output_is_an_error),
         CASE(test_verify_names_the_law),
         CASE(test_rebuild_makes_foreign_rows_anew),

@@ -459,7 +459,7 @@ static void commit_children(struct sim *sim, int parent, const struct hf_turn_co
         }
     }
     if (turn->child_cancels.count == 0 && turn->outcome == HF_OUTCOME_RUNNING) return;
-    sim_children_touch(sim, parent);
+    sim_children_touch(sim, parent, false);
 }
 
 static void commit_outcome(struct sim *sim, struct sim_instance *instance,

@@ -7,6 +7,7 @@
 
 #include "engine/base/heap.h"
 #include "engine/base/status.h"
+#include "engine/event.h"
 #include "tests/sim/sim.h"
 
 /* ---- finding --------------------------------------------------------------------------------- */
@@ -158,13 +159,39 @@ void sim_item_drop(struct sim *sim, struct sim_item *item)
     item->state = SIM_DROPPED;
 }
 
-void sim_children_touch(struct sim *sim, int parent)
+/* Whether a request to stop waits for an instance, or it has ended or is gone by the end of the
+ * group. */
+static bool has_request(struct sim *sim, const struct sim_instance *instance)
+{
+    hf_error error;
+    struct hf_turn_view view;
+    struct hf_event event;
+    struct hf_instance_info info;
+    struct hf_item_id from = { instance->number, instance->execution, UINT32_MAX };
+    hf_status found = sim->backend->ops->instance(sim->backend, hf_text(instance->id), &sim->arena,
+                                                  &info, &error);
+    if (found == HF_NOT_FOUND || info.status >= HF_INSTANCE_COMPLETED) return true;
+    hf_status status = sim->backend->ops->turn_view(sim->backend, &from, &sim->arena, &view,
+                                                    &error);
+    if (status == HF_NOT_FOUND) return true;
+    sim_check(sim, status == HF_OK, "the inbox of %s: %s", instance->id, error.message);
+    for (size_t i = 0; i < view.messages_count; i++) {
+        status = hf_event_decode(view.messages[i].body, &sim->arena, &event, &error);
+        if (status == HF_OK && event.kind == HF_EVENT_CANCEL_REQUESTED) return true;
+    }
+    return false;
+}
+
+void sim_children_touch(struct sim *sim, int parent, bool must_be)
 {
     for (size_t i = 0; i < sim->shadow.instances_count; i++) {
         struct sim_instance *child = &sim->shadow.instances[i];
         /* One that was restarted is nobody's child. */
         if (child->parent != parent || child->restarts_count > 0) continue;
-        if (child->life == SIM_RUNNING) child->is_touched = true;
+        if (child->life != SIM_RUNNING) continue;
+        sim_check(sim, child->is_asked || !must_be || has_request(sim, child),
+                  "the parent of %s has ended, and it is not asked to stop", child->id);
+        child->is_touched = child->is_asked = true;
     }
 }
 
@@ -186,7 +213,7 @@ void sim_instance_end(struct sim *sim, struct sim_instance *instance, enum sim_l
         sim_voided(sim, session->owner);
         session->is_open = false;
     }
-    sim_children_touch(sim, (int)(instance - shadow->instances));
+    sim_children_touch(sim, (int)(instance - shadow->instances), true);
 }
 
 static void registration_end(struct sim *sim, struct sim_registration *registration, bool has_died)

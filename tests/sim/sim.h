@@ -117,7 +117,8 @@ struct sim_instance {
     bool is_top;     /* started by a client: it is sent messages */
     bool is_touched; /* somebody meddled with it: its output is not known any more */
     bool is_suspended;
-    int parent; /* index, of descent; SIM_NONE */
+    bool is_asked; /* to stop, by its parent */
+    int parent;    /* index, of descent; SIM_NONE */
     uint64_t execution, head;
     uint64_t lock_registration, lock_nonce; /* 0: no lock; SIM_HELD_BACK: nobody's, for a while */
     uint64_t lock_boot, lock_until_boot_ms;
@@ -408,8 +409,9 @@ bool sim_turn_token_holds(struct sim *sim, const struct hf_turn_token *token,
                           uint64_t registration);
 /* The instance has ended, or is gone: all that it had is. */
 void sim_instance_end(struct sim *sim, struct sim_instance *instance, enum sim_life life);
-/* Its children that still run are asked to stop: what comes of them is not known any more. */
-void sim_children_touch(struct sim *sim, int parent);
+/* Its children that still run are asked to stop, or some of them: what comes of them is not known
+ * any more. must_be: all of them, and the request must be there. */
+void sim_children_touch(struct sim *sim, int parent, bool must_be);
 /* Something that its holder has is void: it must be told. */
 void sim_voided(struct sim *sim, uint64_t registration);
 /* An item goes, whoever has it. */

@@ -64,6 +64,7 @@ static void draw(struct sim *sim)
     self->group_max = (size_t)sim_random_from(random, 1, 5);
     self->items_lease_ms = sim_random_from(random, 1000, 60000);
     self->sessions_lease_ms = self->items_lease_ms + sim_random_below(random, 60000);
+    self->attempts_max = sim_random_from(random, 1, 10);
     self->fail_percent = (uint32_t)sim_random_below(random, 3) * 10;
     self->lose_answer_percent = (uint32_t)sim_random_below(random, 3);
     self->more_percent = (uint32_t)sim_random_below(random, 3) * 20;
@@ -77,7 +78,8 @@ static void draw(struct sim *sim)
 
 static void boot_name(struct sim *sim)
 {
-    (void)snprintf(sim->boot_id, sizeof sim->boot_id, "boot-%llu", (unsigned long long)sim->boot);
+    unsigned number = (unsigned)sim_random_below(&sim->random, UINT64_C(1) << 32);
+    (void)snprintf(sim->boot_id, sizeof sim->boot_id, "boot-%08x", number);
 }
 
 static void clock_advance(struct sim *sim, uint64_t ms)

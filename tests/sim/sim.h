@@ -38,7 +38,6 @@ enum {
     SIM_TRACE_SIZE = 160,
     SIM_TAGS_COUNT = 2,
     SIM_RESTARTS_MAX = 3,
-    SIM_ATTEMPTS_MAX = 10, /* as attempts_max of a runtime */
     SIM_DEATHS_MAX = 5,
     SIM_NONE = -1
 };
@@ -97,6 +96,7 @@ struct sim_draw {
     size_t workers_count, instances_max;
     size_t group_max;
     uint64_t items_lease_ms, sessions_lease_ms;
+    uint64_t attempts_max; /* as of a runtime */
     uint32_t fail_percent, lose_answer_percent, more_percent;
     uint64_t payload_size; /* bytes that messages are filled up with */
     bool has_large;        /* sessions with over a thousand items, which go in steps */

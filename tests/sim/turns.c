@@ -165,7 +165,7 @@ static void act_commit(struct sim *sim, struct sim_worker *worker)
 {
     struct sim_turn *turn = turn_choose(sim, worker, true);
     if (!turn) return;
-    if (turn->grant.attempt > SIM_ATTEMPTS_MAX) {
+    if (turn->grant.attempt > sim->draw.attempts_max) {
         act_bury(sim, worker, turn);
         return;
     }

@@ -186,7 +186,7 @@ static void act_complete(struct sim *sim, struct sim_worker *worker)
     if (!work) return;
     struct sim_act *act = worker_add(sim, worker, HF_STORE_COMPLETE_ITEM);
     bool is_poison = work->deaths >= SIM_DEATHS_MAX ||
-                     work->attempt - 1 - work->deaths >= SIM_ATTEMPTS_MAX;
+                     work->attempt - 1 - work->deaths >= sim->draw.attempts_max;
     act->work = work;
     work->is_in_group = true;
     act->command.complete_item = (struct hf_store_complete_item){

@@ -23,13 +23,13 @@ static const uint32_t base_weights[SIM_ACTIONS_COUNT] = {
     [SIM_START] = 20,       [SIM_MESSAGE] = 20,     [SIM_RAISE] = 6,         [SIM_CANCEL] = 2,
     [SIM_TERMINATE] = 2,    [SIM_DELETE] = 2,       [SIM_SUSPEND] = 3,       [SIM_RESUME] = 6,
     [SIM_RETRY] = 8,        [SIM_REGISTER] = 30,    [SIM_RENEW] = 20,        [SIM_FETCH_TURNS] = 60,
-    [SIM_RUN_TURN] = 100,   [SIM_COMMIT_TURN] = 80, [SIM_ABANDON_TURN] = 6,  [SIM_EVICT] = 6,
+    [SIM_RUN_TURN] = 100,   [SIM_COMMIT_TURN] = 80, [SIM_ABANDON_TURN] = 10, [SIM_EVICT] = 6,
     [SIM_FETCH_ITEMS] = 70, [SIM_COMPLETE] = 100,   [SIM_ABANDON_ITEM] = 10, [SIM_REPORT] = 4,
     [SIM_STALE] = 12,       [SIM_STALE_CLAIM] = 8,  [SIM_PRUNE] = 3,         [SIM_DELETE_ENDED] = 1,
     [SIM_RESTART] = 6,      [SIM_SUSPEND_TURN] = 1, [SIM_COPY] = 1,          [SIM_RELEASE] = 10,
     [SIM_FIRE_TIMERS] = 15, [SIM_RECLAIM] = 8,      [SIM_DECLARE_DEAD] = 8,  [SIM_SHUTDOWN] = 3,
     [SIM_CRASH] = 5,        [SIM_PAUSE] = 10,       [SIM_CLOCK] = 30,        [SIM_CLOCK_FAR] = 8,
-    [SIM_WALL_JUMP] = 3,    [SIM_FAULT] = 8,        [SIM_REOPEN] = 2,        [SIM_REBOOT] = 1,
+    [SIM_WALL_JUMP] = 3,    [SIM_FAULT] = 8,        [SIM_REOPEN] = 2,        [SIM_REBOOT] = 2,
     [SIM_REBUILD] = 1,
 };
 

@@ -212,7 +212,7 @@ static void act_abandon(struct sim *sim, struct sim_worker *worker)
         .registration = worker->registration,
         .counted = sim_random_percent(random, 30),
         .reason = HF_REASON_ABANDONED,
-        .delay_ms = is_delayed ? sim_random_from(random, 1, 5000) : 0
+        .delay_ms = is_delayed ? sim_random_from(random, 1, 60 * 1000) : 0
     };
     sim_note(sim, "%s hands a turn of %llu back", worker->id,
              (unsigned long long)turn->grant.token.instance);

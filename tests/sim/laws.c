@@ -409,6 +409,17 @@ static void law_one_opening(struct sim *sim, uint64_t instance)
     }
 }
 
+/* Whether this group deletes a tree, and with it children that it had only just started. */
+static bool deletes_tree(const struct sim *sim)
+{
+    for (size_t i = 0; i < sim->group.count; i++) {
+        const struct hf_store_command *command = &sim->group.acts[i].command;
+        if (command->kind != HF_STORE_DELETE || command->status != HF_OK) continue;
+        if (command->delete_instance.with_descendants) return true;
+    }
+    return false;
+}
+
 /* What the store made of a child: it is asked, since nobody else told its number. */
 static void commit_child(struct sim *sim, int parent, const struct hf_turn_child *child)
 {
@@ -423,6 +434,7 @@ static void commit_child(struct sim *sim, int parent, const struct hf_turn_child
     if (status == HF_OK) {
         status = sim->backend->ops->instance(sim->backend, child->id, &sim->arena, &info, &error);
     }
+    if (status == HF_NOT_FOUND && deletes_tree(sim)) return;
     sim_check(sim, status == HF_OK, "child %s: %s", id, error.message);
     sim_check(sim, !sim_instance_find(sim, info.number), "a child has the number of another one");
     struct sim_instance *added = sim_grow((void **)&shadow->instances, &shadow->instances_count,

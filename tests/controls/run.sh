@@ -83,7 +83,7 @@ simulate() {
     found="not simulated"
     [ -n "$seeds" ] || return 0
     status=0
-    timeout 100 build/control/holdfast-sim --seeds "$seeds" >"$log" 2>&1 || status=$?
+    timeout 300 build/control/holdfast-sim --seeds "$seeds" >"$log" 2>&1 || status=$?
     [ "$status" -eq "$wanted" ] || fail "$* : the simulator ends with $status instead of $wanted"
     found="$(sed -n 's/^\([0-9]*\) seeds,.*/\1/p' "$log") seeds simulated"
     [ "$wanted" -eq 0 ] || grep -q '^holdfast-sim --seed ' "$log" || fail "$* : no law is named"

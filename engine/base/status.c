@@ -1,6 +1,7 @@
 /* Names of the status codes, and the one place where an hf_error is filled. */
 #include "engine/base/status.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,6 +82,7 @@ hf_status hf_error_system(hf_error *error, hf_status status, int system_error, c
                           ...)
 {
     va_list arguments;
+    if (system_error == ENOMEM) status = HF_NO_MEMORY;
     va_start(arguments, format);
     error_fill(error, status, format, arguments);
     va_end(arguments);

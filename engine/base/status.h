@@ -9,7 +9,8 @@
  * Cut, never overrun. Copies what it formats. Any thread. */
 hf_status hf_error_set(hf_error *error, hf_status status, const char *format, ...) HF_PRINTF(3, 4);
 
-/* As hf_error_set, and records an errno or LMDB code. */
+/* As hf_error_set, and records an errno or LMDB code. ENOMEM: the status is HF_NO_MEMORY, whatever
+ * failed for want of it. */
 hf_status hf_error_system(hf_error *error, hf_status status, int system_error, const char *format,
                           ...) HF_PRINTF(4, 5);
 

@@ -6,6 +6,7 @@
 #include "engine/base/compiler.h"
 #include "tests/conformance/subject.h"
 #include "tests/crash/shim.h"
+#include "tests/crash/short_memory.h"
 
 /* ---- steps ---------------------------------------------------------------------------------- */
 
@@ -276,7 +277,9 @@ hf_status workload_step(struct workload *self, size_t step)
     struct hf_store_command *group[] = { &command };
     struct hf_batch batch = { .commands = group, .count = 1 };
     struct hf_backend *backend = self->world.backend;
+    short_memory_arm(true);
     hf_status status = backend->ops->commit(backend, &batch, &self->world.error);
+    short_memory_arm(false);
     if (status != HF_OK) return status;
     self->world.error = command.error;
     if (command.status == HF_OK && steps[step].heed) steps[step].heed(self, &command);

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/random.h"
+
 /* ---- the recording -------------------------------------------------------------------------- */
 
 bool disk_open(struct disk *self, const char *trace_path)
@@ -95,22 +97,13 @@ bool disk_step(struct disk *self)
 
 /* ---- images --------------------------------------------------------------------------------- */
 
-/* splitmix64: the next number of a chain. */
-static uint64_t chance(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
 static bool put(int file, const struct disk_write *write)
 {
     return pwrite(file, write->bytes, write->size, (off_t)write->offset) == (ssize_t)write->size;
 }
 
 /* Writes each sector of a write, or does not. */
-static bool put_torn(int file, const struct disk_write *write, uint64_t *state)
+static bool put_torn(int file, const struct disk_write *write, struct hf_test_random *chance)
 {
     bool is_good = true;
     uint64_t at = 0;
@@ -118,7 +111,7 @@ static bool put_torn(int file, const struct disk_write *write, uint64_t *state)
         uint64_t left = DISK_SECTOR - (write->offset + at) % DISK_SECTOR;
         uint64_t piece = left < write->size - at ? left : write->size - at;
         const struct disk_write sector = { write->offset + at, piece, write->bytes + at };
-        if (chance(state) % 2) is_good = put(file, &sector);
+        if (hf_test_random_percent(chance, 50)) is_good = put(file, &sector);
         at += piece;
     }
     return is_good;
@@ -127,13 +120,13 @@ static bool put_torn(int file, const struct disk_write *write, uint64_t *state)
 /* Writes some of the pending ones, each once at most, in an order of chance. */
 static bool put_random(int file, const struct disk *self, bool is_torn, uint64_t which)
 {
-    uint64_t state = which;
+    struct hf_test_random chance = { which };
     bool is_good = true;
-    size_t first = (size_t)(chance(&state) % self->pending_count);
+    size_t first = (size_t)hf_test_random_below(&chance, self->pending_count);
     for (size_t i = 0; i < self->pending_count && is_good; i++) {
         const struct disk_write *write = &self->pending[(first + i) % self->pending_count];
-        if (chance(&state) % 2) continue;
-        is_good = is_torn ? put_torn(file, write, &state) : put(file, write);
+        if (hf_test_random_percent(&chance, 50)) continue;
+        is_good = is_torn ? put_torn(file, write, &chance) : put(file, write);
     }
     return is_good;
 }

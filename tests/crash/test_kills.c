@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "tests/support/child.h"
+#include "tests/support/random.h"
 
 enum { WORKERS = 3, ROUNDS = 16, STARTS_A_ROUND = 4, STEPS = 12, PAUSE_MAX_MS = 90 };
 
@@ -57,18 +58,9 @@ static const struct part parts[] = { { "tally", tally, NULL }, { NULL, NULL, NUL
 struct campaign {
     struct house house;
     struct child workers[WORKERS];
-    uint64_t chance;
+    struct hf_test_random chance;
     size_t started_count, kills_count;
 };
-
-/* splitmix64 */
-static uint64_t chance(struct campaign *self)
-{
-    uint64_t z = self->chance += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
 
 static void worker_start(struct campaign *self, size_t index)
 {
@@ -97,8 +89,9 @@ static void instances_start(struct campaign *self)
 /* Kills one worker, or all and proves what they left; then they start again. */
 static void kill_round(struct campaign *self, bool kills_all)
 {
-    size_t first = (size_t)(chance(self) % WORKERS);
-    (void)poll(NULL, 0, (int)(chance(self) % PAUSE_MAX_MS)); /* the moment is the point */
+    size_t first = (size_t)hf_test_random_below(&self->chance, WORKERS);
+    (void)poll(NULL, 0, (int)hf_test_random_below(&self->chance, PAUSE_MAX_MS)); /* the moment is
+                                                                                    the point */
     for (size_t i = 0; i < (kills_all ? WORKERS : 1); i++) worker_kill(self, (first + i) % WORKERS);
     if (kills_all) {
         hf_store_close(self->house.store);
@@ -123,7 +116,7 @@ static void tally_check(struct campaign *self)
 
 static void test_killed_workers_lose_nothing(void **state)
 {
-    struct campaign campaign = { .chance = hf_test_seed(1) };
+    struct campaign campaign = { .chance = { hf_test_seed(1) } };
     (void)state;
     house_open(&campaign.house, parts);
     for (size_t i = 0; i < WORKERS; i++) worker_start(&campaign, i);

@@ -130,8 +130,8 @@ static void delete_make(struct sim *sim, int index, int keyed)
 {
     struct sim_act *act = client_add(sim, HF_STORE_DELETE, index, keyed);
     const struct sim_instance *instance = &sim->shadow.instances[index];
-    bool is_tree = !sim->is_draining && sim_random_percent(&sim->random, 30);
-    bool even_running = sim->is_draining || sim_random_percent(&sim->random, 30);
+    bool is_tree = !sim->is_draining && hf_test_random_percent(&sim->random, 30);
+    bool even_running = sim->is_draining || hf_test_random_percent(&sim->random, 30);
     act->command.delete_instance = (struct hf_store_delete){ .id = copy(sim, instance->id),
                                                              .key = key_of(sim, act),
                                                              .even_running = even_running,
@@ -170,8 +170,8 @@ static void delete_ended_make(struct sim *sim)
     hf_assert(runs);
     for (size_t i = 0; i < shadow->instances_count; i++) {
         const struct sim_instance *instance = &shadow->instances[i];
-        if (instance->number == 0 || sim_random_percent(&sim->random, 60)) continue;
-        bool is_former = instance->execution > 1 && sim_random_percent(&sim->random, 20);
+        if (instance->number == 0 || hf_test_random_percent(&sim->random, 60)) continue;
+        bool is_former = instance->execution > 1 && hf_test_random_percent(&sim->random, 20);
         runs[count++] = (struct hf_instance_run){ instance->number,
                                                   instance->execution - (is_former ? 1 : 0) };
     }
@@ -195,7 +195,7 @@ static void prune_make(struct sim *sim)
     if (count == 0) return;
     struct sim_act *act = sim_act_add(sim, HF_STORE_PRUNE);
     act->command.prune = (struct hf_store_prune){
-        .runs = runs, .count = count, .keep_last = sim_random_from(&sim->random, 1, 2)
+        .runs = runs, .count = count, .keep_last = hf_test_random_from(&sim->random, 1, 2)
     };
     sim_note(sim, "a client prunes");
 }
@@ -206,10 +206,10 @@ static void prune_make(struct sim *sim)
 static void act_start(struct sim *sim)
 {
     struct sim_shadow *shadow = &sim->shadow;
-    struct sim_random *random = &sim->random;
+    struct hf_test_random *random = &sim->random;
     if (sim->ids_count >= sim->draw.instances_max) return;
-    uint64_t former = sim_random_below(random, shadow->instances_count + 1);
-    bool is_again = former < shadow->instances_count && sim_random_percent(random, 30) &&
+    uint64_t former = hf_test_random_below(random, shadow->instances_count + 1);
+    bool is_again = former < shadow->instances_count && hf_test_random_percent(random, 30) &&
                     shadow->instances[former].life == SIM_GONE &&
                     sim_instance_named(sim, shadow->instances[former].id) == SIM_NONE;
     struct sim_instance *added = sim_grow((void **)&shadow->instances, &shadow->instances_count,
@@ -229,7 +229,7 @@ static void act_retry(struct sim *sim)
 {
     struct sim_shadow *shadow = &sim->shadow;
     if (shadow->keyed_count == 0) return;
-    int index = (int)sim_random_below(&sim->random, shadow->keyed_count);
+    int index = (int)hf_test_random_below(&sim->random, shadow->keyed_count);
     const struct sim_keyed *keyed = &shadow->keyed[index];
     const struct sim_instance *instance = &shadow->instances[keyed->instance];
     bool is_next = keyed->is_done || (keyed->restarts == instance->restarts_count &&
@@ -255,18 +255,18 @@ static int instance_choose(struct sim *sim)
 {
     const struct sim_shadow *shadow = &sim->shadow;
     if (shadow->instances_count == 0) return SIM_NONE;
-    int index = (int)sim_random_below(&sim->random, shadow->instances_count);
+    int index = (int)hf_test_random_below(&sim->random, shadow->instances_count);
     const struct sim_instance *instance = &shadow->instances[index];
     bool is_named = sim_instance_named(sim, instance->id) == index;
     bool is_running = instance->life == SIM_RUNNING;
     /* Most of what is meddled with runs. */
-    return is_named && (is_running || sim_random_percent(&sim->random, 20)) ? index : SIM_NONE;
+    return is_named && (is_running || hf_test_random_percent(&sim->random, 20)) ? index : SIM_NONE;
 }
 
 void sim_client_act(struct sim *sim, enum sim_action action)
 {
     int index = instance_choose(sim);
-    bool has_key = sim_random_percent(&sim->random, 50);
+    bool has_key = hf_test_random_percent(&sim->random, 50);
     if (action == SIM_START) act_start(sim);
     if (action == SIM_RETRY) act_retry(sim);
     if (action == SIM_PRUNE) prune_make(sim);

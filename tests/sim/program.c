@@ -29,8 +29,8 @@ uint64_t program_activity(uint64_t value)
 
 uint64_t program_message(uint64_t seed, uint32_t number)
 {
-    struct sim_random random = { seed + number };
-    return sim_random_bits(&random) >> 32;
+    struct hf_test_random random = { seed + number };
+    return hf_test_random_bits(&random) >> 32;
 }
 
 /* NULL asks for none. */
@@ -435,17 +435,17 @@ uint32_t program_messages(const struct program *program)
     return count;
 }
 
-struct program program_draw(struct sim_random *random)
+struct program program_draw(struct hf_test_random *random)
 {
     static const char letters[] = "cfgnsSPTLBtwkKdmevuylXxhj";
     struct program program;
     memset(&program, 0, sizeof program);
-    size_t count = (size_t)sim_random_from(random, 1, PROGRAM_OPS_MAX - 1);
+    size_t count = (size_t)hf_test_random_from(random, 1, PROGRAM_OPS_MAX - 1);
     for (size_t i = 0; i < count; i++) {
-        program.ops[2 * i] = letters[sim_random_below(random, sizeof letters - 1)];
-        program.ops[2 * i + 1] = (char)('1' + sim_random_below(random, 4));
+        program.ops[2 * i] = letters[hf_test_random_below(random, sizeof letters - 1)];
+        program.ops[2 * i + 1] = (char)('1' + hf_test_random_below(random, 4));
     }
-    if (sim_random_percent(random, 5)) program.ops[2 * (count - 1)] = 'q';
-    program.seed = sim_random_below(random, UINT64_C(1) << 40);
+    if (hf_test_random_percent(random, 5)) program.ops[2 * (count - 1)] = 'q';
+    program.seed = hf_test_random_below(random, UINT64_C(1) << 40);
     return program;
 }

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "include/holdfast.h"
-#include "tests/sim/random.h"
+#include "tests/support/random.h"
 
 enum { PROGRAM_OPS_MAX = 8 };
 
@@ -42,7 +42,7 @@ bool program_fails(const struct program *program);
 /* Its output, or the sum with which it fails. */
 uint64_t program_expected(const struct program *program);
 /* Makes one up. */
-struct program program_draw(struct sim_random *random);
+struct program program_draw(struct hf_test_random *random);
 /* A number from an input, output or message: its first eight bytes; 0 when there are fewer. */
 uint64_t program_value(hf_slice bytes);
 

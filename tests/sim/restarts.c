@@ -44,9 +44,9 @@ static hf_status plan_make(struct sim *sim, const struct hf_instance_info *info,
     if (is_anew) {
         status = hf_restart_anew(&view, (hf_slice)HF_EMPTY, &sim->arena, plan, &error);
     } else {
-        uint64_t event_id = sim_random_from(&sim->random, 1, view.events_count);
+        uint64_t event_id = hf_test_random_from(&sim->random, 1, view.events_count);
         /* As a requeue: from where that activity failed, or from the end. */
-        if (sim_random_percent(&sim->random, 30)) {
+        if (hf_test_random_percent(&sim->random, 30)) {
             status = hf_restart_find_failure(&view, event_id, &sim->arena, &event_id, &error);
             sim_check(sim, status == HF_OK, "no failure is found: %s", error.message);
         }
@@ -63,7 +63,7 @@ void sim_restart_act(struct sim *sim)
     struct hf_instance_info info;
     struct sim_shadow *shadow = &sim->shadow;
     if (shadow->instances_count == 0) return;
-    int index = (int)sim_random_below(&sim->random, shadow->instances_count);
+    int index = (int)hf_test_random_below(&sim->random, shadow->instances_count);
     struct sim_instance *instance = &shadow->instances[index];
     if (instance->life != SIM_ENDED || instance->restarts_count == SIM_RESTARTS_MAX) return;
     hf_status status = sim->backend->ops->instance(sim->backend, hf_text(instance->id), &sim->arena,
@@ -71,7 +71,7 @@ void sim_restart_act(struct sim *sim)
     sim_check(sim, status == HF_OK, "%s: %s", instance->id, error.message);
     struct hf_restart_plan *plan = hf_arena_new(&sim->arena, sizeof *plan);
     hf_assert(plan);
-    bool is_anew = sim_random_percent(&sim->random, 30);
+    bool is_anew = hf_test_random_percent(&sim->random, 30);
     uint32_t messages_count = 0;
     if (plan_make(sim, &info, is_anew, plan, &messages_count) != HF_OK) return;
     plan->restarted.execution = info.execution;

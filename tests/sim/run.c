@@ -43,10 +43,10 @@ static bool is_needed(enum sim_action action)
 /* Whole kinds are switched off, others are made much more frequent: a swarm. */
 static void draw_weights(struct sim *sim)
 {
-    struct sim_random *random = &sim->random;
+    struct hf_test_random *random = &sim->random;
     for (int i = 0; i < SIM_ACTIONS_COUNT; i++) {
         uint32_t weight = base_weights[i];
-        uint64_t luck = sim_random_below(random, 10);
+        uint64_t luck = hf_test_random_below(random, 10);
         if (luck < 3 && !is_needed((enum sim_action)i)) weight = 0;
         if (luck == 9) weight *= 4;
         sim->draw.weights[i] = weight;
@@ -55,22 +55,22 @@ static void draw_weights(struct sim *sim)
 
 static void draw(struct sim *sim)
 {
-    struct sim_random *random = &sim->random;
+    struct hf_test_random *random = &sim->random;
     struct sim_draw *self = &sim->draw;
     draw_weights(sim);
-    self->steps = (uint32_t)sim_random_from(random, 100, 600);
-    self->workers_count = (size_t)sim_random_from(random, 1, SIM_WORKERS_MAX);
-    self->instances_max = (size_t)sim_random_from(random, 1, 20);
-    self->group_max = (size_t)sim_random_from(random, 1, 5);
-    self->items_lease_ms = sim_random_from(random, 1000, 60000);
-    self->sessions_lease_ms = self->items_lease_ms + sim_random_below(random, 60000);
-    self->attempts_max = sim_random_from(random, 1, 10);
-    self->fail_percent = (uint32_t)sim_random_below(random, 3) * 10;
-    self->lose_answer_percent = (uint32_t)sim_random_below(random, 3);
-    self->more_percent = (uint32_t)sim_random_below(random, 3) * 20;
-    self->map_size = UINT64_C(1) << (sim_random_percent(random, 5) ? 20 : 28);
-    self->has_large = sim_random_percent(random, 2);
-    self->payload_size = sim_random_percent(random, 10) ? 70000 : 0; /* records in parts */
+    self->steps = (uint32_t)hf_test_random_from(random, 100, 600);
+    self->workers_count = (size_t)hf_test_random_from(random, 1, SIM_WORKERS_MAX);
+    self->instances_max = (size_t)hf_test_random_from(random, 1, 20);
+    self->group_max = (size_t)hf_test_random_from(random, 1, 5);
+    self->items_lease_ms = hf_test_random_from(random, 1000, 60000);
+    self->sessions_lease_ms = self->items_lease_ms + hf_test_random_below(random, 60000);
+    self->attempts_max = hf_test_random_from(random, 1, 10);
+    self->fail_percent = (uint32_t)hf_test_random_below(random, 3) * 10;
+    self->lose_answer_percent = (uint32_t)hf_test_random_below(random, 3);
+    self->more_percent = (uint32_t)hf_test_random_below(random, 3) * 20;
+    self->map_size = UINT64_C(1) << (hf_test_random_percent(random, 5) ? 20 : 28);
+    self->has_large = hf_test_random_percent(random, 2);
+    self->payload_size = hf_test_random_percent(random, 10) ? 70000 : 0; /* records in parts */
     for (size_t i = 0; i < self->workers_count; i++) sim_worker_draw(sim, i);
 }
 
@@ -78,7 +78,7 @@ static void draw(struct sim *sim)
 
 static void boot_name(struct sim *sim)
 {
-    unsigned number = (unsigned)sim_random_below(&sim->random, UINT64_C(1) << 32);
+    unsigned number = (unsigned)hf_test_random_below(&sim->random, UINT64_C(1) << 32);
     (void)snprintf(sim->boot_id, sizeof sim->boot_id, "boot-%08x", number);
 }
 
@@ -92,8 +92,8 @@ static void clock_advance(struct sim *sim, uint64_t ms)
 /* The wall clock is set: forward by hours, or back. */
 static void wall_jump(struct sim *sim)
 {
-    uint64_t ms = sim_random_from(&sim->random, 1, 7200 * 1000);
-    sim->wall_ms = sim_random_percent(&sim->random, 50) ? sim->wall_ms + ms : sim->wall_ms - ms;
+    uint64_t ms = hf_test_random_from(&sim->random, 1, 7200 * 1000);
+    sim->wall_ms = hf_test_random_percent(&sim->random, 50) ? sim->wall_ms + ms : sim->wall_ms - ms;
     clock_advance(sim, 0);
     sim_note(sim, "the wall clock is set to %llu", (unsigned long long)sim->wall_ms);
 }
@@ -118,7 +118,7 @@ static void reboot(struct sim *sim)
     }
     sim->boot++;
     boot_name(sim);
-    sim->boot_ms = sim_random_from(&sim->random, 1000, 100000);
+    sim->boot_ms = hf_test_random_from(&sim->random, 1000, 100000);
     sim_reopen(sim, SIM_NOTHING);
     sim->result.reboots++;
 }
@@ -152,14 +152,14 @@ static void worker_pause(struct sim *sim, struct sim_worker *worker)
 
 static void world_act(struct sim *sim, struct sim_worker *worker, enum sim_action action)
 {
-    struct sim_random *random = &sim->random;
+    struct hf_test_random *random = &sim->random;
     switch (action) {
     case SIM_CRASH:
         if (worker->is_up) sim_worker_crash(sim, worker);
         return;
     case SIM_PAUSE: worker_pause(sim, worker); return;
-    case SIM_CLOCK: clock_advance(sim, sim_random_from(random, 1, 2000)); return;
-    case SIM_CLOCK_FAR: clock_advance(sim, sim_random_from(random, 2000, 200000)); return;
+    case SIM_CLOCK: clock_advance(sim, hf_test_random_from(random, 1, 2000)); return;
+    case SIM_CLOCK_FAR: clock_advance(sim, hf_test_random_from(random, 2000, 200000)); return;
     case SIM_WALL_JUMP: wall_jump(sim); return;
     case SIM_FAULT: sim_fault_arm(sim); return;
     case SIM_REOPEN: sim_reopen(sim, SIM_NOTHING); return;
@@ -176,7 +176,7 @@ static enum sim_action action_choose(struct sim *sim)
 {
     uint64_t total = 0;
     for (int i = 0; i < SIM_ACTIONS_COUNT; i++) total += sim->draw.weights[i];
-    uint64_t at = sim_random_below(&sim->random, total);
+    uint64_t at = hf_test_random_below(&sim->random, total);
     for (int i = 0; i < SIM_ACTIONS_COUNT; i++) {
         if (at < sim->draw.weights[i]) return (enum sim_action)i;
         at -= sim->draw.weights[i];
@@ -186,7 +186,7 @@ static enum sim_action action_choose(struct sim *sim)
 
 static struct sim_worker *worker_choose(struct sim *sim)
 {
-    return &sim->workers[sim_random_below(&sim->random, sim->draw.workers_count)];
+    return &sim->workers[hf_test_random_below(&sim->random, sim->draw.workers_count)];
 }
 
 static bool is_of_clients(enum sim_action action)
@@ -208,7 +208,7 @@ static void act(struct sim *sim, enum sim_action action)
 static void more_add(struct sim *sim)
 {
     struct sim_group *group = &sim->group;
-    if (group->count == 0 || !sim_random_percent(&sim->random, sim->draw.more_percent)) return;
+    if (group->count == 0 || !hf_test_random_percent(&sim->random, sim->draw.more_percent)) return;
     size_t count = group->count;
     struct sim_worker *worker = worker_choose(sim);
     for (size_t i = 0; i < count; i++) {
@@ -249,7 +249,7 @@ static void look(struct sim *sim)
 
 static void step(struct sim *sim)
 {
-    uint64_t count = sim_random_from(&sim->random, 1, sim->draw.group_max);
+    uint64_t count = hf_test_random_from(&sim->random, 1, sim->draw.group_max);
     sim->step++;
     sim->result.steps++;
     hf_arena_reset(&sim->arena);
@@ -412,7 +412,7 @@ void sim_run(const struct sim_options *options, struct sim_result *out_result)
     sim->result.digest = options->seed;
     sim->boot = 1;
     boot_name(sim);
-    sim->boot_ms = sim_random_from(&sim->random, 1, UINT64_C(1) << 32); /* up to 50 days */
+    sim->boot_ms = hf_test_random_from(&sim->random, 1, UINT64_C(1) << 32); /* up to 50 days */
     sim->wall_ms = sim->wall_ms_max = UINT64_C(1700000000000);
     if (setjmp(sim->failed) == 0) {
         run(sim);

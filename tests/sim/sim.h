@@ -1,7 +1,6 @@
 /* The simulator: a whole cluster of virtual workers and clients on one real store, in one thread,
  * on a clock that is turned by hand, all from one seed.
  *
- *   random.h      numbers from the seed
  *   program.[ch]  what the instances run, and what must come of it
  *   world.c       the store and its seams, faults, groups of commands
  *   shadow.[ch]   what the store was seen to do, and the laws that this must keep
@@ -25,7 +24,7 @@
 
 #include "engine/execution.h"
 #include "tests/sim/program.h"
-#include "tests/sim/random.h"
+#include "tests/support/random.h"
 
 enum {
     SIM_WORKERS_MAX = 5,
@@ -290,7 +289,7 @@ struct sim_options {
 struct sim {
     const struct sim_options *options;
     struct sim_draw draw;
-    struct sim_random random;
+    struct hf_test_random random;
     struct hf_test_directory directory;
     struct hf_backend *backend;
     struct hf_seams seams;

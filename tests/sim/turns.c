@@ -42,7 +42,7 @@ static struct hf_execution *live_take(struct sim_worker *worker, const struct hf
 static void live_keep(struct sim *sim, struct sim_worker *worker, const struct sim_turn *turn,
                       uint64_t head)
 {
-    struct sim_live *live = &worker->live[sim_random_below(&sim->random, SIM_LIVE_MAX)];
+    struct sim_live *live = &worker->live[hf_test_random_below(&sim->random, SIM_LIVE_MAX)];
     hf_execution_free(live->code);
     *live = (struct sim_live){ .instance = turn->grant.token.instance,
                                .execution = turn->grant.execution,
@@ -58,7 +58,7 @@ static struct sim_turn *turn_choose(struct sim *sim, struct sim_worker *worker, 
     for (size_t i = 0; i < SIM_TURNS_MAX; i++) {
         struct sim_turn *turn = &worker->turns[i];
         if (!turn->is_used || turn->is_in_group || turn->is_decided != is_decided) continue;
-        if (sim_random_below(&sim->random, ++count) == 0) chosen = turn;
+        if (hf_test_random_below(&sim->random, ++count) == 0) chosen = turn;
     }
     return chosen;
 }
@@ -199,20 +199,20 @@ static void act_suspend(struct sim *sim, struct sim_worker *worker)
 
 static void act_abandon(struct sim *sim, struct sim_worker *worker)
 {
-    struct sim_random *random = &sim->random;
-    struct sim_turn *turn = turn_choose(sim, worker, sim_random_percent(random, 50));
+    struct hf_test_random *random = &sim->random;
+    struct sim_turn *turn = turn_choose(sim, worker, hf_test_random_percent(random, 50));
     if (!turn) return;
     struct sim_act *act = sim_act_add(sim, HF_STORE_ABANDON_TURN);
     act->worker = worker;
     act->turn = turn;
     turn->is_in_group = true;
-    bool is_delayed = sim_random_percent(random, 50);
+    bool is_delayed = hf_test_random_percent(random, 50);
     act->command.abandon_turn = (struct hf_store_abandon_turn){
         .token = turn->grant.token,
         .registration = worker->registration,
-        .counted = sim_random_percent(random, 30),
+        .counted = hf_test_random_percent(random, 30),
         .reason = HF_REASON_ABANDONED,
-        .delay_ms = is_delayed ? sim_random_from(random, 1, 60 * 1000) : 0
+        .delay_ms = is_delayed ? hf_test_random_from(random, 1, 60 * 1000) : 0
     };
     sim_note(sim, "%s hands a turn of %llu back", worker->id,
              (unsigned long long)turn->grant.token.instance);

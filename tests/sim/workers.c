@@ -13,15 +13,16 @@ void sim_worker_draw(struct sim *sim, size_t index)
 {
     static const char *const tags[SIM_TAGS_COUNT] = { "gpu", "cpu" };
     struct sim_worker *worker = &sim->workers[index];
-    struct sim_random *random = &sim->random;
+    struct hf_test_random *random = &sim->random;
     (void)snprintf(worker->id, sizeof worker->id, "w%zu", index);
-    worker->turns_max = (size_t)sim_random_from(random, 1, SIM_TURNS_MAX);
-    worker->items_max = (size_t)sim_random_from(random, 1, SIM_ITEMS_MAX);
-    worker->sessions_max = sim_random_from(random, 1, 6);
-    worker->reclaim_ms = sim_random_percent(random, 40) ? sim_random_from(random, 1, 60000) : 0;
+    worker->turns_max = (size_t)hf_test_random_from(random, 1, SIM_TURNS_MAX);
+    worker->items_max = (size_t)hf_test_random_from(random, 1, SIM_ITEMS_MAX);
+    worker->sessions_max = hf_test_random_from(random, 1, 6);
+    worker->reclaim_ms = hf_test_random_percent(random, 40) ? hf_test_random_from(random, 1, 60000)
+                                                            : 0;
     for (size_t i = 0; i < SIM_TAGS_COUNT; i++) {
         /* The first serves all, so that nothing waits for ever. */
-        if (index > 0 && sim_random_percent(random, 50)) continue;
+        if (index > 0 && hf_test_random_percent(random, 50)) continue;
         worker->tags[worker->tags_count++] = hf_text(tags[i]);
     }
     for (size_t i = 0; i < SIM_TURNS_MAX; i++) {
@@ -59,7 +60,7 @@ static struct sim_work *work_choose(struct sim *sim, struct sim_worker *worker)
     for (size_t i = 0; i < SIM_ITEMS_MAX; i++) {
         struct sim_work *work = &worker->works[i];
         if (!work->is_used || work->is_in_group) continue;
-        if (sim_random_below(&sim->random, ++count) == 0) chosen = work;
+        if (hf_test_random_below(&sim->random, ++count) == 0) chosen = work;
     }
     return chosen;
 }
@@ -143,12 +144,12 @@ static void act_fetch(struct sim *sim, struct sim_worker *worker)
     if (works_count(worker) >= worker->items_max) return;
     struct sim_act *act = worker_add(sim, worker, HF_STORE_FETCH_ITEMS);
     act->has_peeked = sim->group.count == 1;
-    bool is_special = sim_random_percent(&sim->random, 10) && !sim->is_draining;
+    bool is_special = hf_test_random_percent(&sim->random, 10) && !sim->is_draining;
     act->command.fetch_items = (struct hf_store_fetch_items){
         .registration = worker->registration,
         .items_max = room,
-        .sessions_only_owned = is_special && sim_random_percent(&sim->random, 50),
-        .no_sessions = is_special && sim_random_percent(&sim->random, 50),
+        .sessions_only_owned = is_special && hf_test_random_percent(&sim->random, 50),
+        .no_sessions = is_special && hf_test_random_percent(&sim->random, 50),
         .sessions_max = worker->sessions_max,
         .tags = worker->tags,
         .tags_count = worker->tags_count
@@ -172,7 +173,7 @@ static hf_slice outcome_make(struct sim *sim, const struct sim_work *work, bool 
 {
     uint64_t value = program_activity(work->value);
     hf_error failure = { .status = HF_FAILED, .code = "bad", .message = "it failed" };
-    bool fails = !sim->is_draining && sim_random_percent(&sim->random, sim->draw.fail_percent);
+    bool fails = !sim->is_draining && hf_test_random_percent(&sim->random, sim->draw.fail_percent);
     if (is_poison) hf_error_code(&failure, "poison");
     if (work->is_lost) failure.status = HF_SESSION_LOST;
     bool is_failure = is_poison || fails || work->is_lost;
@@ -205,17 +206,17 @@ static void act_abandon(struct sim *sim, struct sim_worker *worker)
     struct sim_work *work = work_choose(sim, worker);
     if (!work) return;
     struct sim_act *act = worker_add(sim, worker, HF_STORE_ABANDON_ITEM);
-    struct sim_random *random = &sim->random;
+    struct hf_test_random *random = &sim->random;
     act->work = work;
     work->is_in_group = true;
-    bool is_delayed = sim_random_percent(random, 40);
+    bool is_delayed = hf_test_random_percent(random, 40);
     act->command.abandon_item = (struct hf_store_abandon_item){
         .token = work->token,
         .registration = worker->registration,
         .reason = HF_REASON_ABANDONED,
-        .uncounted = sim_random_percent(random, 70),
-        .delay_ms = is_delayed ? sim_random_from(random, 1, 20000) : 0,
-        .progress = sim_random_percent(random, 30) ? hf_text("some") : (hf_slice)HF_EMPTY
+        .uncounted = hf_test_random_percent(random, 70),
+        .delay_ms = is_delayed ? hf_test_random_from(random, 1, 20000) : 0,
+        .progress = hf_test_random_percent(random, 30) ? hf_text("some") : (hf_slice)HF_EMPTY
     };
     sim_note(sim, "%s hands item %llu/%llu back", worker->id,
              (unsigned long long)work->token.item.instance,
@@ -229,7 +230,7 @@ static void act_report(struct sim *sim, struct sim_worker *worker)
     struct sim_act *act = worker_add(sim, worker, HF_STORE_REPORT);
     struct hf_report *report = hf_arena_new(&sim->arena, sizeof *report);
     hf_assert(report);
-    const char *how_far = sim_random_percent(&sim->random, 50) ? "half" : "most";
+    const char *how_far = hf_test_random_percent(&sim->random, 50) ? "half" : "most";
     *report = (struct hf_report){ .token = work->token, .progress = hf_text(how_far) };
     act->command.report = (struct hf_store_report){ .registration = worker->registration,
                                                     .reports = report,
@@ -242,9 +243,9 @@ static void act_stale(struct sim *sim, struct sim_worker *worker)
 {
     const struct sim_shadow *shadow = &sim->shadow;
     if (shadow->tokens_count == 0) return;
-    size_t index = (size_t)sim_random_below(&sim->random, shadow->tokens_count);
+    size_t index = (size_t)hf_test_random_below(&sim->random, shadow->tokens_count);
     const struct sim_token *given = &shadow->tokens[index];
-    bool is_other = sim_random_percent(&sim->random, 20); /* as if it were its own */
+    bool is_other = hf_test_random_percent(&sim->random, 20); /* as if it were its own */
     struct sim_act *act = worker_add(sim, worker, HF_STORE_COMPLETE_ITEM);
     const struct sim_item *item = sim_item_find(sim, &given->token.item);
     hf_assert(item);
@@ -266,7 +267,7 @@ static void act_stale(struct sim *sim, struct sim_worker *worker)
 static size_t claim_choose(struct sim *sim)
 {
     const struct sim_shadow *shadow = &sim->shadow;
-    size_t index = (size_t)sim_random_below(&sim->random, shadow->claims_count);
+    size_t index = (size_t)hf_test_random_below(&sim->random, shadow->claims_count);
     for (size_t i = 0; i < shadow->claims_count; i++) {
         size_t at = (index + i) % shadow->claims_count;
         const struct hf_session_claim *claim = &shadow->claims[at].claim;
@@ -322,12 +323,12 @@ static void act_release(struct sim *sim, struct sim_worker *worker)
     size_t count = 0;
     hf_assert(claims);
     for (size_t i = 0; i < worker->claims_count; i++) {
-        bool is_named = sim->is_draining || sim_random_percent(&sim->random, 70);
+        bool is_named = sim->is_draining || hf_test_random_percent(&sim->random, 70);
         if (is_named) claims[count++] = worker->claims[i].key;
     }
     if (count == 0) return;
     struct sim_act *act = worker_add(sim, worker, HF_STORE_RELEASE_SESSIONS);
-    bool is_idle = sim->is_draining || sim_random_percent(&sim->random, 70);
+    bool is_idle = sim->is_draining || hf_test_random_percent(&sim->random, 70);
     act->command.release_sessions = (struct hf_store_release_sessions){
         .registration = worker->registration,
         .reason = is_idle ? HF_REASON_RELEASED : HF_REASON_SHUTDOWN,
@@ -340,7 +341,7 @@ static void act_release(struct sim *sim, struct sim_worker *worker)
 static void act_timers(struct sim *sim, struct sim_worker *worker)
 {
     struct sim_act *act = worker_add(sim, worker, HF_STORE_FIRE_TIMERS);
-    act->command.fire_timers.timers_max = (size_t)sim_random_from(&sim->random, 1, 20);
+    act->command.fire_timers.timers_max = (size_t)hf_test_random_from(&sim->random, 1, 20);
     sim_note(sim, "%s fires timers", worker->id);
 }
 
@@ -355,7 +356,7 @@ static void act_declare(struct sim *sim, struct sim_worker *worker)
 {
     const struct sim_shadow *shadow = &sim->shadow;
     if (shadow->registrations_count == 0) return;
-    size_t index = (size_t)sim_random_below(&sim->random, shadow->registrations_count);
+    size_t index = (size_t)hf_test_random_below(&sim->random, shadow->registrations_count);
     struct sim_act *act = worker_add(sim, worker, HF_STORE_END_REGISTRATION);
     act->command.end_registration = (struct hf_store_end_registration){
         .registration = shadow->registrations[index].lsn,
@@ -532,7 +533,7 @@ void sim_worker_learn(struct sim *sim, struct sim_act *act)
     struct sim_worker *worker = act->worker;
     if (!worker->is_up) return; /* it died meanwhile, and hears nothing */
     bool is_lost = !sim->is_draining &&
-                   sim_random_percent(&sim->random, sim->draw.lose_answer_percent);
+                   hf_test_random_percent(&sim->random, sim->draw.lose_answer_percent);
     bool has_failed = command->kind == HF_STORE_REGISTER && command->status != HF_OK;
     if (is_lost || has_failed || is_told_to_end(command) || is_own_end(command)) {
         sim_worker_crash(sim, worker);

@@ -62,7 +62,7 @@ static void seam_random(void *self, void *bytes, size_t size)
 {
     struct sim *sim = self;
     unsigned char *to = bytes;
-    for (size_t i = 0; i < size; i++) to[i] = (unsigned char)sim_random_bits(&sim->random);
+    for (size_t i = 0; i < size; i++) to[i] = (unsigned char)hf_test_random_bits(&sim->random);
 }
 
 static bool seam_is_alive(void *self, hf_slice life)
@@ -91,13 +91,13 @@ void sim_fault_arm(struct sim *sim)
                                                   HF_FAULT_DELETE,       HF_FAULT_COMMIT_BEFORE,
                                                   HF_FAULT_COMMIT_AFTER, HF_FAULT_READ };
     static const int codes[] = { EIO, ENOSPC, MAP_FULL };
-    sim->fault_point = points[sim_random_below(&sim->random, HF_COUNT_OF(points))];
-    sim->fault_code = codes[sim_random_below(&sim->random, HF_COUNT_OF(codes))];
+    sim->fault_point = points[hf_test_random_below(&sim->random, HF_COUNT_OF(points))];
+    sim->fault_code = codes[hf_test_random_below(&sim->random, HF_COUNT_OF(codes))];
     bool is_of_rows = sim->fault_point == HF_FAULT_PUT || sim->fault_point == HF_FAULT_DELETE ||
                       sim->fault_point == HF_FAULT_READ;
-    sim->fault_after = sim_random_from(&sim->random, 1, is_of_rows ? 12 : 2);
-    sim->fault_repeats = sim_random_percent(&sim->random, 30)
-                             ? (uint32_t)sim_random_from(&sim->random, 1, 20)
+    sim->fault_after = hf_test_random_from(&sim->random, 1, is_of_rows ? 12 : 2);
+    sim->fault_repeats = hf_test_random_percent(&sim->random, 30)
+                             ? (uint32_t)hf_test_random_from(&sim->random, 1, 20)
                              : 0;
     sim_note(sim, "fault %d after %llu", (int)sim->fault_point,
              (unsigned long long)sim->fault_after);

@@ -135,6 +135,7 @@ static hf_status group_find(struct hf__store *store, uint64_t counter, bool *out
     *out_found = stored == counter;
     if (status == HF_OK) return HF_OK;
     /* Nobody can say what became of the group: the store must not be used as if it were known. */
+    hf__env_fail(store);
     return hf_error_set(error, HF_STORE_FAILED, "the outcome of a commit could not be read");
 }
 

@@ -120,6 +120,14 @@ static hf_status env_reopen_alone(struct hf__store *store, hf_error *error)
     return code == 0 ? HF_OK : hf_table_error(code, "syncing the data file", error);
 }
 
+void hf__env_fail(struct hf__store *store)
+{
+    int failed = pthread_rwlock_wrlock(&store->env_lock);
+    hf_assert(failed == 0);
+    hf__env_close(store);
+    pthread_rwlock_unlock(&store->env_lock);
+}
+
 hf_status hf__env_reopen(struct hf__store *store, hf_error *error)
 {
     hf_error cause = { 0 };

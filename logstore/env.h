@@ -17,6 +17,9 @@ HF_MUST_CHECK hf_status hf__env_open_tables(struct hf__store *store, hf_error *e
 /* Closes it with the waiting read transactions; a closed one is fine. */
 void hf__env_close(struct hf__store *store);
 
+/* Closes the environment for ever: nobody can say what is in the store. */
+void hf__env_fail(struct hf__store *store);
+
 /* Closes and opens the environment again, after a commit whose outcome is not known, and makes sure
  * that what can be read now is on disk. The caller has no transaction open. When it fails, the
  * store has failed for ever. Errors: HF_STORE_FAILED with the cause in the message. */

@@ -9,7 +9,9 @@
 
 static int reading_in_circles(const struct tool_arguments *arguments)
 {
-    for (volatile uint64_t round = 0; arguments; round++) continue;
+    volatile uint64_t round = 0;
+    (void)arguments;
+    for (;;) round++;
     return 0;
 }
 

@@ -380,6 +380,33 @@ static void test_store_that_cannot_be_reopened_has_failed(void **state)
     store_must_verify(self);
 }
 
+/* The look for the outcome fails, too: opening worked, reading does not. */
+static void begin_fail(void *context)
+{
+    struct store_part *self = context;
+    self->seams.on_fault = NULL;
+    seams_part_fail(&self->seams, HF_FAULT_TXN_BEGIN, 1, EIO);
+}
+
+/* Nobody knows then what became of the group: the store is of no use until it is opened again. */
+static void test_store_whose_outcome_cannot_be_read_has_failed(void **state)
+{
+    struct store_part *self = *state;
+    struct group_part group;
+    group_make(&group, self);
+    seams_part_fail(&self->seams, HF_FAULT_COMMIT_AFTER, 1, EIO);
+    self->seams.on_fault = begin_fail;
+    self->seams.on_fault_context = self;
+    assert_status(group_commit(&group, self), HF_STORE_FAILED);
+    struct hf_store_command start = command_start("late");
+    assert_status(store_commit(self, &start), HF_STORE_FAILED);
+    store_close(self);
+    store_must_open(self);
+    for (size_t i = 0; i < GROUP_COUNT - 1; i++) assert_true(has_instance(self, group_ids[i]));
+    assert_false(has_instance(self, "late"));
+    store_must_verify(self);
+}
+
 /* ---- room ---------------------------------------------------------------------------------- */
 
 /* A map that fills up refuses new work with HF_DISK_FULL, keeps what it has, and still has room for
@@ -541,6 +568,7 @@ int main(void)
         CASE(test_failing_delete_leaves_answers_true),
         CASE(test_only_the_culprit_of_a_group_is_refused),
         CASE(test_store_that_cannot_be_reopened_has_failed),
+        CASE(test_store_whose_outcome_cannot_be_read_has_failed),
         CASE(test_full_map_keeps_a_reserve_for_what_ends_work),
         CASE(test_data_file_grows_by_whole_steps),
         CASE(test_failing_preallocation_costs_no_command),

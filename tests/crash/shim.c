@@ -163,7 +163,7 @@ int openat(int directory, const char *path, int flags, ...)
 int close(int descriptor)
 {
     NEXT(close)
-    if (descriptor >= 0 && descriptor < DESCRIPTORS_MAX) {
+    if (shim.is_on && descriptor >= 0 && descriptor < DESCRIPTORS_MAX) {
         shim.descriptors[descriptor].is_ours = false;
     }
     return next(descriptor);

@@ -67,13 +67,15 @@ static uint64_t play(const struct reference *reference, uint64_t fail_at, size_t
     short_memory_plan(fail_at);
     open_store(&run);
     for (size_t step = 0; step < steps_count; step++) take_step(&run, step);
+    uint64_t calls_count = IS_SEAM ? run.heap.calls_count : short_memory_count();
+    run.heap.fail_at = 0; /* the proof is no part of it */
     reference_find(reference, run.workload.world.backend, steps_count);
     subject_verify(run.workload.world.backend);
     world_leave(&run.workload.world);
     assert_int_equal(run.heap.blocks_count, 0);
     hf_test_directory_remove(&run.directory);
     *refusals_count += run.refusals_count;
-    return IS_SEAM ? run.heap.calls_count : short_memory_count();
+    return calls_count;
 }
 
 static void test_store_survives_every_refused_allocation(void **state)

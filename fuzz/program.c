@@ -366,7 +366,7 @@ hf_status program_run(hf_orchestration *o, hf_slice start)
     struct machine m = { .o = o };
     uint32_t at = 0;
     if (start.size == sizeof at) memcpy(&at, start.data, sizeof at);
-    while (at + 1 < program->size) {
+    while (at < program->size && program->size - at >= 2) { /* any number comes from a history */
         enum operation operation = (enum operation)(program->bytes[at] % OPERATIONS_COUNT);
         uint8_t argument = program->bytes[at + 1];
         at += 2;

@@ -128,9 +128,11 @@ static hf_status deliver_item(struct hf__fold *fold, const struct hf_delivered_i
                               const struct hf_row_item *delivery)
 {
     const struct hf_item_id *id = &delivered->item;
+    struct hf_row_instance instance;
     struct hf_row_item before;
     hf_status status = hf_item_get(fold->tables, id, &before, fold->error);
     status = hf__fold_expect(fold, HF_LAW_Q1, status, "item", id->event_id);
+    if (status == HF_OK) status = hf__instance_running(fold, id->instance, &instance);
     if (status != HF_OK) return status;
     if (before.delivery_lsn == fold->record->lsn) {
         return hf__fold_misfit(fold, HF_LAW_T1, "item %" PRIu64 " is in it twice", id->event_id);

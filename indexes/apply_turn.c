@@ -1,7 +1,7 @@
 /* A committed turn and a lost one: the largest record, folded part by part.
  *
  * Order of a committed turn
- *  1. it fits: the instance runs, execution and head are as the turn saw them
+ *  1. it fits: instance and registration live, execution and head are as the turn saw them
  *  2. consumed messages leave the inbox; those with an event id become the first new events
  *  3. new events become history; their ids follow on without a gap
  *  4. opened sessions; then items, those on a session that is not open are dropped; then timers
@@ -29,7 +29,10 @@ struct turn {
 static hf_status turn_check(struct turn *turn)
 {
     const struct hf_turn_committed *body = turn->body;
+    struct hf_row_registration by;
     hf_status status = hf__instance_running(turn->fold, body->instance, &turn->before);
+    if (status == HF_OK) status = hf__registration_live(turn->fold, body->registration, &by);
+    if (status == HF_OK) status = hf__token_present(turn->fold, body->registration);
     if (status != HF_OK) return status;
     if (body->execution != turn->before.execution) {
         return hf__fold_misfit(turn->fold, HF_LAW_Q8,

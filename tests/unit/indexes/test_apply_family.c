@@ -149,6 +149,7 @@ static void test_ended_child_leaves_its_parent(void **state)
     struct hf_row_instance row = world_instance(&world, 3);
     struct hf_turn_event output = { row.next_event_id, hf_text("output") };
     struct hf_turn_committed turn = { .instance = 3,
+                                      .registration = world.turner,
                                       .execution = 1,
                                       .head = row.head,
                                       .events = { &output, 1 },

@@ -86,7 +86,7 @@ static void test_ended_registration_is_reclaimed_in_steps(void **state)
     world_fold(&world, HF_RECORD_RECLAIMED, &step);
     assert_int_equal(world_count(&world, HF_TABLE_ITEMS_RUNNING), 0);
     assert_int_equal(world_count(&world, HF_TABLE_ITEMS_READY), MANY);
-    assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 1);
+    assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 2);
     assert_int_equal(waiting(&world).kind, 0);
     world_refuse(&world, HF_RECORD_RECLAIMED, &step);
     world_release(&world);
@@ -109,7 +109,7 @@ static void test_stealing_the_last_item_settles_the_registration(void **state)
     delivered.registration = other;
     deliver_many(&world, many, &delivered, first);
     assert_int_equal(world_count(&world, HF_TABLE_ITEMS_RUNNING), MANY);
-    assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 1);
+    assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 2);
     assert_int_equal(waiting(&world).kind, 0);
     world_release(&world);
 }
@@ -141,7 +141,7 @@ static void test_owned_session_is_released_when_its_work_is_queued(void **state)
     assert_int_equal(world_session(&world, 1).owner, 0);
     assert_int_equal(world_session(&world, 1).unowned_reason, HF_REASON_DEAD);
     assert_int_equal(world_session(&world, 1).ready_count, MANY);
-    assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 0);
+    assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 1);
     world_release(&world);
 }
 
@@ -167,7 +167,7 @@ static void test_claiming_the_last_session_settles_the_registration(void **state
     assert_int_equal(world_session(&world, 1).owner, other);
     assert_int_equal(world_session(&world, 1).running_count, 1);
     assert_int_equal(world_session(&world, 1).ready_count, MANY - 1);
-    assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 1);
+    assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 2);
     assert_int_equal(waiting(&world).kind, 0);
     world_release(&world);
 }
@@ -190,10 +190,10 @@ static void test_purging_the_last_item_settles_the_registration(void **state)
         1, 1, world_instance(&world, 1).next_event_id, hf_text("stop"), HF_EMPTY, 0
     };
     world_fold(&world, HF_RECORD_TERMINATED, &end);
-    assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 1);
+    assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 2);
     struct hf_reclaimed step = { .instance = 1, .rows_max = 1000 };
     world_fold(&world, HF_RECORD_RECLAIMED, &step);
-    assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 0);
+    assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 1);
     assert_int_equal(waiting(&world).kind, 0);
     world_release(&world);
 }
@@ -251,6 +251,11 @@ static void test_ended_instance_is_purged_in_steps(void **state)
     world_fold(&world, HF_RECORD_TERMINATED, &end);
     assert_int_equal(world_count(&world, HF_TABLE_ITEMS), MANY - HF_PURGE_MAX);
     assert_int_equal(waiting(&world).kind, HF_RECLAIM_INSTANCE);
+    struct hf_delivered again = { .registration = registration,
+                                  .items = { &many->delivered[MANY - 1], 1 } };
+    world_reason(&world, &again);
+    world_refuse(&world, HF_RECORD_DELIVERED, &again); /* what is left is dead */
+    assert_non_null(strstr(world.error.message, "instance 1 has ended"));
     struct hf_reclaimed both = { .instance = 1, .registration = registration, .rows_max = 1 };
     world_refuse(&world, HF_RECORD_RECLAIMED, &both);
     struct hf_reclaimed step = { .instance = 1, .rows_max = 1000 };

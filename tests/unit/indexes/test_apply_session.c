@@ -150,7 +150,7 @@ static void test_takeover_after_death(void **state)
     assert_int_equal(row.head.number, 1);
     assert_int_equal(world_item(&world, 3).attempts, 1);
     assert_int_equal(ready_session(&world, 0, HF_SESSION_CLASS_ORPHANED).incarnation, 1);
-    assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 1);
+    assert_int_equal(world_count(&world, HF_TABLE_REGISTRATIONS), 2);
     struct hf_completed late = { { 1, 1, 3 }, claim, 1, dead, hf_text("late"), 0 };
     world_refuse(&world, HF_RECORD_COMPLETED, &late);
     uint64_t taken = world_deliver(&world, other, 3, 1);

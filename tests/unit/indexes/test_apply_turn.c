@@ -86,9 +86,9 @@ static void test_history_refs_name_payloads(void **state)
     assert_ok(hf_history_get(&world.tables, &(struct hf_item_id){ 1, 1, 1 }, &ref, &world.error),
               &world.error);
     world_end(&world);
-    hf_slice body = world.records[0].body;
-    assert_int_equal(ref.lsn, world.records[0].lsn);
-    hf_slice payload = { body.data + ref.offset, ref.size };
+    const struct hf_fold_record *started = &world.records[world.records_count - 1];
+    assert_int_equal(ref.lsn, started->lsn);
+    hf_slice payload = { started->body.data + ref.offset, ref.size };
     assert_true(hf_slice_equal(payload, hf_text("started")));
     assert_true(hf_ref_check(&ref, payload));
     assert_false(hf_ref_check(&ref, hf_text("startes")));

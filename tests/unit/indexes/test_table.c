@@ -183,7 +183,7 @@ static bool fold_with_fault(struct world *world, uint64_t n)
     world_init(&copy);
     world_begin(&copy);
     copy.tables.seams = &seams;
-    for (size_t i = 0; status == HF_OK && i < world->records_count; i++) {
+    for (size_t i = copy.records_count; status == HF_OK && i < world->records_count; i++) {
         status = hf_apply(&copy.tables, &world->records[i], &copy.error);
     }
     assert_int_equal(status, countdown.has_fired ? HF_IO : HF_OK);

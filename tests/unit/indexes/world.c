@@ -29,7 +29,8 @@ void world_init(struct world *world)
     world->env = env_open(world->directory.path, world->dbis);
     hf_arena_init(&world->arena, hf_heap_default());
     hf_arena_init(&world->log, hf_heap_default());
-    world->next_lsn = 2;
+    world->next_lsn = world->turner = 1;
+    assert_int_equal(world_register(world, "turner"), world->turner);
     world->wall_unix_ms = 1000;
 }
 
@@ -313,6 +314,7 @@ struct world_turn turn_begin(struct world *world)
     turn.body.instance = 1;
     turn.body.execution = row.execution;
     turn.body.head = row.head;
+    turn.body.registration = world->turner;
     turn.body.outcome = HF_OUTCOME_RUNNING;
     return turn;
 }

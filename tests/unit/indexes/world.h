@@ -26,13 +26,14 @@ struct world {
     size_t records_count;
     uint64_t next_lsn;
     uint64_t wall_unix_ms;
+    uint64_t turner;         /* the registration that commits all turns; its record is the first */
     struct hf_tables tables; /* of the transaction that is open */
     uint32_t effects;        /* of the latest record */
     bool skips_audit;        /* for worlds of thousands of rows */
     hf_error error;
 };
 
-/* Opens an empty world. Fails the test when it cannot. */
+/* Opens a world with nothing in it but the turner. Fails the test when it cannot. */
 void world_init(struct world *world);
 /* Folds all records anew and compares; then removes everything. */
 void world_release(struct world *world);

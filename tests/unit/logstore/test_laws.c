@@ -19,6 +19,7 @@ static struct hf_turn_committed next_turn(struct law_store *self, const char *id
     return (struct hf_turn_committed){ .instance = row.number,
                                        .execution = row.execution,
                                        .head = row.head,
+                                       .registration = self->thief,
                                        .outcome = HF_OUTCOME_RUNNING };
 }
 
@@ -558,6 +559,14 @@ static void dead_worker_is_given_work(struct law_store *self)
     law_append(self, HF_RECORD_DELIVERED, &body);
 }
 
+static void dead_worker_commits_a_turn(struct law_store *self)
+{
+    union hf_record_body ended = law_body(self, law_record(self, HF_RECORD_REGISTRATION_ENDED, 0));
+    struct hf_turn_committed turn = next_turn(self, "due");
+    turn.registration = ended.registration_ended.registration;
+    law_append(self, HF_RECORD_TURN_COMMITTED, &turn);
+}
+
 static void worker_is_registered_twice(struct law_store *self)
 {
     size_t place = law_record(self, HF_RECORD_REGISTERED, 0);
@@ -1037,6 +1046,7 @@ static const struct mutant mutants[] = {
     MUTANT(closed_session_is_claimed, S7, 0),
     MUTANT(session_has_another_tag_than_its_items, S11, BIT(X1)),
     MUTANT(dead_worker_is_given_work, R1, 0),
+    MUTANT(dead_worker_commits_a_turn, R1, 0),
     MUTANT(worker_is_registered_twice, R2, 0),
     MUTANT(live_registration_has_no_worker, R2, BIT(X2)),
     MUTANT(item_is_delivered_twice_in_one_record, T1, 0),

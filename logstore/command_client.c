@@ -2,8 +2,9 @@
  *
  * An idempotency key makes a repeated command one: the record that did it holds the key, the fold
  * keeps (key -> record, instance), and a command that comes with a key that is known is done
- * already. A key names one command for one instance; for another instance it is refused, and so is
- * the key of a deleted one: what it named is gone. Only its deletion is done for ever. */
+ * already. A key names one command for one instance; for another instance or another kind of
+ * command it is refused, and so is the key of a deleted one: what it named is gone. Only its
+ * deletion is done for ever. */
 #include "logstore/command.h"
 
 #include "engine/base/assert.h"
@@ -14,7 +15,7 @@
 /* What a command says of its instance, and what is known of it. */
 struct target {
     hf_slice id, key;
-    bool is_deletion;                /* the command deletes it */
+    enum hf_record_kind kind;        /* of the record that the command is, when it is done */
     bool is_done;                    /* the key is known: nothing is to be done */
     struct hf_row_instance instance; /* when it exists; number 0: it does not */
 };
@@ -26,32 +27,33 @@ static hf_status target_find(struct hf__step *step, struct target *self)
     return status == HF_NOT_FOUND ? HF_OK : status;
 }
 
-/* Whether the key is that of a deletion. */
-static hf_status key_is_deletion(struct hf__step *step, const struct hf_row_command_key *row,
-                                 bool *out_is)
+/* Refuses a key that another command has used. */
+static hf_status key_refuse(struct hf__step *step, const struct target *self,
+                            const struct hf_row_command_key *row)
 {
-    struct hf_log_record record;
-    hf_status status = hf_log_read(step->tables, &step->store->identity.id, row->lsn, &record,
-                                   step->error);
-    if (status == HF_NOT_FOUND) return HF_OK;
-    *out_is = status == HF_OK && record.kind == HF_RECORD_DELETED;
-    return status;
+    return hf_error_set(step->error, HF_INVALID,
+                        "idempotency key \"" HF_FMT "\" was used for another command, of instance "
+                        "number %llu (record %llu): give each command a key of its own",
+                        HF_ARG(self->key), (unsigned long long)row->instance,
+                        (unsigned long long)row->lsn);
 }
 
 static hf_status target_check_key(struct hf__step *step, struct target *self)
 {
-    if (hf_slice_is_empty(self->key)) return HF_OK;
     struct hf_row_command_key row;
+    struct hf_log_record record;
+    if (hf_slice_is_empty(self->key)) return HF_OK;
     hf_status status = hf_command_key_find(step->tables, self->key, &row, step->error);
     if (status == HF_NOT_FOUND) return HF_OK;
-    if (status == HF_OK && self->is_deletion) status = key_is_deletion(step, &row, &self->is_done);
-    if (status != HF_OK || self->is_done) return status;
-    self->is_done = row.instance == self->instance.number;
-    if (self->is_done) return HF_OK;
-    return hf_error_set(step->error, HF_INVALID,
-                        "idempotency key \"" HF_FMT "\" was used for instance number %llu, not for "
-                        "\"" HF_FMT "\": give each command a key of its own",
-                        HF_ARG(self->key), (unsigned long long)row.instance, HF_ARG(self->id));
+    if (status != HF_OK) return status;
+    status = hf_log_read(step->tables, &step->store->identity.id, row.lsn, &record, step->error);
+    if (status == HF_NOT_FOUND) {
+        return hf_error_corrupt(step->error, row.lsn, "a command's record is not there");
+    }
+    if (status != HF_OK) return status;
+    bool is_of_it = row.instance == self->instance.number || record.kind == HF_RECORD_DELETED;
+    self->is_done = is_of_it && record.kind == self->kind;
+    return self->is_done ? HF_OK : key_refuse(step, self, &row);
 }
 
 /* Whether id and key are well-formed, what they name, and whether it was done already. */
@@ -80,7 +82,7 @@ static hf_status target_missing(struct hf__step *step, const struct target *self
 
 hf_status hf__command_start(struct hf__step *step, struct hf_store_start *start)
 {
-    struct target target = { .id = start->id, .key = start->key };
+    struct target target = { .id = start->id, .key = start->key, .kind = HF_RECORD_STARTED };
     hf_status status = hf__check_name(step, "orchestration name", start->orchestration);
     if (status == HF_OK) {
         status = hf__check_optional_name(step, "orchestration version", start->version);
@@ -111,7 +113,7 @@ hf_status hf__command_start(struct hf__step *step, struct hf_store_start *start)
 
 hf_status hf__command_message(struct hf__step *step, const struct hf_store_message *message)
 {
-    struct target target = { .id = message->id, .key = message->key };
+    struct target target = { .id = message->id, .key = message->key, .kind = HF_RECORD_MESSAGE };
     hf_status status = target_resolve_with(step, message->body, &target);
     if (status != HF_OK || target.is_done) return status;
     if (target.instance.number == 0) return target_missing(step, &target);
@@ -129,7 +131,9 @@ hf_status hf__command_message(struct hf__step *step, const struct hf_store_messa
 
 hf_status hf__command_terminate(struct hf__step *step, const struct hf_store_terminate *terminate)
 {
-    struct target target = { .id = terminate->id, .key = terminate->key };
+    struct target target = { .id = terminate->id,
+                             .key = terminate->key,
+                             .kind = HF_RECORD_TERMINATED };
     hf_status status = target_resolve_with(step, terminate->body, &target);
     if (status != HF_OK || target.is_done) return status;
     if (target.instance.number == 0) return target_missing(step, &target);
@@ -146,7 +150,7 @@ hf_status hf__command_terminate(struct hf__step *step, const struct hf_store_ter
 
 hf_status hf__command_delete(struct hf__step *step, const struct hf_store_delete *deletion)
 {
-    struct target target = { .id = deletion->id, .key = deletion->key, .is_deletion = true };
+    struct target target = { .id = deletion->id, .key = deletion->key, .kind = HF_RECORD_DELETED };
     hf_status status = target_resolve(step, &target);
     if (status != HF_OK || target.is_done) return status;
     if (target.instance.number == 0) return target_missing(step, &target);
@@ -189,7 +193,7 @@ static hf_status suspend_turn(struct hf__step *step, const struct hf_store_suspe
 
 hf_status hf__command_suspend(struct hf__step *step, const struct hf_store_suspend *suspend)
 {
-    struct target target = { .id = suspend->id, .key = suspend->key };
+    struct target target = { .id = suspend->id, .key = suspend->key, .kind = HF_RECORD_SUSPENDED };
     hf_assert(suspend->resumes || suspend->code.size > 0);
     if (suspend->token) return suspend_turn(step, suspend);
     hf_status status = target_resolve(step, &target);

@@ -92,6 +92,28 @@ static void test_key_of_another_instance_is_refused(void **state)
     assert_refused(world, &other, HF_INVALID, "");
 }
 
+/* Nor is one that did something else for this one. */
+static void test_key_of_another_command_is_refused(void **state)
+{
+    struct world *world = *state;
+    struct hf_store_command start = start_command("one");
+    start.start.key = hf_text("started");
+    assert_ok(world_run(world, &start), &world->error);
+    struct hf_store_command message = message_command("one", "hello");
+    message.message.key = hf_text("started");
+    assert_refused(world, &message, HF_INVALID, "");
+    struct hf_store_command delete = delete_command("one", true);
+    delete.delete_instance.key = hf_text("started");
+    assert_refused(world, &delete, HF_INVALID, "");
+    struct hf_store_command terminate = terminate_command("one");
+    terminate.terminate.key = hf_text("started");
+    assert_refused(world, &terminate, HF_INVALID, "");
+    terminate.terminate.key = hf_text("ended");
+    assert_ok(world_run(world, &terminate), &world->error);
+    start.start.key = hf_text("ended");
+    assert_refused(world, &start, HF_INVALID, "");
+}
+
 /* A start without a version fits every range; the version of its first turn is the one stored. */
 static void store_create_3_first_turn_resolves_the_version(void **state)
 {
@@ -267,6 +289,7 @@ int main(void)
         CASE(store_beyond_17_start_with_known_key_takes_effect_once),
         CASE(test_message_and_terminate_with_known_key_take_effect_once),
         CASE(test_key_of_another_instance_is_refused),
+        CASE(test_key_of_another_command_is_refused),
         CASE(store_create_3_first_turn_resolves_the_version),
         CASE(test_malformed_client_commands_are_refused),
         CASE(test_message_waits_in_the_inbox_and_makes_a_turn_due),

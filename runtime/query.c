@@ -240,7 +240,7 @@ hf_status hf_stats_read(hf_store *store, hf_stats *out_stats, hf_error *error)
     hf_arena_release(&arena);
     if (status != HF_OK) return status;
     hf_assert(totals.items >= totals.items_running);
-    *out_stats = (hf_stats){ .size = sizeof *out_stats,
+    const hf_stats stats = { .size = sizeof stats,
                              .pending_count = totals.instances[HF_INSTANCE_PENDING],
                              .running_count = totals.instances[HF_INSTANCE_RUNNING],
                              .completed_count = totals.instances[HF_INSTANCE_COMPLETED],
@@ -259,5 +259,5 @@ hf_status hf_stats_read(hf_store *store, hf_stats *out_stats, hf_error *error)
                              .values_count = totals.values,
                              .dead_letters_count = totals.dead_letters,
                              .workers_count = totals.workers };
-    return HF_OK;
+    return hf_options_fill(out_stats, &stats, sizeof stats, error);
 }

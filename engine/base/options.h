@@ -10,5 +10,9 @@
  * none, or fields that this library does not know are set. */
 HF_MUST_CHECK hf_status hf_options_copy(void *to, size_t to_size, const void *from,
                                         hf_error *error);
+/* The way back: fills the struct that a user gave for an answer, which begins with its size, and
+ * writes nothing behind that; what this library does not know is zero. Errors: as above. */
+HF_MUST_CHECK hf_status hf_options_fill(void *to, const void *from, size_t from_size,
+                                        hf_error *error);
 
 #endif

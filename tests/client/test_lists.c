@@ -305,6 +305,12 @@ static void row_3_13_totals_are_counted(void **state)
     assert_int_equal(stats.values_count, 4);
     assert_int_equal(stats.workers_count, 1);
     assert_status(hf_stats_read(scene->house.store, NULL, &error), HF_INVALID);
+    hf_stats unsized = { .size = 0 },
+             short_one = { .size = offsetof(hf_stats, failed_count), .failed_count = 77 };
+    assert_status(hf_stats_read(scene->house.store, &unsized, &error), HF_INVALID);
+    assert_ok(hf_stats_read(scene->house.store, &short_one, &error), &error); /* an older header */
+    assert_int_equal(short_one.completed_count, 2);
+    assert_int_equal(short_one.failed_count, 77);
     house_send(&scene->house, "later", "q", "end");
     house_expect(&scene->house, "later", "x");
 }

@@ -1,10 +1,11 @@
 /* holdfast.h: the public API of libholdfast, an embedded durable-execution engine. C11, and C++17.
  *
  * Conventions, once for all:
- *  Status   fallible calls return hf_status (HF_OK == 0). out_ parameters are written only on
- * HF_OK. Library calls take a caller-owned hf_error *error last (NULL allowed). Strings  names and
- * ids: const char *, UTF-8, NUL-terminated, 1..255 bytes. Payloads: hf_slice. Copies   every
- * payload and string passed in is copied before the call returns, unless the call says Borrows.
+ *  Status   fallible calls return hf_status (HF_OK == 0), and write out_ parameters on HF_OK only.
+ *  Errors   library calls take a caller-owned hf_error *error last (NULL allowed).
+ *  Strings  names and ids: const char *, UTF-8, NUL-terminated, 1..255 bytes. Payloads: hf_slice.
+ *  Copies   every payload and string passed in is copied before the call returns, unless the call
+ *           says Borrows.
  *  Units    _ms milliseconds (uint64_t), _unix_ms wall clock, _size bytes, _count items.
  *  Threads  hf_store, hf_runtime: any thread. hf_registry: one thread until given to a runtime,
  *           then frozen. hf_orchestration: its own function alone. hf_activity: its function.
@@ -317,7 +318,8 @@ typedef struct hf_command {
     const char *instance;
     const char *name; /* orchestration (start), queue (enqueue), event (raise), else NULL */
     hf_slice data;    /* input, message, reason, or data of the event */
-    const char *idempotency_key; /* NULL: none. A repeat with it is HF_OK and takes effect once */
+    const char *idempotency_key; /* NULL: none. A repeat with it is HF_OK and takes effect once;
+                                    what another command has used is HF_INVALID */
     void (*on_done)(void *user, const hf_error *error); /* may be NULL */
     void *user;
     bool even_running;   /* of a deletion */

@@ -253,8 +253,8 @@ static void outcome_set(struct hf_activity *activity, hf_status status)
         activity->output = failure->data;
         return;
     }
-    hf_error_set(failure, HF_FAILED, "activity %s returned %s", activity->info.activity,
-                 hf_status_name(status));
+    hf_error_set(failure, HF_FAILED, "activity %s returned %s (%d)", activity->info.activity,
+                 hf_status_name(status), (int)status);
     hf_error_code(failure, hf_status_name(status));
 }
 

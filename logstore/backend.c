@@ -289,8 +289,8 @@ static hf_status open_for_reading(struct hf__store *store, bool accept_fold, hf_
     return status;
 }
 
-hf_status hf__store_open(const char *directory, const struct hf_backend_options *options,
-                         bool accept_fold, struct hf__store **out_store, hf_error *error)
+static hf_status store_open(const char *directory, const struct hf_backend_options *options,
+                            bool accept_fold, struct hf__store **out_store, hf_error *error)
 {
     hf_assert(options && options->seams);
     hf_assert(options->seams->clock && options->seams->random);
@@ -328,15 +328,23 @@ static void name_directory(const char *directory, hf_error *error)
     snprintf(error->message, sizeof error->message, "%.120s: %.250s", directory, cause.message);
 }
 
+hf_status hf__store_open(const char *directory, const struct hf_backend_options *options,
+                         bool accept_fold, struct hf__store **out_store, hf_error *error)
+{
+    hf_error cause = { 0 };
+    hf_status status = store_open(directory, options, accept_fold, out_store, &cause);
+    if (status == HF_OK) return HF_OK;
+    name_directory(directory, &cause);
+    if (error) *error = cause;
+    return status;
+}
+
 hf_status hf_backend_open(const char *directory, const struct hf_backend_options *options,
                           struct hf_backend **out_backend, hf_error *error)
 {
     struct hf__store *store = NULL;
-    hf_error cause = { 0 };
-    hf_status status = hf__store_open(directory, options, false, &store, &cause);
+    hf_status status = hf__store_open(directory, options, false, &store, error);
     if (status == HF_OK) *out_backend = &store->backend;
-    if (status != HF_OK) name_directory(directory, &cause);
-    if (status != HF_OK && error) *error = cause;
     return status;
 }
 

@@ -253,6 +253,14 @@ static void test_rebuild_refuses_a_cut_off_file(void **state)
     command_must_not(&fixture->command, "broken invariant");
 }
 
+/* What it cannot open it names. */
+static void test_rebuild_names_what_is_no_store(void **state)
+{
+    struct fixture *fixture = *state;
+    command_run(&fixture->command, "rebuild /etc");
+    command_must(&fixture->command, 1, "/etc: it holds no store");
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -264,6 +272,7 @@ int main(void)
         CASE(test_verify_names_the_law),
         CASE(test_rebuild_makes_foreign_rows_anew),
         CASE(test_rebuild_refuses_a_cut_off_file),
+        CASE(test_rebuild_names_what_is_no_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@
 #include "engine/base/slice.h"
 #include "indexes/fold.h"
 
-/* The number is the next one, and the id is free. */
+/* The number is the next one, nobody has it, and the id is free. */
 static hf_status started_check(struct hf__fold *fold, const struct hf_started *body)
 {
     struct hf_row_instance other;
@@ -25,6 +25,11 @@ static hf_status started_check(struct hf__fold *fold, const struct hf_started *b
                                "instance %" PRIu64 " is not the next one, %" PRIu64, body->instance,
                                next);
     }
+    status = hf_instance_get(fold->tables, next, &other, fold->error);
+    if (status == HF_OK) {
+        return hf__fold_misfit(fold, HF_LAW_H10, "instance %" PRIu64 " is there already", next);
+    }
+    if (status != HF_NOT_FOUND) return status;
     status = hf_instance_find(fold->tables, body->id, &other, fold->error);
     if (status == HF_OK) {
         return hf__fold_misfit(fold, HF_LAW_H10, "instance %" PRIu64 " has its id", other.number);

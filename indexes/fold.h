@@ -105,7 +105,7 @@ HF_MUST_CHECK hf_status hf__item_purge(struct hf__fold *fold, const struct hf_ro
 HF_MUST_CHECK hf_status hf__item_take_away(struct hf__fold *fold, const struct hf_row_item *row,
                                            struct hf_row_item *out_after);
 
-/* Puts a running or delayed item back into its queue, at its old place. */
+/* Puts a running or delayed item back into its queue, at its old place; a ready one is a misfit. */
 HF_MUST_CHECK hf_status hf__item_requeue(struct hf__fold *fold, const struct hf_row_item *row);
 
 /* The row of an item that the tables point to; a missing one is damage. */

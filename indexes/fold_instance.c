@@ -94,7 +94,10 @@ hf_status hf__instance_end(struct hf__fold *fold, const struct hf_row_instance *
 static hf_status family_join(struct hf__fold *fold, const struct hf_row_instance *parent,
                              struct hf_row_instance *row)
 {
-    hf_assert(parent->number < row->number);
+    if (parent->number >= row->number) { /* the row of the next number was lower than it may be */
+        return hf__fold_misfit(fold, HF_LAW_H10, "instance %" PRIu64 " is older than its parent",
+                               row->number);
+    }
     row->family_parent = parent->number;
     row->family_root = parent->family_root ? parent->family_root : parent->number;
     struct hf_key key = hf_key_pair(&(struct hf_number_pair){ row->family_root, row->number });

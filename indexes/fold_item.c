@@ -200,7 +200,10 @@ hf_status hf__item_take_away(struct hf__fold *fold, const struct hf_row_item *ro
 hf_status hf__item_requeue(struct hf__fold *fold, const struct hf_row_item *row)
 {
     struct hf_row_item after;
-    hf_assert(row->state != HF_ITEM_READY);
+    if (row->state == HF_ITEM_READY) { /* only a row of tables that disagree can lead here */
+        return hf__fold_misfit(fold, HF_LAW_Q1, "item %" PRIu64 " of instance %" PRIu64 " is ready",
+                               row->id.event_id, row->id.instance);
+    }
     hf_status status = hf__item_take_away(fold, row, &after);
     after.state = HF_ITEM_READY;
     return status == HF_OK ? hf__item_put(fold, row, &after) : status;

@@ -1,5 +1,6 @@
 /* Children and deletion in the fold: who is whose child, until which record, and what is left of a
  * deleted instance. */
+#include "indexes/law.h"
 #include "tests/unit/indexes/world.h"
 
 #include <string.h>
@@ -412,6 +413,32 @@ static void test_audit_finds_leftovers_of_the_deleted(void **state)
     world_drop(&world);
 }
 
+/* A row of the next number that counts back is damage: neither does a new instance take another's
+ * row, nor does a child come before its parent. */
+static void test_instance_number_that_counts_back_is_damage(void **state)
+{
+    (void)state;
+    for (int is_deleted = 0; is_deleted <= 1; is_deleted++) {
+        struct world world;
+        world_init(&world);
+        world_start(&world, 1, "first");
+        world_start(&world, 2, "parent");
+        if (is_deleted) delete_instance(&world, 1);
+        world_begin(&world);
+        assert_ok(hf_meta_put_number(&world.tables, "next_instance", 1, &world.error),
+                  &world.error);
+        world_end(&world);
+        struct hf_started body = child_body(1, "child", 1);
+        body.parent_instance = 2;
+        world_refuse(&world, HF_RECORD_STARTED, &body);
+        assert_string_equal(world.error.code, hf_law_code(HF_LAW_H10));
+        assert_non_null(
+            strstr(world.error.message, is_deleted ? "is older than its parent" : "already"));
+        assert_int_equal(row_is_gone(&world, 1), is_deleted);
+        world_drop(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -429,6 +456,7 @@ int main(void)
         cmocka_unit_test(test_audit_finds_wrong_families),
         cmocka_unit_test(test_present_execution_is_never_pruned),
         cmocka_unit_test(test_audit_finds_leftovers_of_the_deleted),
+        cmocka_unit_test(test_instance_number_that_counts_back_is_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* Clearing up in bounded steps: more than HF_PURGE_MAX rows under a registration, a session, an
  * instance. */
+#include "indexes/law.h"
 #include "tests/unit/indexes/world.h"
 
 #include <string.h>
@@ -266,6 +267,33 @@ static void test_ended_instance_is_purged_in_steps(void **state)
     world_release(&world);
 }
 
+/* A row that says of a ready item that it runs is damage, and told: whoever ends that worker
+ * neither goes down with it nor goes on for ever. */
+static void test_ready_item_among_those_that_run_is_damage(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_start(&world, 1, "talk");
+    struct world_turn turn = turn_begin(&world);
+    uint64_t event_id = turn_item(&turn, 0, "");
+    world_turn(&world, &turn);
+    uint64_t registration = world_register(&world, "worker");
+    struct hf_row_item item = world_item(&world, event_id);
+    struct hf_running_place place = { registration, item.tag, item.arrival };
+    struct hf_key key = hf_key_running(&place), named = hf_key_item(&item.id);
+    world_begin(&world);
+    assert_ok(hf_table_put(&world.tables, HF_TABLE_ITEMS_RUNNING, hf_key_slice(&key),
+                           hf_key_slice(&named), &world.error),
+              &world.error);
+    world_end(&world);
+    struct hf_registration_ended ended = { .registration = registration, .reason = HF_REASON_DEAD };
+    world_refuse(&world, HF_RECORD_REGISTRATION_ENDED, &ended);
+    assert_non_null(strstr(world.error.message, "is ready"));
+    assert_string_equal(world.error.code, hf_law_code(HF_LAW_Q1));
+    world_drop(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +304,7 @@ int main(void)
         cmocka_unit_test(test_purging_the_last_item_settles_the_registration),
         cmocka_unit_test(test_closed_session_is_purged_in_steps),
         cmocka_unit_test(test_ended_instance_is_purged_in_steps),
+        cmocka_unit_test(test_ready_item_among_those_that_run_is_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

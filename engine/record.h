@@ -86,6 +86,12 @@ struct hf_item_id {
     uint64_t event_id; /* of the event that scheduled it */
 };
 
+/* Whether both name the same event. */
+static inline bool hf_item_id_equal(const struct hf_item_id *a, const struct hf_item_id *b)
+{
+    return a->instance == b->instance && a->execution == b->execution && a->event_id == b->event_id;
+}
+
 struct hf_store_created {
     hf_slice store_id; /* 16 random bytes */
     uint64_t major, minor;

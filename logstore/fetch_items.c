@@ -509,11 +509,6 @@ static hf_status item_judge(struct fetch *self, const struct hf_row_item *item, 
     return HF_OK;
 }
 
-static bool item_id_equal(const struct hf_item_id *a, const struct hf_item_id *b)
-{
-    return a->instance == b->instance && a->execution == b->execution && a->event_id == b->event_id;
-}
-
 /* Whether this fetch has taken what is younger than a suspect: it did not meet it then, or it would
  * have stopped. */
 static hf_status has_gone_past(struct fetch *self, const struct hf_item_id *suspect, bool *out_has)
@@ -535,7 +530,7 @@ static hf_status telling_judge(struct fetch *self)
 {
     struct hf__holder us = holder_of(self, self->asked->registration);
     const struct hf_item_id *noted = &us.makes_way_for, *found = &self->picks.makes_way_for;
-    if (item_id_equal(noted, found)) return HF_OK;
+    if (hf_item_id_equal(noted, found)) return HF_OK;
     if (found->instance == 0 && !self->is_over && self->picks.items_count == self->items_max) {
         return has_gone_past(self, noted, &self->picks.must_tell);
     }

@@ -35,11 +35,6 @@ static hf_status log_decode(struct hf__step *step, uint64_t lsn, enum hf_record_
     return status;
 }
 
-static bool item_id_equal(const struct hf_item_id *a, const struct hf_item_id *b)
-{
-    return a->instance == b->instance && a->execution == b->execution && a->event_id == b->event_id;
-}
-
 /* Whether that delivery was made to the registration. */
 static hf_status item_token_was_given(struct hf__step *step, const struct hf_item_token *token,
                                       uint64_t registration, bool *out_given)
@@ -52,7 +47,7 @@ static hf_status item_token_was_given(struct hf__step *step, const struct hf_ite
     uint64_t number = token->delivery_number;
     *out_given = delivered->registration == registration && number >= 1 &&
                  number <= delivered->items.count &&
-                 item_id_equal(&items[number - 1].item, &token->item);
+                 hf_item_id_equal(&items[number - 1].item, &token->item);
     return HF_OK;
 }
 

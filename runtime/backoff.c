@@ -3,11 +3,6 @@
 
 #include "engine/base/assert.h"
 
-static bool work_equal(const struct hf_item_id *a, const struct hf_item_id *b)
-{
-    return a->instance == b->instance && a->execution == b->execution && a->event_id == b->event_id;
-}
-
 static size_t slot_of(const struct hf_item_id *work)
 {
     /* Odd multipliers spread neighbours; which ones they are does not matter. */
@@ -26,7 +21,7 @@ uint64_t hf__backoff_ms(uint64_t attempt)
 uint64_t hf__backoff_next(struct hf__backoff *self, struct hf_item_id work)
 {
     struct hf__backoff_slot *slot = &self->slots[slot_of(&work)];
-    if (slot->count == 0 || !work_equal(&slot->work, &work)) {
+    if (slot->count == 0 || !hf_item_id_equal(&slot->work, &work)) {
         slot->work = work;
         slot->count = 0;
     }

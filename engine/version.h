@@ -8,8 +8,6 @@ struct hf_version {
     uint32_t numbers[3];
 };
 
-enum { HF_VERSION_TEXT_SIZE = sizeof "4294967295.4294967295.4294967295" };
-
 /* What a registration, or a history, without a version means. */
 #define HF_VERSION_FIRST "1.0.0"
 

@@ -5,7 +5,6 @@
 #include "include/holdfast.h"
 
 #define HF_NORETURN __attribute__((noreturn))
-#define HF_UNUSED __attribute__((unused))
 #define HF_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 #if defined(__SANITIZE_ADDRESS__)

@@ -32,6 +32,8 @@ static void pending_remove(struct hf_execution *self, struct hf__future *future)
     struct hf__future *previous = future->previous_pending, *next = future->next_pending;
     hf_assert(previous || self->pending_first == future);
     hf_assert(next || self->pending_last == future);
+    if (previous) hf_assert(previous->next_pending == future);
+    if (next) hf_assert(next->previous_pending == future);
     if (previous) previous->next_pending = next;
     if (next) next->previous_pending = previous;
     if (!previous) self->pending_first = next;
@@ -51,6 +53,7 @@ static bool table_fits_one(struct hf_execution *self)
 struct hf__future *hf__future_new(struct hf_execution *self, enum hf__future_kind kind,
                                   uint64_t event_id, hf_slice name)
 {
+    hf_assert(event_id > 0);
     struct hf_arena *arena = hf__scope_arena(self);
     struct hf__future *future = hf_arena_new(arena, sizeof *future);
     hf_slice copy = hf_arena_copy(arena, name);
@@ -95,6 +98,7 @@ void hf__future_watch(struct hf_execution *self, struct hf__future *future)
 
 static void unwatch(struct hf_execution *self, struct hf__future *future)
 {
+    hf_assert(future->is_watched);
     hf_assert(self->watched_count > 0);
     future->is_watched = false;
     self->watched_count--;
@@ -114,6 +118,8 @@ void hf__future_finish(struct hf_execution *self, struct hf__future *future, hf_
 
 void hf__future_receive(struct hf_execution *self, struct hf__future *future, hf_slice payload)
 {
+    hf_assert(future->is_pending); /* what the code was given stays as it is */
+    hf_assert(future->scope < self->scopes_count);
     future->result = hf_arena_copy(&self->scopes[future->scope].arena, payload);
     if (!future->result.data) hf__execution_no_memory(self);
     hf__future_finish(self, future, HF_OK);
@@ -133,6 +139,8 @@ static hf_status status_of(const struct hf_event *outcome)
 void hf__future_end(struct hf_execution *self, struct hf__future *future,
                     const struct hf_event *event)
 {
+    hf_assert(future->is_pending);
+    hf_assert(future->scope < self->scopes_count);
     struct hf_arena *arena = &self->scopes[future->scope].arena;
     future->result = hf_arena_copy(arena, event->payload);
     future->code = hf_arena_copy(arena, event->code);
@@ -200,6 +208,7 @@ void hf__futures_cancel_all(struct hf_execution *self, bool tells_children)
         hf__future_finish(self, future, HF_CANCELLED);
     }
     hf_assert(!self->pending_last);
+    hf_assert(self->watched_count == 0);
 }
 
 void hf__futures_close_session(struct hf_execution *self, uint64_t incarnation)

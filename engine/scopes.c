@@ -19,6 +19,7 @@ bool hf__scope_push(struct hf_execution *self)
     struct hf__scope *scope = &self->scopes[self->scopes_count];
     scope->id = self->scopes_count > 0 ? ++self->scope_ids_count : 0;
     scope->futures_begin = self->futures_count;
+    if (self->scopes_count > 0) hf_assert(scope[-1].futures_begin <= scope->futures_begin);
     hf_arena_init(&scope->arena, self->heap);
     self->scopes_count++;
     return true;
@@ -26,6 +27,7 @@ bool hf__scope_push(struct hf_execution *self)
 
 size_t hf__scope_index(struct hf_execution *self, hf_scope scope)
 {
+    hf_assert(self->scopes_count > 0);
     for (size_t i = self->scopes_count - 1; i > 0; i--) {
         if (self->scopes[i].id == scope.id) return i;
     }

@@ -135,6 +135,7 @@ hf_session hf__session_open(struct hf_execution *self, hf_slice id,
 void hf__session_forget(struct hf_execution *self, uint64_t incarnation)
 {
     size_t index = 0;
+    hf_assert(incarnation > 0); /* 0 is a handle that names no incarnation, never an open one */
     while (index < self->open_sessions_count) {
         hf_session value = { self->open_sessions[index] };
         if (handle_at(self, value)->incarnation == incarnation) break;

@@ -65,6 +65,8 @@ hf_status hf__instance_put(struct hf__fold *fold, const struct hf__instance_chan
     struct hf__row row = { HF_TABLE_INSTANCES, &hf__row_instance_layout, after };
     struct hf_key key = hf_key_number(after->number);
     hf_assert(!change->before || change->before->number == after->number);
+    hf_assert(after->head != 0);
+    if (change->before) hf_assert(change->before->execution <= after->execution);
     if (hf_instance_has_ended(after)) hf_assert(after->turn_due_lsn == 0);
     hf_status status = due_move(fold, change);
     return status == HF_OK ? hf__row_put(fold->tables, &key, &row, fold->error) : status;
@@ -205,6 +207,7 @@ hf_status hf__history_put(struct hf__fold *fold, const struct hf_item_id *event,
         return hf__fold_misfit(fold, HF_LAW_L6, "an event id has over 32 bits");
     }
     struct hf_key key = hf_key_item(event);
+    hf_assert(ref->lsn != 0); /* else nobody could read it: see hf_ref_read */
     hf_ref_write(ref, bytes);
     return hf__fold_put(fold, HF_TABLE_HISTORY, &key, hf_bytes(bytes, sizeof(bytes)));
 }

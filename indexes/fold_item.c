@@ -136,6 +136,9 @@ hf_status hf__item_put(struct hf__fold *fold, const struct hf_row_item *before,
                        const struct hf_row_item *after)
 {
     hf_assert(before || after);
+    if (before && after) hf_assert(hf_item_id_equal(&before->id, &after->id));
+    /* A session is for life: no item goes to another, nor into one or out of it. */
+    if (before && after) hf_assert(before->incarnation == after->incarnation);
     struct hf_arena_mark mark = hf_arena_mark(fold->tables->arena);
     struct hf_key key = hf_key_item(after ? &after->id : &before->id);
     struct item_place from = queue_place(before), to = queue_place(after);
@@ -214,6 +217,8 @@ hf_status hf__item_requeue(struct hf__fold *fold, const struct hf_row_item *row)
 hf_status hf__timer_put(struct hf__fold *fold, const struct hf_timer_place *place,
                         const struct hf_row_timer *row)
 {
+    hf_assert(row->kind >= HF_TIMER_MESSAGE && row->kind <= HF_TIMER_START);
+    if (row->kind != HF_TIMER_ITEM) hf_assert(row->body.lsn != 0);
     unsigned char bytes[1 + HF_REF_SIZE] = { (unsigned char)row->kind };
     unsigned char due[8];
     uint64_t old_due = 0;

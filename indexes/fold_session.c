@@ -92,6 +92,9 @@ hf_status hf__session_put(struct hf__fold *fold, const struct hf_row_session *be
     struct hf__row row = { HF_TABLE_SESSIONS, &hf__row_session_layout, after };
     struct hf_key key = hf_key_session(after ? &after->id : &before->id);
     if (after) hf_assert((after->ready_count > 0) == (after->head.lsn != 0));
+    if (after && after->owner != 0) hf_assert(after->epoch != 0 && after->unowned_reason == 0);
+    if (before && after) hf_assert(before->id.incarnation == after->id.incarnation);
+    if (before && after) hf_assert(before->id.instance == after->id.instance);
     hf_status status = ready_move(fold, before, after);
     if (status == HF_OK) status = owner_move(fold, before, after);
     if (status == HF_OK) {

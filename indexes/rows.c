@@ -513,6 +513,7 @@ hf_status hf_history_last(struct hf_tables *tables, const struct hf_item_id *exe
 void hf_message_write(const struct hf_row_message *row, unsigned char bytes[HF_MESSAGE_SIZE])
 {
     hf_assert(row->execution <= UINT32_MAX);
+    hf_assert(row->body.lsn != 0); /* else nobody could read it: see hf_ref_read */
     hf_ref_write(&row->body, bytes);
     hf_put_le32(bytes + HF_REF_SIZE, (uint32_t)row->execution);
 }

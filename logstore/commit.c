@@ -113,6 +113,8 @@ static bool command_run(struct hf__write *write, struct hf_store_command *comman
         tally->refusals++;
         return true;
     }
+    hf_assert(step.next_lsn >= write->next_lsn); /* an LSN is given out once */
+    hf_assert(hf_lsn_generation(step.next_lsn) == hf_lsn_generation(write->next_lsn));
     hf_error_clear(&command->error);
     tally->records += hf_lsn_counter(step.next_lsn) - hf_lsn_counter(write->next_lsn);
     tally->commands++;
@@ -163,6 +165,7 @@ static hf_status group_commit(struct hf__write *write, const struct group_tally 
         return HF_OK;
     }
     uint64_t counter = store->groups_count + 1;
+    hf_assert(!write->is_in_doubt);
     hf_arena_reset(&write->arena);
     hf_status status = hf__writers_put(write, counter, error);
     if (status != HF_OK) {

@@ -54,6 +54,8 @@ hf_status hf__holder_get(struct hf__step *step, uint64_t registration,
         out_holder->sessions_passed = hf__step_has_passed(step, lease.sessions_deadline_boot_ms);
     }
     if (has_window) out_holder->items_passed = true;
+    if (out_holder->ended_reason != 0) hf_assert(out_holder->items_passed);
+    if (out_holder->has_died) hf_assert(out_holder->ended_reason == HF_REASON_DEAD);
     return HF_OK;
 }
 
@@ -135,7 +137,10 @@ uint64_t hf__hold_until(const struct hf__step *step, uint64_t delay_ms)
     hf_assert(delay_ms > 0);
     hf_assert(step->now_boot_ms < HOLD_CLOCK_MAX);
     if (delay_ms < HOLD_CLOCK_MAX - step->now_boot_ms) until = step->now_boot_ms + delay_ms;
-    return hold_boot(step) | until;
+    uint64_t hold = hold_boot(step) | until;
+    hf_assert(hold != 0);
+    hf_assert(!hf__hold_is_over(step, hold));
+    return hold;
 }
 
 uint64_t hf__hold_last(const struct hf__step *step)

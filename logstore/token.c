@@ -192,6 +192,7 @@ hf_status hf__item_token_check(struct hf__step *step, const struct hf_item_token
     }
     if (status == HF_OK && !*code && is_gone) *code = HF__VOID_ITEM_FINAL;
     if (status == HF_OK && !*code && !is_held) *code = HF__VOID_SUPERSEDED;
+    if (status == HF_OK && !*code) hf_assert(is_held && was_given); /* law 1: no row, no right */
     return status;
 }
 
@@ -221,6 +222,7 @@ hf_status hf__claim_check(struct hf__step *step, const struct hf_session_claim *
     if (!*code) status = parties_check(step, registration, claim->instance, code);
     if (status != HF_OK || *code) return status;
     if (!is_held) *code = is_closed ? HF__VOID_SESSION_CLOSED : HF__VOID_EPOCH;
+    if (!*code) hf_assert(was_made && !is_closed);
     return HF_OK;
 }
 
@@ -231,6 +233,8 @@ static hf_status turn_lock_check(struct hf__step *step, const struct hf_turn_tok
                                  uint64_t registration, struct hf__turn_verdict *verdict)
 {
     uint64_t head = verdict->instance.head;
+    hf_assert(!verdict->code);
+    hf_assert(!hf_instance_has_ended(&verdict->instance));
     if (token->head != head) {
         verdict->code = token->head > head ? HF__VOID_UNKNOWN : HF__VOID_SUPERSEDED;
         return HF_OK;

@@ -18,7 +18,8 @@ hf_status hf__writers_put(struct hf__write *write, uint64_t counter, hf_error *e
 {
     unsigned char row[ROW_SIZE];
     struct hf_key key = hf_key_number(write->store->handle_id);
-    hf_assert(counter > 0);
+    hf_assert(counter > 0 && write->store->handle_id != 0);
+    hf_assert(write->tables.is_written); /* else there is no group whose outcome could be asked */
     hf_put_le64(row, counter);
     hf_put_le64(row + 8, write->now_wall_unix_ms);
     return hf_table_put(&write->tables, HF_TABLE_WRITERS, hf_key_slice(&key),
@@ -30,6 +31,7 @@ hf_status hf__writers_get(struct hf__store *store, uint64_t *out_counter, hf_err
     struct hf__reader reader;
     hf_slice row;
     struct hf_key key = hf_key_number(store->handle_id);
+    hf_assert(store->handle_id != 0);
     hf_status status = hf__reader_begin(store, NULL, &reader, error);
     if (status != HF_OK) return status;
     *out_counter = 0;

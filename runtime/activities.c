@@ -191,6 +191,8 @@ static bool grant_copy(struct hf_activity *activity, const struct hf_item_grant 
 void hf__activity_queue(struct hf_activity *activity)
 {
     struct hf__activities *self = &activity->runtime->activities;
+    hf_assert(!is_under_way(activity) || activity->state == HF__ACTIVITY_WAITING);
+    hf_assert(!activity->is_sending);
     activity->state = HF__ACTIVITY_QUEUED;
     activity->next = NULL;
     if (self->queue_last) self->queue_last->next = activity;

@@ -33,6 +33,7 @@ void hf__claims_release(struct hf__claims *self)
 
 static void idle_add_last(struct hf__claims *self, struct hf__claim *claim)
 {
+    hf_assert(!claim->idle_next && !claim->idle_previous && self->idle_last != claim);
     claim->idle_previous = self->idle_last;
     claim->idle_next = NULL;
     if (self->idle_last) self->idle_last->idle_next = claim;
@@ -51,6 +52,8 @@ static void idle_add_first(struct hf__claims *self, struct hf__claim *claim)
 
 static void idle_remove(struct hf__claims *self, struct hf__claim *claim)
 {
+    hf_assert(claim->idle_previous || self->idle_first == claim);
+    hf_assert(claim->idle_next || self->idle_last == claim);
     if (claim->idle_previous) claim->idle_previous->idle_next = claim->idle_next;
     if (!claim->idle_previous) self->idle_first = claim->idle_next;
     if (claim->idle_next) claim->idle_next->idle_previous = claim->idle_previous;
@@ -102,6 +105,7 @@ void hf__claims_look_idle(struct hf__claims *self, uint64_t now_boot_ms)
 {
     struct hf__claim *claim = self->idle_last;
     for (; claim && !claim->is_idle_timed; claim = claim->idle_previous) {
+        hf_assert(claim->is_idle);
         claim->is_idle_timed = true;
         claim->idle_from_boot_ms = now_boot_ms;
     }
@@ -210,6 +214,7 @@ static void claim_settle(struct hf__claims *self, struct hf__claim *claim)
     bool is_needed = !claim->is_forgotten || claim->items_count > 0 || claim->functions_count > 0 ||
                      claim->is_news;
     if (is_needed) return;
+    hf_assert(!claim->is_idle && !claim->is_releasing);
     struct hf__claim **at = &self->buckets[bucket_of(&claim->key)];
     while (*at != claim) {
         hf_assert(*at);
@@ -273,6 +278,7 @@ void hf__claims_function_ended(struct hf__claims *self, struct hf__claim *claim)
 void hf__claims_news(struct hf__claims *self, struct hf__claim *claim)
 {
     if (claim->is_news) return;
+    hf_assert(!claim->next_news && self->news_last != claim);
     claim->is_news = true;
     if (self->news_last) self->news_last->next_news = claim;
     if (!self->news_last) self->news_first = claim;
@@ -303,7 +309,9 @@ struct hf__claim *hf__claims_dead(struct hf__claims *self)
 {
     struct hf__claim *claim = self->dying;
     if (!claim) return NULL;
-    hf_assert(claim->functions_count == 0);
+    hf_assert(claim->is_forgotten && !claim->is_news);
+    hf_assert(claim->functions_count == 0); /* law 2: the destructor comes behind them */
+    hf_assert(claim->items_count == 0);
     self->dying = claim->next;
     claim->next = NULL;
     return claim;
@@ -319,6 +327,7 @@ void hf__claim_destroy_memory(struct hf__claim *claim)
 void hf__claims_free(struct hf__claims *self, struct hf__claim *claim)
 {
     hf_assert(!claim->memory);
+    hf_assert(claim->is_forgotten);
     hf_assert(self->dying_count > 0);
     self->dying_count--;
     hf_heap_free(self->heap, claim, claim->size);

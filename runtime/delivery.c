@@ -25,7 +25,9 @@
 
 static void activity_send(struct hf_activity *activity)
 {
+    const struct hf_store_command *command = &activity->job.submission.command;
     hf_assert(!activity->is_sending);
+    hf_assert(command->kind == HF_STORE_COMPLETE_ITEM || command->kind == HF_STORE_ABANDON_ITEM);
     activity->is_sending = true;
     hf__runtime_submit(activity->runtime, &activity->job.submission);
 }
@@ -73,6 +75,7 @@ static bool completion_make(struct hf_activity *activity, hf_slice output, const
 {
     struct hf__submission *submission = &activity->job.submission;
     hf__submission_reset(submission, HF_STORE_COMPLETE_ITEM);
+    hf_assert(activity->token.delivery_lsn != 0 && activity->token.delivery_number != 0);
     struct hf_store_complete_item *command = &submission->command.complete_item;
     command->token = activity->token;
     command->registration = activity->runtime->registration;
@@ -209,6 +212,7 @@ void hf__delivery_answered(struct hf__submission *submission)
     struct hf_activity *activity = submission->user;
     hf_runtime *runtime = activity->runtime;
     const struct hf_store_command *command = &submission->command;
+    hf_assert(submission == &activity->job.submission);
     uv_mutex_lock(&runtime->mutex);
     bool is_kept = hf__retries_add(runtime, &activity->job);
     uv_mutex_unlock(&runtime->mutex);

@@ -24,6 +24,7 @@ static bool is_passing(hf_status status)
 bool hf__retries_add(hf_runtime *runtime, struct hf__job *job)
 {
     hf_assert(job->submission.done);
+    hf_assert(!job->next_retry); /* it waits in the list once, or the list is a ring */
     if (runtime->retries.is_closed || !is_passing(job->submission.command.status)) {
         job->pause_ticks = 0;
         return false;
@@ -44,6 +45,7 @@ void hf__retries_submit(hf_runtime *runtime)
     while (job) {
         struct hf__job *next = job->next_retry;
         job->next_retry = NULL;
+        hf_assert(job->left_ticks > 0 && job->left_ticks <= PAUSE_TICKS_MAX);
         if (--job->left_ticks > 0) {
             job->next_retry = runtime->retries.first;
             runtime->retries.first = job;

@@ -28,6 +28,8 @@ static void list_add(struct hf__live *self, struct hf__live_entry *entry)
 static void list_remove(struct hf__live *self, struct hf__live_entry *entry)
 {
     hf_assert(self->count > 0);
+    hf_assert(entry->newer || self->newest == entry);
+    hf_assert(entry->older || self->oldest == entry);
     if (entry->newer) entry->newer->older = entry->older;
     if (!entry->newer) self->newest = entry->older;
     if (entry->older) entry->older->newer = entry->newer;
@@ -78,6 +80,7 @@ void hf__live_put(struct hf__live *self, const struct hf__live_place *place,
                   struct hf_execution *execution)
 {
     hf_assert(execution);
+    hf_assert(place->instance != 0 && place->head != 0);
     evict(self, place->instance);
     struct hf__live_entry *entry = NULL;
     if (self->count_max > 0) entry = hf_heap_new(self->heap, sizeof *entry);

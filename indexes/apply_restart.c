@@ -28,6 +28,10 @@ static hf_status restart_check(struct restart *self)
         return hf__fold_misfit(fold, HF_LAW_H1, "instance %" PRIu64 " has not ended",
                                body->instance);
     }
+    if (self->before.parent.instance != 0) {
+        return hf__fold_misfit(
+            fold, HF_LAW_H6, "instance %" PRIu64 " has ended and is a child still", body->instance);
+    }
     bool is_present = body->execution == self->before.execution &&
                       body->execution < HF_KEY_PART_MAX;
     bool is_begun = body->events_kept > 0 ? body->events_kept < self->before.next_event_id
@@ -265,7 +269,7 @@ hf_status hf__apply_restarted(struct hf__fold *fold, const struct hf_restarted *
     row_begin(&restart);
     for (size_t i = 0; status == HF_OK && i < HF_COUNT_OF(parts); i++) status = parts[i](&restart);
     if (status != HF_OK) return status;
-    hf_assert(restart.row.next_event_id > 1 && restart.before.parent.instance == 0);
+    hf_assert(restart.row.next_event_id > 1);
     return hf__instance_put(fold,
                             &(struct hf__instance_change){ &restart.before, &restart.row, false });
 }

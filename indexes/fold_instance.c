@@ -239,7 +239,9 @@ hf_status hf__dead_letter_put(struct hf__fold *fold, const struct hf_row_dead_le
     struct hf_key key = hf_key_pair(&(struct hf_number_pair){ row->instance, fold->record->lsn });
     struct hf_row_dead_letter letter = *row;
     struct hf__row value = { HF_TABLE_DEAD_LETTERS, &hf__row_dead_letter_layout, &letter };
-    hf_assert(row->attempts > 0);
+    if (row->attempts == 0) {
+        return hf__fold_misfit(fold, HF_LAW_Q6, "it gives up what was not tried");
+    }
     letter.given_up_unix_ms = fold->record->wall_unix_ms;
     return hf__row_put(fold->tables, &key, &value, fold->error);
 }

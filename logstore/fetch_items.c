@@ -230,6 +230,18 @@ static hf_status head_complete(struct fetch *self, struct head *head,
 
 /* ---- sources --------------------------------------------------------------------------------- */
 
+/* Reads the item that an index names as to be had. */
+static hf_status head_read(struct fetch *self, struct head *head, const struct hf_item_id *id)
+{
+    hf_status status = hf_item_get(self->step->tables, id, &head->item, self->step->error);
+    if (status != HF_OK && status != HF_NOT_FOUND) return status;
+    if (status == HF_OK && head->item.state != HF_ITEM_DELAYED) return HF_OK;
+    return hf_error_corrupt(
+        self->step->error, 0, "an index names item %llu/%llu/%llu, which %s: " HF__REBUILD_ADVICE,
+        (unsigned long long)id->instance, (unsigned long long)id->execution,
+        (unsigned long long)id->event_id, status == HF_OK ? "waits for its time" : "has no row");
+}
+
 /* Moves the source's place to the next row, and says what it names: an item, or a session alone. */
 static hf_status source_step(struct fetch *self, struct source *source,
                              struct hf_session_id *out_session)
@@ -254,13 +266,7 @@ static hf_status source_step(struct fetch *self, struct source *source,
     default: HF_UNREACHABLE("a source of no kind");
     }
     if (status != HF_OK) return status;
-    status = hf_item_get(tables, &id, &source->head.item, error);
-    if (status == HF_NOT_FOUND) {
-        return hf_error_corrupt(
-            error, 0, "an index names item %llu/%llu/%llu, which has no row: " HF__REBUILD_ADVICE,
-            (unsigned long long)id.instance, (unsigned long long)id.execution,
-            (unsigned long long)id.event_id);
-    }
+    status = head_read(self, &source->head, &id);
     if (status != HF_OK) return status;
     *out_session = (struct hf_session_id){ id.instance, source->head.item.incarnation };
     return HF_OK;

@@ -1,6 +1,7 @@
 /* Children and deletion in the fold: who is whose child, until which record, and what is left of a
  * deleted instance. */
 #include "indexes/law.h"
+#include "indexes/rows_internal.h"
 #include "tests/unit/indexes/world.h"
 
 #include <string.h>
@@ -162,6 +163,32 @@ static void test_ended_child_leaves_its_parent(void **state)
     assert_int_equal(world_count(&world, HF_TABLE_CHILDREN), 0);
     assert_true(is_reclaimed(&world));
     world_release(&world);
+}
+
+/* A row that says of an ended instance that it is a child still is damage, and told when somebody
+ * restarts it. */
+static void test_ended_child_with_a_parent_is_damage(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    family_start(&world, 1);
+    struct hf_row_instance child = world_instance(&world, 2);
+    terminate(&world, 2);
+    struct hf_row_instance ended = world_instance(&world, 2);
+    struct hf__row row = { HF_TABLE_INSTANCES, &hf__row_instance_layout, &ended };
+    struct hf_key key = hf_key_number(2);
+    ended.parent = child.parent;
+    ended.lost = child.lost;
+    ended.deleted = child.deleted;
+    ended.orphan = child.orphan;
+    world_begin(&world);
+    assert_ok(hf__row_put(&world.tables, &key, &row, &world.error), &world.error);
+    world_end(&world);
+    struct hf_restarted body = { .instance = 2, .execution = 1, .body = hf_text("started") };
+    world_refuse(&world, HF_RECORD_RESTARTED, &body);
+    assert_string_equal(world.error.code, hf_law_code(HF_LAW_H6));
+    world_drop(&world);
 }
 
 /* The message that makes a child nobody's takes the link, both ways, and arrives like any other. */
@@ -457,6 +484,7 @@ int main(void)
         cmocka_unit_test(test_present_execution_is_never_pruned),
         cmocka_unit_test(test_audit_finds_leftovers_of_the_deleted),
         cmocka_unit_test(test_instance_number_that_counts_back_is_damage),
+        cmocka_unit_test(test_ended_child_with_a_parent_is_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* Clearing up in bounded steps: more than HF_PURGE_MAX rows under a registration, a session, an
  * instance. */
 #include "indexes/law.h"
+#include "indexes/rows_internal.h"
 #include "tests/unit/indexes/world.h"
 
 #include <string.h>
@@ -294,6 +295,37 @@ static void test_ready_item_among_those_that_run_is_damage(void **state)
     world_drop(&world);
 }
 
+/* A row that says of an item that runs that it was never delivered is damage, and told when the
+ * item is given up. */
+static void test_item_that_runs_untried_is_damage(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_start(&world, 1, "talk");
+    struct world_turn turn = turn_begin(&world);
+    uint64_t event_id = turn_item(&turn, 0, "");
+    world_turn(&world, &turn);
+    uint64_t registration = world_register(&world, "worker");
+    uint64_t delivery = world_deliver(&world, registration, event_id, 0);
+    struct hf_row_item item = world_item(&world, event_id);
+    struct hf__row row = { HF_TABLE_ITEMS, &hf__row_item_layout, &item };
+    struct hf_key key = hf_key_item(&item.id);
+    item.attempts = 0;
+    world_begin(&world);
+    assert_ok(hf__row_put(&world.tables, &key, &row, &world.error), &world.error);
+    world_end(&world);
+    struct hf_completed given_up = { .item = item.id,
+                                     .delivery_lsn = delivery,
+                                     .delivery_number = 1,
+                                     .registration = registration,
+                                     .body = hf_text("poison"),
+                                     .is_poison = 1 };
+    world_refuse(&world, HF_RECORD_COMPLETED, &given_up);
+    assert_string_equal(world.error.code, hf_law_code(HF_LAW_Q6));
+    world_drop(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +337,7 @@ int main(void)
         cmocka_unit_test(test_closed_session_is_purged_in_steps),
         cmocka_unit_test(test_ended_instance_is_purged_in_steps),
         cmocka_unit_test(test_ready_item_among_those_that_run_is_damage),
+        cmocka_unit_test(test_item_that_runs_untried_is_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

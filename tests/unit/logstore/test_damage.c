@@ -1,5 +1,6 @@
 /* Damage below the records: bytes of LMDB's own pages, which no checksum of ours proves. Whatever
  * they say, it is told as damage with its place; nothing of ours believes it. */
+#include "indexes/rows.h"
 #include "tests/unit/logstore/store_fixture.h"
 
 #include <stdio.h>
@@ -119,6 +120,36 @@ static void test_lost_page_of_the_log_is_damage(void **state)
     assert_status(hf_store_rebuild(self->path, &self->seams.seams, &error), HF_CORRUPT);
 }
 
+/* ---- rows that disagree --------------------------------------------------------------------- */
+
+/* The key of the item that was handed back with a delay: it stands behind its due time. */
+static hf_slice delayed_item(struct store_part *store)
+{
+    struct hf_table_row row;
+    for (size_t i = 0; store_row(store, HF_TABLE_TIMERS, i, &row); i++) {
+        if (row.value.data[0] == HF_TIMER_ITEM) return hf_bytes(row.key.data + 8, row.key.size - 8);
+    }
+    fail_msg("no item is put aside");
+    return (hf_slice)HF_EMPTY;
+}
+
+/* An index that names an item as ready that is put aside is damage: the fetch that meets it says
+ * so, and goes on living. */
+static void test_delayed_item_among_the_ready_is_damage(void **state)
+{
+    struct store_part *store = *state;
+    struct hf_table_row ready;
+    store_must_fill(store);
+    uint64_t registration = store_must_register(store, "fetches");
+    assert_true(store_row(store, HF_TABLE_ITEMS_READY, 0, &ready));
+    store_must_tamper(store, HF_TABLE_ITEMS_READY, ready.key, delayed_item(store));
+    struct hf_store_command fetch = { .kind = HF_STORE_FETCH_ITEMS };
+    fetch.fetch_items = (struct hf_store_fetch_items){ .registration = registration,
+                                                       .items_max = 10 };
+    assert_status(store_commit(store, &fetch), HF_CORRUPT);
+    assert_non_null(strstr(fetch.error.message, "waits for its time"));
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, store_setup, store_teardown)
@@ -126,6 +157,7 @@ int main(void)
         CASE(test_key_that_no_search_finds_is_damage),
         CASE(test_key_out_of_order_is_damage),
         CASE(test_lost_page_of_the_log_is_damage),
+        CASE(test_delayed_item_among_the_ready_is_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

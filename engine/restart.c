@@ -21,6 +21,7 @@ struct plan {
     bool *is_done;        /* the command of the code is, with all works of it */
     uint64_t *latest_try; /* of an activity */
     uint64_t count, kept;
+    struct hf_turn_event *answers; /* one an event at most */
     struct hf_restart_plan *out;
     hf_error *error;
 };
@@ -164,8 +165,14 @@ struct lists {
     struct hf_turn_item *items;
     struct hf_turn_timer *timers;
     struct hf_turn_value *values;
-    struct hf_turn_event *answers;
 };
+
+static void answer_add(struct plan *self, uint64_t event_id, hf_slice body)
+{
+    struct hf_list *list = &self->out->answers;
+    hf_assert(list->count < self->count);
+    self->answers[list->count++] = (struct hf_turn_event){ event_id, body };
+}
 
 static void sessions_follow(struct plan *self, struct lists *lists, uint64_t id)
 {
@@ -230,8 +237,7 @@ static void pending_add(struct plan *self, struct lists *lists, uint64_t id)
                                                                      timer_body(self, id) };
     }
     if (event->kind == HF_EVENT_CHILD_SCHEDULED) {
-        lists->answers[self->out->answers.count++] = (struct hf_turn_event){ id,
-                                                                             child_body(self, id) };
+        answer_add(self, id, child_body(self, id));
     }
 }
 
@@ -253,7 +259,6 @@ static hf_status plan_gather(struct plan *self)
         .items = hf_arena_array(self->arena, room, sizeof *lists.items),
         .timers = hf_arena_array(self->arena, room, sizeof *lists.timers),
         .values = hf_arena_array(self->arena, room, sizeof *lists.values),
-        .answers = hf_arena_array(self->arena, room, sizeof *lists.answers),
     };
     if (self->arena->failed) return no_memory(self);
     for (uint64_t id = 2; id <= self->kept; id++) {
@@ -266,7 +271,6 @@ static hf_status plan_gather(struct plan *self)
     out->items.items = lists.items;
     out->timers.items = lists.timers;
     out->values.items = lists.values;
-    self->out->answers.items = lists.answers;
     return self->arena->failed ? no_memory(self) : HF_OK;
 }
 
@@ -286,19 +290,34 @@ static bool comes_again(const struct plan *self, uint64_t id, uint64_t event_id)
     }
 }
 
+/* Whether the message is no record of its own: that an activity was not begun in time is said by
+ * the turn that scheduled it, and two of one turn would have one name in the inbox. */
+static bool is_of_its_turn(const struct plan *self, uint64_t id)
+{
+    const struct hf_stored_event *stored = self->view->events;
+    uint64_t source = self->events[id].source;
+    return source > 0 && stored[id - 1].lsn == stored[source - 1].lsn;
+}
+
 static hf_status plan_messages(struct plan *self, uint64_t event_id)
 {
     struct hf_list *list = &self->out->restarted.messages;
     struct hf_turn_carried *messages = hf_arena_array(
         self->arena, (size_t)(self->count - self->kept), sizeof *messages);
-    if (!messages) return no_memory(self);
+    self->answers = hf_arena_array(self->arena, (size_t)self->count, sizeof *self->answers);
+    if (!messages || !self->answers) return no_memory(self);
     for (uint64_t id = self->kept + 1; id <= self->count; id++) {
         if (!comes_again(self, id, event_id)) continue;
-        messages[list->count++].event_id = id;
+        if (is_of_its_turn(self, id)) {
+            answer_add(self, self->events[id].source, self->view->events[id - 1].body);
+        } else {
+            messages[list->count++].event_id = id;
+        }
         /* It is answered: nothing is to be done again. */
         if (self->events[id].source > 0) plan_answer(self, &self->events[id]);
     }
     list->items = messages;
+    self->out->answers.items = self->answers;
     return HF_OK;
 }
 

@@ -176,8 +176,9 @@ struct hf_store_fail_turn {
 struct hf_store_restart {
     hf_slice id;
     const struct hf_restarted *restarted;
-    struct hf_list answers; /* hf_turn_event: children whose outcome is not known any more, each
-                               with a message that says so */
+    struct hf_list answers; /* hf_turn_event: children whose outcome is not known any more, and
+                               activities that were not begun in time, each with a message that
+                               says so */
 };
 
 /* Registers a worker; ends a dead registration of the same worker id in the same transaction. Its

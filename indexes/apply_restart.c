@@ -177,18 +177,31 @@ static hf_status restart_timers(struct restart *self)
 }
 
 /* A message's name in the inbox is the record that brought it, so they come in the old order. */
+static hf_status message_again(struct restart *self, uint64_t event_id)
+{
+    struct hf__fold *fold = self->fold;
+    struct hf_row_message row = { .execution = self->row.execution };
+    unsigned char bytes[HF_MESSAGE_SIZE];
+    hf_slice other;
+    hf_status status = former_ref(self, event_id, &row.body);
+    if (status != HF_OK) return status;
+    struct hf_key key = hf_key_pair(&(struct hf_number_pair){ self->row.number, row.body.lsn });
+    status = hf_table_get(fold->tables, HF_TABLE_INBOX, hf_key_slice(&key), &other, fold->error);
+    if (status == HF_OK) {
+        return hf__fold_misfit(fold, HF_LAW_H3, "two messages of record %" PRIu64 " come again",
+                               row.body.lsn);
+    }
+    if (status != HF_NOT_FOUND) return status;
+    hf_message_write(&row, bytes);
+    return hf__fold_put(fold, HF_TABLE_INBOX, &key, hf_bytes(bytes, sizeof bytes));
+}
+
 static hf_status restart_messages(struct restart *self)
 {
     const struct hf_turn_carried *messages = self->body->messages.items;
-    unsigned char bytes[HF_MESSAGE_SIZE];
     hf_status status = HF_OK;
     for (size_t i = 0; status == HF_OK && i < self->body->messages.count; i++) {
-        struct hf_row_message row = { .execution = self->row.execution };
-        status = former_ref(self, messages[i].event_id, &row.body);
-        if (status != HF_OK) return status;
-        struct hf_key key = hf_key_pair(&(struct hf_number_pair){ self->row.number, row.body.lsn });
-        hf_message_write(&row, bytes);
-        status = hf__fold_put(self->fold, HF_TABLE_INBOX, &key, hf_bytes(bytes, sizeof bytes));
+        status = message_again(self, messages[i].event_id);
     }
     return status;
 }

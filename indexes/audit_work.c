@@ -64,40 +64,47 @@ static hf_status check_item_session(struct hf__audit *audit, const struct hf_row
                             item->id.event_id, item->id.instance);
 }
 
+/* Whose event scheduled it. What is left of a gone instance or a former execution waits for
+ * reclaim, and its history may be pruned. */
+static hf_status check_item_event(struct hf__audit *audit, const struct hf_row_item *item)
+{
+    struct hf_row_instance instance;
+    struct hf_row_session session;
+    struct hf_ref scheduled;
+    hf_status status = hf__audit_instance_of(audit, item->id.instance, &instance);
+    if (status != HF_OK || instance.number == 0) return status;
+    if (item->id.execution != instance.execution) {
+        struct hf_session_id id = { item->id.instance, item->incarnation };
+        status = hf_session_get(audit->tables, &id, &session, audit->error);
+        if (status == HF_OK || item->incarnation == 0) {
+            return hf__audit_broken(audit, HF_LAW_H4, "item %" PRIu64 " is of a former execution",
+                                    item->id.event_id);
+        }
+        return status == HF_NOT_FOUND ? HF_OK : status;
+    }
+    status = hf_history_get(audit->tables, &item->id, &scheduled, audit->error);
+    status = hf__audit_there(audit, HF_LAW_Q2, status, "event of item", item->id.event_id);
+    if (status != HF_OK || scheduled.lsn == item->body.lsn) return status;
+    return hf__audit_broken(audit, HF_LAW_Q2, "item %" PRIu64 " has another event's body",
+                            item->id.event_id);
+}
+
 /* Law 3. */
 hf_status hf__audit_check_item(struct hf__audit *audit, const struct hf_table_row *row)
 {
     struct hf_item_id id;
     struct hf_row_item item;
-    struct hf_row_session session;
-    struct hf_row_instance instance;
     struct hf_row_registration registration;
-    struct hf_ref scheduled;
     if (!hf_key_read_item(row->key, &id)) return hf__row_damaged(audit->table, audit->error);
     hf_status status = hf_item_get(audit->tables, &id, &item, audit->error);
-    if (status == HF_OK) status = hf__audit_instance_of(audit, id.instance, &instance);
+    if (status == HF_OK) status = check_item_event(audit, &item);
     if (status != HF_OK) return status;
-    if (instance.number != 0 && id.execution != instance.execution) {
-        struct hf_session_id session_id = { id.instance, item.incarnation };
-        status = hf_session_get(audit->tables, &session_id, &session, audit->error);
-        if (status == HF_OK || item.incarnation == 0) {
-            return hf__audit_broken(audit, HF_LAW_H4, "item %" PRIu64 " is of a former execution",
-                                    id.event_id);
-        }
-        if (status != HF_NOT_FOUND) return status;
-    }
-    status = hf_history_get(audit->tables, &id, &scheduled, audit->error);
-    status = hf__audit_there(audit, HF_LAW_Q2, status, "event of item", id.event_id);
-    if (status == HF_OK && scheduled.lsn != item.body.lsn) {
-        return hf__audit_broken(audit, HF_LAW_Q2, "item %" PRIu64 " has another event's body",
-                                id.event_id);
-    }
     if (item.deaths > item.attempts || (item.state == HF_ITEM_RUNNING && item.attempts == 0)) {
         return hf__audit_broken(
             audit, HF_LAW_Q6, "item %" PRIu64 " counts %" PRIu64 " attempts and %" PRIu64 " deaths",
             id.event_id, item.attempts, item.deaths);
     }
-    if (status == HF_OK) status = check_item_queue(audit, &item, row->key);
+    status = check_item_queue(audit, &item, row->key);
     if (status == HF_OK && item.state == HF_ITEM_RUNNING) {
         status = hf_registration_get(audit->tables, item.registration, &registration, audit->error);
         status = hf__audit_there(audit, HF_LAW_R2, status, "registration", item.registration);

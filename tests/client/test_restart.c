@@ -93,11 +93,26 @@ static hf_status hopes(hf_orchestration *o, hf_slice input)
     return hf_complete(o, hf_text("at last"));
 }
 
-static const struct part parts[] = { { "counts", counts, NULL }, { "steps", steps, NULL },
-                                     { "leaves", leaves, NULL }, { "lingers", lingers, NULL },
-                                     { "names", names, NULL },   { "hopes", hopes, NULL },
-                                     { "works", NULL, works },   { "late", NULL, works },
-                                     { NULL, NULL, NULL } };
+/* Two works that nobody begins in time; then it depends on the world. */
+static hf_status expires(hf_orchestration *o, hf_slice input)
+{
+    (void)input;
+    hf_activity_options options = HF_INIT(hf_activity_options);
+    options.name = "works";
+    options.tag = "nobody serves it";
+    options.start_timeout_ms = 1;
+    hf_future first = hf_schedule_with(o, &options), second = hf_schedule_with(o, &options);
+    if (hf_await(o, first, NULL) != HF_TIMEOUT) return hf_fail(o, "other", "it was begun");
+    if (hf_await(o, second, NULL) != HF_TIMEOUT) return hf_fail(o, "other", "it was begun");
+    if (is_broken) return hf_fail(o, "broken", "the world is broken");
+    return hf_complete(o, hf_text("both expired"));
+}
+
+static const struct part parts[] = { { "counts", counts, NULL },   { "steps", steps, NULL },
+                                     { "leaves", leaves, NULL },   { "lingers", lingers, NULL },
+                                     { "names", names, NULL },     { "hopes", hopes, NULL },
+                                     { "expires", expires, NULL }, { "works", NULL, works },
+                                     { "late", NULL, works },      { NULL, NULL, NULL } };
 
 /* ---- helpers -------------------------------------------------------------------------------- */
 
@@ -323,6 +338,27 @@ static void test_restart_from_an_event_takes_values_back(void **state)
     rest(&house, runtime);
 }
 
+/* What was not begun in time is known of each, though one turn scheduled all and nobody ran. */
+static void test_restart_from_an_event_knows_what_expired(void **state)
+{
+    (void)state;
+    struct house house;
+    hf_error error = { 0 };
+    scene_open(&house);
+    is_broken = true;
+    hf_runtime *runtime = worker(&house, 0);
+    house_start(&house, "i", "expires", "");
+    house_failure(&house, "i", HF_INSTANCE_FAILED, &error);
+    assert_string_equal(error.code, "broken");
+    is_broken = false;
+    const hf_restart_options options = { .size = sizeof options,
+                                         .instance = "i",
+                                         .from_event = event_of(&house, "i", "failed") };
+    assert_ok(restart(&house, &options, &error), &error);
+    house_expect(&house, "i", "both expired");
+    rest(&house, runtime);
+}
+
 /* Of what was under way there, work and timer are done again, and the child's outcome is unknown.
  */
 static void test_restart_from_an_event_does_again_what_was_pending(void **state)
@@ -445,6 +481,7 @@ int main(void)
         cmocka_unit_test(test_restart_from_an_event_keeps_what_is_before_it),
         cmocka_unit_test(test_restart_from_the_end_runs_its_turn_again),
         cmocka_unit_test(test_restart_from_an_event_takes_values_back),
+        cmocka_unit_test(test_restart_from_an_event_knows_what_expired),
         cmocka_unit_test(test_restart_from_an_event_does_again_what_was_pending),
         cmocka_unit_test(row_8_4_poison_activity_is_requeued),
         cmocka_unit_test(row_8_4_poison_turn_is_requeued),

@@ -319,6 +319,29 @@ static void store_beyond_15_verification_tells_pruned_from_missing(void **state)
     assert_false(subject_is_whole(world->backend));
 }
 
+/* The items of a closed session that wait for reclaim outlive the history that scheduled them, and
+ * nothing is wrong with that. */
+static void test_pruned_execution_may_leave_items_to_reclaim(void **state)
+{
+    enum { ITEMS = 1100 };
+    struct world *world = *state;
+    uint64_t worker = worker_register(world, "a");
+    instance_start(world, "i");
+    struct plan *plan = story_turn(world, worker, "i");
+    plan_open(plan, 1, "s", "");
+    for (int i = 0; i < ITEMS; i++) plan_item(plan, 1, "");
+    plan_commit(plan);
+    plan = story_turn(world, worker, "i");
+    plan_close(plan, 1);
+    plan_end(plan, HF_OUTCOME_CONTINUED);
+    plan_commit(plan);
+    assert_int_equal(story_prune(world, "i", 1), 1);
+    assert_true(subject_rows_count(world->backend, "items") > 0);
+    world_verify(world);
+    world_reclaim(world);
+    assert_int_equal(subject_rows_count(world->backend, "items"), 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
@@ -333,6 +356,7 @@ int main(void)
         CASE(store_prune_2_present_execution_is_never_pruned),
         CASE(store_prune_3_listed_instances_are_pruned_and_counted),
         CASE(store_prune_4_running_instance_is_pruned_and_goes_on),
+        CASE(test_pruned_execution_may_leave_items_to_reclaim),
         CASE(store_beyond_15_pruning_keeps_what_is_referred_to),
         DAMAGED(store_beyond_15_verification_tells_pruned_from_missing),
     };

@@ -3,8 +3,9 @@
  *
  * Two queues, each first in, first out. Commands of runtimes go first: they are few (bounded by
  * slots of work), and a renewal must not wait behind thousands of client commands; yet a quarter of
- * each group is kept for clients. Group bounds are those of the header. Nothing waits to make a
- * group larger: while one is being committed the next one gathers, so groups grow with the load.
+ * each group is kept for clients, and its first one has a place whatever its size. Group bounds are
+ * those of the header. Nothing waits to make a group larger: while one is being committed the next
+ * one gathers, so groups grow with the load.
  *
  * The mutex guards the queues, the counts and the state of each submission; it is never held during
  * a callback or a commit. */
@@ -215,18 +216,25 @@ static void group_add(struct hf__committer_group *group, struct hf__submission *
     group->commands[group->batch.count++] = &submission->command;
 }
 
+/* Moves the first of the queue into the group. Under the mutex. */
+static void group_take_first(struct hf__committer_group *group, struct queue *queue)
+{
+    struct hf__submission *first = queue->first;
+    group->size += first->size;
+    queue_remove(queue, first);
+    group_add(group, first);
+}
+
 /* Moves what fits from the queue, until the group holds count_max. Under the mutex. */
 static void group_take_from(struct hf__committer_group *group, struct queue *queue,
                             size_t count_max)
 {
     while (queue->first && group->batch.count < count_max) {
-        struct hf__submission *first = queue->first;
+        const struct hf__submission *first = queue->first;
         bool fits = first->size <= HF__GROUP_SIZE_MAX &&
                     group->size <= HF__GROUP_SIZE_MAX - first->size;
         if (!fits && group->batch.count > 0) return;
-        group->size += first->size;
-        queue_remove(queue, first);
-        group_add(group, first);
+        group_take_first(group, queue);
     }
 }
 
@@ -240,6 +248,9 @@ static bool group_take(struct hf__committer *self)
     uv_mutex_lock(&self->mutex);
     while (self->pending_count == 0 && !self->is_closing) uv_cond_wait(&self->work, &self->mutex);
     group_take_from(group, &self->of_runtimes, OF_RUNTIMES_MAX);
+    /* Whatever its size: with runtimes in every group a large one would never fit, and those behind
+     * it would wait with it. */
+    if (self->of_clients.first) group_take_first(group, &self->of_clients);
     group_take_from(group, &self->of_clients, HF__GROUP_COMMANDS_MAX);
     group_take_from(group, &self->of_runtimes, HF__GROUP_COMMANDS_MAX);
     uv_mutex_unlock(&self->mutex);

@@ -17,8 +17,8 @@
 
 enum {
     HF__GROUP_COMMANDS_MAX = 1024,        /* taken from the queue into one transaction */
-    HF__GROUP_SIZE_MAX = 8 * 1024 * 1024, /* bytes of their arenas; a larger single command goes
-                                             alone */
+    HF__GROUP_SIZE_MAX = 8 * 1024 * 1024, /* bytes of their arenas; the first of each queue is taken
+                                             whatever its size */
     HF__GROUP_JOINED_MAX = 64,            /* fetches that join a transaction from inside */
     HF__IN_FLIGHT_MAX = 65536,            /* commands of clients that are not answered yet */
     HF__IN_FLIGHT_SIZE_MAX = 256 * 1024 * 1024 /* bytes of their arenas */

@@ -201,6 +201,29 @@ static void test_group_takes_8_mib_at_most(void **state)
     submissions_free(all, HF_COUNT_OF(mib));
 }
 
+/* With runtimes in every group, a large command of a client goes with them all the same. */
+static void test_large_command_of_a_client_does_not_wait_for_an_empty_group(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { OWN_COUNT = 3, LARGE = 9 * 1024 * 1024, HALF = 5 * 1024 * 1024 };
+    struct hf__submission *clients = submissions_new(fixture, 3, true);
+    struct hf__submission *own = submissions_new(fixture, OWN_COUNT, false);
+    assert_non_null(hf_arena_new(&clients[1].arena, LARGE));
+    for (size_t i = 0; i < OWN_COUNT; i++) assert_non_null(hf_arena_new(&own[i].arena, HALF));
+    hold_with(fixture, clients);
+    submit_all(fixture, own, OWN_COUNT);
+    submit_all(fixture, clients + 1, 2);
+    hf_fake_let_go(&fixture->fake);
+    wait_done(fixture, 3 + OWN_COUNT);
+    assert_groups(fixture, (const size_t[]){ 1, 2, 2, 1 }, 4);
+    assert_ptr_equal(fixture->order[1], &own[0]);
+    assert_ptr_equal(fixture->order[2], &clients[1]);
+    assert_ptr_equal(fixture->order[3], &own[1]);
+    assert_ptr_equal(fixture->order[4], &clients[2]);
+    submissions_free(clients, 3);
+    submissions_free(own, OWN_COUNT);
+}
+
 /* A runtime's renewal overtakes a crowd of clients, and yet a quarter of the group stays theirs. */
 static void test_runtimes_go_first_and_leave_clients_a_quarter(void **state)
 {
@@ -664,6 +687,7 @@ int main(void)
         CASE(test_commands_that_gather_share_one_commit),
         CASE(test_group_takes_1024_commands_at_most),
         CASE(test_group_takes_8_mib_at_most),
+        CASE(test_large_command_of_a_client_does_not_wait_for_an_empty_group),
         CASE(test_runtimes_go_first_and_leave_clients_a_quarter),
         CASE(test_runtimes_alone_fill_a_group),
         CASE(test_done_runs_in_the_order_of_the_commands),

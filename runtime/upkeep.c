@@ -272,6 +272,18 @@ static void death_declare(hf_runtime *runtime, const struct hf_registration_row 
     hf__task_submit(task);
 }
 
+/* The first dead one behind a registration; NULL: none. Rows stand by registration. */
+static const struct hf_registration_row *dead_find(const hf_runtime *runtime,
+                                                   const struct hf_registration_row *rows,
+                                                   size_t count, uint64_t behind)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i].registration <= behind) continue;
+        if (registration_is_dead(runtime, &rows[i])) return &rows[i];
+    }
+    return NULL;
+}
+
 void hf__upkeep_probe(hf_runtime *runtime)
 {
     struct hf__upkeep *self = &runtime->upkeep;
@@ -281,17 +293,20 @@ void hf__upkeep_probe(hf_runtime *runtime)
     hf_error error;
     hf_arena_reset(&self->scratch);
     hf_status status = backend->ops->registrations(backend, &self->scratch, &rows, &count, &error);
-    for (size_t i = 0; status == HF_OK && i < count; i++) {
-        if (!registration_is_dead(runtime, &rows[i])) continue;
-        death_declare(runtime, &rows[i]);
-        return;
-    }
+    if (status != HF_OK) return;
+    const struct hf_registration_row *dead = dead_find(runtime, rows, count, self->not_buried);
+    if (!dead && self->not_buried != 0) dead = dead_find(runtime, rows, count, 0);
+    if (dead) death_declare(runtime, dead);
 }
 
 static void death_answered(hf_runtime *runtime)
 {
     const struct hf_store_command *command = &runtime->upkeep.bury_dead.submission.command;
-    if (command->status != HF_OK) return;
+    if (command->status != HF_OK) {
+        /* The next tick goes on behind it: one whose rows are damaged must not hide the others. */
+        runtime->upkeep.not_buried = command->end_registration.registration;
+        return;
+    }
     hf__metrics_add(&runtime->metrics, HF__WORKERS_DECLARED_DEAD, 1);
     hf__lives_remove(runtime->store->lives, runtime->upkeep.dead_life);
     hf__upkeep_probe(runtime);

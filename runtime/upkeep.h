@@ -21,6 +21,7 @@ struct hf__upkeep {
     struct hf__task renew, bury_dead, reclaim;
     struct hf__held presented; /* in the arena of renew */
     hf_slice dead_life;        /* of who is being declared dead; in the arena of bury_dead */
+    uint64_t not_buried;       /* a dead registration that could not be ended: then others first */
     struct hf_arena scratch;   /* of what is read */
 
     /* Guarded by the mutex. */

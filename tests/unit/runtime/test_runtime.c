@@ -361,6 +361,33 @@ static void test_dead_worker_is_declared_dead(void **state)
     hf__life_close(puppet->store->lives, &life);
 }
 
+/* A dead registration that the store cannot end does not hide the others behind it. */
+static void test_death_that_is_refused_hides_no_other(void **state)
+{
+    struct puppet *puppet = *state;
+    static const uint64_t expected[] = { 4, 5, 4, 5 };
+    for (uint64_t i = 0; i < 2; i++) {
+        puppet->others[i] = (struct hf_registration_row){ .registration = 4 + i,
+                                                          .worker_id = hf_text("dead"),
+                                                          .life = hf_text(
+                                                              "00000000000000000000000000000000") };
+    }
+    puppet->others_count = 2;
+    puppet_refuse(puppet, HF_STORE_END_REGISTRATION, SIZE_MAX, HF_CORRUPT);
+    hf_runtime *runtime = puppet_worker(puppet, NULL);
+    puppet_wait(puppet, HF_STORE_END_REGISTRATION, HF_COUNT_OF(expected));
+    puppet_refuse(puppet, HF_STORE_END_REGISTRATION, 0, HF_OK);
+    pthread_mutex_lock(&puppet->mutex);
+    puppet->others_count = 0;
+    size_t count = 0;
+    for (size_t i = 0; count < HF_COUNT_OF(expected); i++) {
+        if (puppet->notes[i].kind != HF_STORE_END_REGISTRATION) continue;
+        assert_int_equal(puppet->notes[i].instance, expected[count++]);
+    }
+    pthread_mutex_unlock(&puppet->mutex);
+    hf_runtime_free(runtime);
+}
+
 /* ---- metrics -------------------------------------------------------------------------------- */
 
 struct names {
@@ -466,6 +493,7 @@ int main(void)
         RUNTIME_TEST(row_4a_6_late_runtime_renews_before_it_fetches),
         RUNTIME_TEST(test_ended_registration_stops_the_runtime),
         RUNTIME_TEST(test_dead_worker_is_declared_dead),
+        RUNTIME_TEST(test_death_that_is_refused_hides_no_other),
         RUNTIME_TEST(row_4a_20_each_metric_is_told_once),
         RUNTIME_TEST(test_waits_of_session_items_are_a_histogram),
     };

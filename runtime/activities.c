@@ -80,6 +80,8 @@ size_t hf__activities_room(const hf_runtime *runtime)
     if (self->detached_count >= runtime->settings.detached_max) return 0;
     size_t idle = self->threads_count - self->busy_count;
     size_t taken = self->held_count - self->detached_count;
+    /* Of the detached ones, those that are completed wait for the store among the others. */
+    if (taken >= self->shared_count) return 0;
     size_t unused = (self->shared_count - taken) / SLOTS_PER_ITEM;
     return idle < unused ? idle : unused;
 }

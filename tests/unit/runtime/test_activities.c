@@ -11,6 +11,8 @@
 #include "engine/event.h"
 #include "tests/unit/runtime/puppet.h"
 
+enum { KEPT_MAX = 32 };
+
 /* What activities share with their test. */
 struct place {
     pthread_mutex_t mutex;
@@ -18,6 +20,8 @@ struct place {
     int running, running_max, returned;
     bool is_open;  /* `gate` returns */
     char key[256]; /* the idempotency key that was seen last */
+    hf_completion *kept[KEPT_MAX];
+    size_t kept_count;
 };
 
 struct fixture {
@@ -162,6 +166,18 @@ static hf_status gate(hf_activity *a, hf_slice input)
     return status;
 }
 
+/* Leaves its completion to the test. */
+static hf_status later(hf_activity *a, hf_slice input)
+{
+    struct place *place = hf_activity_user(a);
+    (void)input;
+    pthread_mutex_lock(&place->mutex);
+    if (place->kept_count == KEPT_MAX) abort();
+    place->kept[place->kept_count++] = hf_activity_detach(a);
+    pthread_mutex_unlock(&place->mutex);
+    return HF_OK;
+}
+
 static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
@@ -180,6 +196,7 @@ static int setup(void **state)
     hf_register_activity(registry, "large", large, settings);
     hf_register_activity(registry, "heed", heed, settings);
     hf_register_activity(registry, "gate", gate, settings);
+    hf_register_activity(registry, "later", later, settings);
     *state = fixture;
     return 0;
 }
@@ -448,6 +465,46 @@ static void row_4a_4_fetches_ask_for_free_threads_only(void **state)
         if (puppet->notes[i].kind != HF_STORE_FETCH_ITEMS) continue;
         assert_in_range(puppet->notes[i].items_count, 1, THREADS_COUNT);
     }
+}
+
+struct detached {
+    hf_runtime *runtime;
+    size_t count;
+};
+
+static bool are_detached(void *context)
+{
+    const struct detached *expected = context;
+    uv_mutex_lock(&expected->runtime->mutex);
+    bool is_so = expected->runtime->activities.detached_count == expected->count;
+    uv_mutex_unlock(&expected->runtime->mutex);
+    return is_so;
+}
+
+/* Many detached ones are completed at once, and the store takes none of them for a while: then
+ * nothing new is fetched for which there would be no slot. */
+static void test_completed_detached_ones_leave_no_room_until_they_are_sent(void **state)
+{
+    enum { DETACHED_COUNT = 20, OTHERS_COUNT = 9 };
+    struct fixture *fixture = *state;
+    struct puppet *puppet = &fixture->puppet;
+    hf_runtime *runtime = puppet_worker(
+        puppet, HF_WITH(hf_runtime_options, .activity_threads = 1, .detached_max = DETACHED_COUNT));
+    for (uint64_t i = 1; i <= DETACHED_COUNT; i++) puppet_give_item(puppet, i, "later", "");
+    struct detached all = { runtime, DETACHED_COUNT };
+    assert_true(hf_test_wait(PUPPET_LIMIT_MS, &all, are_detached));
+    puppet_refuse(puppet, HF_STORE_COMPLETE_ITEM, SIZE_MAX, HF_DISK_FULL);
+    for (uint64_t i = 1; i <= OTHERS_COUNT; i++) puppet_give_item(puppet, 100 + i, "silent", "");
+    for (size_t i = 0; i < DETACHED_COUNT; i++) {
+        assert_int_equal(hf_completion_complete(fixture->place.kept[i], hf_text("x")), HF_OK);
+    }
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, DETACHED_COUNT);
+    puppet_wait_tick(puppet);
+    puppet_refuse(puppet, HF_STORE_COMPLETE_ITEM, 0, HF_OK);
+    size_t refused_count = puppet_count(puppet, HF_STORE_COMPLETE_ITEM);
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, refused_count + OTHERS_COUNT);
+    hf_runtime_free(runtime);
+    assert_int_equal(puppet_count_logs(puppet, "activity.unsent"), 0);
 }
 
 /* A runtime without activity threads never asks for items. */
@@ -802,6 +859,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(row_4b_3_refused_completion_is_sent_again, setup, teardown),
         cmocka_unit_test_setup_teardown(row_4a_4_fetches_ask_for_free_threads_only, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            test_completed_detached_ones_leave_no_room_until_they_are_sent, setup, teardown),
         cmocka_unit_test_setup_teardown(test_runtime_without_threads_asks_for_no_items, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(row_4a_2_ring_brings_items_at_once, setup, teardown),

@@ -3,8 +3,9 @@
  *
  * `more` is set when something became due that could not be fetched at once (no room, a fetch on
  * its way, an error) and when a fetch came back full; it is cleared by the next fetch that begins.
- * So whoever makes room only has to ask hf__dispatch_kick, and nothing is due for ever. After an
- * error the next commit, or the next tick, tries again. */
+ * So whoever makes room only has to ask hf__dispatch_kick, and nothing is due for ever. A fetch
+ * that had joined a transaction which failed for another's sake asks again at once, by itself;
+ * after an error of its own the next commit, or the next tick, tries again. */
 #include "runtime/dispatch.h"
 
 #include "engine/base/assert.h"
@@ -85,6 +86,7 @@ static void fetch_begin(struct hf__fetch *fetch, bool has_joined)
     fetch->is_in_flight = true;
     fetch->has_joined = has_joined;
     fetch->more = false;
+    if (!has_joined) fetch->is_told = false; /* it comes behind the transaction in progress */
 }
 
 static void fetch_submit(hf_runtime *runtime, struct hf__fetch *fetch)
@@ -108,27 +110,40 @@ static void fetch_join(hf_runtime *runtime, struct hf__fetch *fetch,
     fetch_begin(fetch, true);
 }
 
+/* Tells it whether something became due so far. Had it joined before, it has seen that. */
+static void fetch_tell(struct hf__fetch *fetch, bool is_due)
+{
+    if (is_due && !fetch->has_joined) fetch->more = true;
+    fetch->is_told = is_due;
+}
+
 void hf__dispatch_want(hf_runtime *runtime, uint32_t effects, struct hf__committer_group *group)
 {
     struct hf__dispatch *self = &runtime->dispatch;
     uv_mutex_lock(&runtime->mutex);
-    /* A fetch that joined before has seen what the effects tell of. */
-    if ((effects & HF_EFFECT_TURNS_DUE) && !self->turns.has_joined) self->turns.more = true;
-    if ((effects & HF_EFFECT_ITEMS_READY) && !self->items.has_joined) self->items.more = true;
-    self->seen |= effects;
+    fetch_tell(&self->turns, (effects & HF_EFFECT_TURNS_DUE) != 0);
+    fetch_tell(&self->items, (effects & HF_EFFECT_ITEMS_READY) != 0);
     fetch_join(runtime, &self->turns, group);
     fetch_join(runtime, &self->items, group);
     uv_mutex_unlock(&runtime->mutex);
 }
 
+/* Something became due of which it may not have been told: the transaction was repeated command by
+ * command. */
+static void fetch_catch_up(hf_runtime *runtime, struct hf__fetch *fetch)
+{
+    bool was_told = fetch->is_told;
+    fetch->is_told = false;
+    if (was_told) return;
+    fetch->more = true;
+    fetch_submit(runtime, fetch);
+}
+
 void hf__dispatch_effects(hf_runtime *runtime, uint32_t effects)
 {
     struct hf__dispatch *self = &runtime->dispatch;
-    uint32_t missed = effects & ~self->seen;
-    self->seen = 0;
-    if (missed & HF_EFFECT_TURNS_DUE) self->turns.more = true;
-    if (missed & HF_EFFECT_ITEMS_READY) self->items.more = true;
-    if (missed & (HF_EFFECT_TURNS_DUE | HF_EFFECT_ITEMS_READY)) hf__dispatch_kick(runtime);
+    if (effects & HF_EFFECT_TURNS_DUE) fetch_catch_up(runtime, &self->turns);
+    if (effects & HF_EFFECT_ITEMS_READY) fetch_catch_up(runtime, &self->items);
 }
 
 /* ---- its answer ----------------------------------------------------------------------------- */
@@ -149,6 +164,20 @@ static size_t items_granted(hf_runtime *runtime, const struct hf_store_fetch_ite
     return answer->out_items_count;
 }
 
+/* What it was told of is not fetched. One that had joined may have been refused for the sake of
+ * another command; the next one stands in a group by right, so nothing spins. Under the mutex. */
+static void fetch_refused(hf_runtime *runtime, struct hf__fetch *fetch)
+{
+    bool had_joined = fetch->has_joined;
+    fetch->has_joined = fetch->is_told = false;
+    fetch->more = true;
+    if (fetch->submission.command.status == HF_STALE) {
+        hf__runtime_wake(runtime, HF__WAKE_FENCED);
+    } else if (had_joined) {
+        fetch_submit(runtime, fetch);
+    }
+}
+
 static void fetch_done(struct hf__submission *submission)
 {
     struct hf__fetch *fetch = submission->user;
@@ -164,12 +193,11 @@ static void fetch_done(struct hf__submission *submission)
                    : is_items               ? items_granted(runtime, &command->fetch_items)
                                             : turns_granted(runtime, &command->fetch_turns);
     fetch->is_in_flight = false;
-    fetch->has_joined = false;
     if (command->status != HF_OK) {
-        fetch->more = true;
-        if (command->status == HF_STALE) hf__runtime_wake(runtime, HF__WAKE_FENCED);
+        fetch_refused(runtime, fetch);
     } else {
         hf_assert(count <= fetch->asked_count);
+        fetch->has_joined = false;
         if (count == fetch->asked_count) fetch->more = true;
         if (fetch->more) hf__dispatch_kick(runtime);
     }

@@ -11,12 +11,13 @@ struct hf__fetch {
     bool is_in_flight;
     bool has_joined; /* the transaction in progress */
     bool more;       /* something may be due that no fetch of ours has seen */
+    bool is_told;    /* want was told, in the transaction in progress, of what became due: this one
+                        has joined, or `more` says so */
     size_t asked_count;
 };
 
 struct hf__dispatch {
     struct hf__fetch turns, items;
-    uint32_t seen;   /* effects of the transaction in progress that hf__dispatch_want was told of */
     bool is_stopped; /* no fetch is begun any more */
 };
 

@@ -216,13 +216,18 @@ static hf_status puppet_commit(struct hf_backend *backend, struct hf_batch *batc
     (void)error;
     pthread_mutex_lock(&self->mutex);
     while (self->is_held) pthread_cond_wait(&self->changed, &self->mutex);
+    bool is_start = batch->commands[0]->kind == HF_STORE_START;
+    bool is_repeated = is_start && self->is_repeated;
+    uint32_t effects = is_start ? self->effects : 0;
+    batch->effects = is_start ? self->inner_effects : 0;
     pthread_mutex_unlock(&self->mutex);
     size_t done_count = 0;
     while (done_count < batch->count) {
         batch_run(self, batch, done_count);
         done_count = batch->count;
-        if (batch->more) batch->more(batch->self, batch);
+        if (batch->more && !is_repeated) batch->more(batch->self, batch);
     }
+    batch->effects = effects;
     return HF_OK;
 }
 

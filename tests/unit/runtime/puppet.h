@@ -90,7 +90,11 @@ struct puppet {
     size_t views_count;         /* reads of history */
     hf_status view_status;      /* not HF_OK: turn_view fails so */
     struct hf_turn_view view;
-    bool is_held;                /* commits wait at their beginning */
+    bool is_held; /* commits wait at their beginning */
+    /* The next three are of transactions that begin with a start. */
+    bool is_repeated;            /* they ask for nothing more, as when they are repeated */
+    uint32_t inner_effects;      /* as they ask for more */
+    uint32_t effects;            /* as they end: 0, as when they failed */
     bool is_blind;               /* peek and check_held see nothing */
     char peek_tags[256];         /* of the last peek: "a,b" */
     size_t probes_count;         /* reads of registrations: one each tick of a runtime */

@@ -507,6 +507,104 @@ static void test_completed_detached_ones_leave_no_room_until_they_are_sent(void 
     assert_int_equal(puppet_count_logs(puppet, "activity.unsent"), 0);
 }
 
+/* ---- asking again --------------------------------------------------------------------------- */
+
+/* Keeps the loop thread, so that no tick and no look helps. */
+struct keeper {
+    uv_sem_t entered, leave;
+};
+
+static void keep_loop(void *user, const hf_session_info *session, bool gained)
+{
+    struct keeper *keeper = user;
+    (void)session;
+    if (!gained) return;
+    uv_sem_post(&keeper->entered);
+    uv_sem_wait(&keeper->leave);
+}
+
+/* Whether no fetch is on its way or wanted. */
+static bool is_quiet(void *context)
+{
+    hf_runtime *runtime = context;
+    uv_mutex_lock(&runtime->mutex);
+    bool is_so = !hf__dispatch_is_busy(runtime) && !runtime->dispatch.items.more &&
+                 runtime->activities.held_count == 0;
+    uv_mutex_unlock(&runtime->mutex);
+    return is_so;
+}
+
+/* A worker that has nothing to do, and whose loop stands still. */
+static hf_runtime *kept_worker(struct puppet *puppet, struct keeper *keeper)
+{
+    assert_int_equal(uv_sem_init(&keeper->entered, 0), 0);
+    assert_int_equal(uv_sem_init(&keeper->leave, 0), 0);
+    hf_runtime *runtime = puppet_worker(
+        puppet, HF_WITH(hf_runtime_options, .on_session = keep_loop, .user = keeper));
+    puppet_give_session_item(puppet, 1, "silent", PUPPET_EPOCH);
+    uv_sem_wait(&keeper->entered);
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1);
+    assert_true(hf_test_wait(PUPPET_LIMIT_MS, runtime, is_quiet));
+    return runtime;
+}
+
+static void kept_worker_free(hf_runtime *runtime, struct keeper *keeper)
+{
+    uv_sem_post(&keeper->leave);
+    hf_runtime_free(runtime);
+    uv_sem_destroy(&keeper->entered);
+    uv_sem_destroy(&keeper->leave);
+}
+
+/* Something of the process is committed. */
+static void commit(struct puppet *puppet)
+{
+    hf_error error = { 0 };
+    assert_ok(hf_start(puppet->store, "other", "nobody", hf_text(NULL), &error), &error);
+}
+
+static void set_effects(struct puppet *puppet, bool is_repeated, uint32_t inner, uint32_t outer)
+{
+    pthread_mutex_lock(&puppet->mutex);
+    puppet->is_repeated = is_repeated;
+    puppet->inner_effects = inner;
+    puppet->effects = outer;
+    pthread_mutex_unlock(&puppet->mutex);
+}
+
+/* A fetch that had joined a transaction in which another command failed asks again at once. */
+static void test_fetch_refused_for_anothers_sake_asks_again_at_once(void **state)
+{
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    struct keeper keeper;
+    hf_runtime *runtime = kept_worker(puppet, &keeper);
+    puppet_give_item(puppet, 2, "silent", "");
+    puppet_refuse(puppet, HF_STORE_FETCH_ITEMS, 1, HF_BUSY);
+    set_effects(puppet, false, HF_EFFECT_ITEMS_READY, 0);
+    commit(puppet);
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 2);
+    set_effects(puppet, false, 0, 0);
+    kept_worker_free(runtime, &keeper);
+}
+
+/* What a failed transaction had told of is no reason to overlook the same in the next one, which is
+ * repeated command by command and tells only at its end. */
+static void test_effects_of_a_failed_transaction_hide_no_later_ones(void **state)
+{
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    struct keeper keeper;
+    hf_runtime *runtime = kept_worker(puppet, &keeper);
+    puppet_refuse(puppet, HF_STORE_FETCH_ITEMS, 1, HF_BUSY);
+    set_effects(puppet, false, HF_EFFECT_ITEMS_READY, 0);
+    commit(puppet);
+    puppet_give_item(puppet, 2, "silent", "");
+    set_effects(puppet, true, 0, HF_EFFECT_ITEMS_READY);
+    commit(puppet);
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 2);
+    set_effects(puppet, false, 0, 0);
+    kept_worker_free(runtime, &keeper);
+}
+
 /* A runtime without activity threads never asks for items. */
 static void test_runtime_without_threads_asks_for_no_items(void **state)
 {
@@ -861,6 +959,10 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(
             test_completed_detached_ones_leave_no_room_until_they_are_sent, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_fetch_refused_for_anothers_sake_asks_again_at_once,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_effects_of_a_failed_transaction_hide_no_later_ones,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(test_runtime_without_threads_asks_for_no_items, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(row_4a_2_ring_brings_items_at_once, setup, teardown),

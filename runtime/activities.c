@@ -586,6 +586,8 @@ void hf__activities_give_up(hf_runtime *runtime)
         activity->gave_up = true;
         if (activity->is_rebuild) {
             hf__activity_item_ended(activity);
+        } else if (activity->is_completed) {
+            hf__delivery_complete(activity); /* only its function has not returned */
         } else {
             hf__delivery_hand_over(activity);
         }

@@ -205,6 +205,9 @@ static void release_settle(hf_runtime *runtime, const struct hf_store_command *c
     if (!is_final || has_work) {
         /* Its first delivery was on its way when it was named as not known: it is, by now. */
         if (!claim->is_releasing) return;
+        /* Work that only the store knows of, since its end could not be told: no event of ours
+         * will say when it is worth asking again. */
+        if (claim->items_count == 0) runtime->releasing.is_refused = true;
         hf__claims_release_failed(&runtime->claims, claim, has_work);
     } else if (refusal) {
         hf__sessions_void(runtime, claim, command->status == HF_OK ? refusal : "registration_dead");

@@ -10,7 +10,8 @@
 struct hf__releasing {
     struct hf__task task;
     uv_timer_t idle;       /* wakes at the nearest end of an idle time */
-    bool is_refused;       /* as a whole: not again before the next tick */
+    bool is_refused;       /* as a whole, or for work that is not known here: not again before the
+                              next tick */
     struct hf_arena owned; /* what the store says is ours, when the claims are incomplete */
 };
 

@@ -10,6 +10,7 @@
 struct place {
     atomic_int running, stops;
     atomic_bool is_open;
+    uv_sem_t leave; /* of `ahead` */
 };
 
 struct fixture {
@@ -43,15 +44,27 @@ static hf_status stuck(hf_activity *a, hf_slice input)
     return hf_activity_complete(a, input);
 }
 
+/* Completes before its function returns, which the test lets it. */
+static hf_status ahead(hf_activity *a, hf_slice input)
+{
+    struct place *place = hf_activity_user(a);
+    if (hf_completion_complete(hf_activity_detach(a), input) != HF_OK) abort();
+    atomic_fetch_add(&place->running, 1);
+    uv_sem_wait(&place->leave);
+    return HF_OK;
+}
+
 static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     assert_non_null(fixture);
+    assert_int_equal(uv_sem_init(&fixture->place.leave, 0), 0);
     puppet_open(&fixture->puppet);
     const hf_activity_settings *settings = HF_WITH(hf_activity_settings, .user = &fixture->place);
     hf_register_activity(fixture->puppet.registry, "quick", quick, settings);
     hf_register_activity(fixture->puppet.registry, "heed", heed, settings);
     hf_register_activity(fixture->puppet.registry, "stuck", stuck, settings);
+    hf_register_activity(fixture->puppet.registry, "ahead", ahead, settings);
     *state = fixture;
     return 0;
 }
@@ -60,6 +73,7 @@ static int teardown(void **state)
 {
     struct fixture *fixture = *state;
     puppet_close(&fixture->puppet);
+    uv_sem_destroy(&fixture->place.leave);
     free(fixture);
     return 0;
 }
@@ -333,6 +347,45 @@ static void test_completion_that_is_never_taken_is_given_up(void **state)
     assert_int_equal(puppet_count(puppet, HF_STORE_END_REGISTRATION), 1);
 }
 
+/* Told HF_OK, a completion counts, also when its function runs on beyond the grace. */
+static void test_completion_ahead_of_its_function_is_not_handed_back(void **state)
+{
+    struct fixture *fixture = *state;
+    struct puppet *puppet = &fixture->puppet;
+    hf_runtime *runtime = worker(puppet);
+    puppet_give_item(puppet, 1, "ahead", "");
+    wait_running(fixture, 1);
+    hf_runtime_stop(runtime, 0, NULL, NULL);
+    assert_ok(hf_runtime_join(runtime, NULL), NULL);
+    assert_int_equal(puppet_count(puppet, HF_STORE_COMPLETE_ITEM), 1);
+    assert_int_equal(puppet_count(puppet, HF_STORE_ABANDON_ITEM), 0);
+    uv_sem_post(&fixture->place.leave);
+    hf_runtime_free(runtime);
+    assert_int_equal(puppet_count(puppet, HF_STORE_COMPLETE_ITEM), 1);
+}
+
+/* A session whose work only the store knows of, since its end could not be told, is asked for once
+ * a tick, not as fast as answers come. */
+static void test_session_that_the_store_keeps_is_asked_for_once_a_tick(void **state)
+{
+    struct fixture *fixture = *state;
+    struct puppet *puppet = &fixture->puppet;
+    enum { NS_PER_TICK = HF__PROBE_MS * 1000000 };
+    hf_runtime *runtime = worker(puppet);
+    puppet_give_session_item(puppet, 1, "quick", PUPPET_EPOCH);
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1);
+    pthread_mutex_lock(&puppet->mutex);
+    puppet->release_code = "running";
+    puppet->release_codes_count = SIZE_MAX;
+    pthread_mutex_unlock(&puppet->mutex);
+    uint64_t begin_ns = uv_hrtime();
+    hf_runtime_stop(runtime, 0, NULL, NULL);
+    assert_ok(hf_runtime_join(runtime, NULL), NULL);
+    uint64_t ticks_count = (uv_hrtime() - begin_ns) / NS_PER_TICK;
+    hf_runtime_free(runtime);
+    assert_in_range(puppet_count(puppet, HF_STORE_RELEASE_SESSIONS), 1, ticks_count + 2);
+}
+
 int main(void)
 {
 #define SHUTDOWN_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -346,6 +399,8 @@ int main(void)
         SHUTDOWN_TEST(test_refused_release_and_end_are_tried_again),
         SHUTDOWN_TEST(test_dead_store_does_not_hold_the_stop),
         SHUTDOWN_TEST(test_completion_that_is_never_taken_is_given_up),
+        SHUTDOWN_TEST(test_completion_ahead_of_its_function_is_not_handed_back),
+        SHUTDOWN_TEST(test_session_that_the_store_keeps_is_asked_for_once_a_tick),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

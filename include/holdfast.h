@@ -696,16 +696,18 @@ HF_API HF_MUST_CHECK hf_status hf_runtime_attach(hf_runtime *runtime, struct uv_
 /* Stops fetching, releases sessions with nothing running at once, tells activities to stop, drains
  * for at most grace_ms, releasing each session with its last item, then abandons what still runs
  * (no attempt counted). Returns at once; on_stopped (may be NULL) runs once, on a thread of the
- * library. A second call, or one before hf_runtime_start, does nothing. Any thread. */
+ * library, or inside this call when the runtime has stopped before: by a signal, or by itself,
+ * since others ended its registration (worker.lost). A later call changes nothing; its on_stopped
+ * runs only when no former call named one. Before hf_runtime_start it does nothing. Any thread. */
 HF_API void hf_runtime_stop(hf_runtime *runtime, uint64_t grace_ms, void (*on_stopped)(void *user),
                             void *user);
 /* The same with a grace of 10 s, from a signal handler: async-signal-safe. NULL is fine. */
 HF_API void hf_runtime_stop_signal(hf_runtime *runtime);
 /* Waits until the runtime has stopped; somebody must call stop. Errors: HF_INVALID when it was
- * never started. */
+ * never started, and where it would wait for itself: in on_session, on_stopped and on_done. */
 HF_API HF_MUST_CHECK hf_status hf_runtime_join(hf_runtime *runtime, hf_error *error);
-/* Stops it and waits, when it still runs; an activity that never returns is waited for. NULL is
- * fine. */
+/* Stops it and waits, when it still runs; an activity that never returns is waited for. Not in a
+ * function that the library calls. NULL is fine. */
 HF_API void hf_runtime_free(hf_runtime *runtime);
 /* Calls each once for every metric, and every bucket of a histogram, on the calling thread. Any
  * thread. */

@@ -163,7 +163,8 @@ static hf_status loop_choose(struct hf__loop *loop, uv_loop_t *given, hf_error *
 {
     loop->is_attached = given != NULL;
     loop->uv = given ? given : &loop->own;
-    loop->thread = uv_thread_self();
+    loop->has_runner = loop->is_attached;
+    loop->runner = uv_thread_self();
     int failed = given ? 0 : uv_loop_init(&loop->own);
     return failed ? loop_failed(failed, error) : HF_OK;
 }
@@ -204,8 +205,13 @@ static void loop_ended(hf_runtime *runtime)
                             .lsn = runtime->registration,
                             .worker = runtime->worker_id },
             "stopped");
-    if (shutdown->on_stopped) shutdown->on_stopped(shutdown->user);
     uv_mutex_lock(&runtime->mutex);
+    if (shutdown->on_stopped) {
+        uv_mutex_unlock(&runtime->mutex);
+        shutdown->on_stopped(shutdown->user);
+        uv_mutex_lock(&runtime->mutex);
+    }
+    /* Who names somebody from now on tells him itself. */
     runtime->state = HF__RUNTIME_STOPPED;
     uv_cond_broadcast(&runtime->changed);
     uv_mutex_unlock(&runtime->mutex);
@@ -264,16 +270,21 @@ void hf__loop_discard(hf_runtime *runtime)
     own_close(runtime);
 }
 
-bool hf__loop_is_mine(const hf_runtime *runtime)
+bool hf__loop_is_here(const hf_runtime *runtime)
 {
     const struct hf__loop *loop = &runtime->loop;
     uv_thread_t self = uv_thread_self();
-    return loop->is_attached && uv_thread_equal(&loop->thread, &self) != 0;
+    return loop->has_runner && uv_thread_equal(&loop->runner, &self) != 0;
+}
+
+bool hf__loop_is_mine(const hf_runtime *runtime)
+{
+    return runtime->loop.is_attached && hf__loop_is_here(runtime);
 }
 
 void hf__loop_run_out(hf_runtime *runtime)
 {
-    hf_assert(hf__loop_is_mine(runtime));
+    hf_assert(runtime->loop.is_attached);
     bool is_over = false;
     while (!is_over) {
         uv_run(runtime->loop.uv, UV_RUN_ONCE);
@@ -286,6 +297,10 @@ void hf__loop_run_out(hf_runtime *runtime)
 static void own_run(void *argument)
 {
     hf_runtime *runtime = argument;
+    uv_mutex_lock(&runtime->mutex);
+    runtime->loop.has_runner = true;
+    runtime->loop.runner = uv_thread_self();
+    uv_mutex_unlock(&runtime->mutex);
     own_close(runtime);
     loop_ended(runtime);
 }

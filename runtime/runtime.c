@@ -344,11 +344,15 @@ void hf_runtime_stop(hf_runtime *runtime, uint64_t grace_ms, void (*on_stopped)(
     if (getpid() != runtime->process) return;
     if (grace_ms > GRACE_MAX_MS) grace_ms = GRACE_MAX_MS;
     uv_mutex_lock(&runtime->mutex);
-    if (runtime->state == HF__RUNTIME_RUNNING &&
-        hf__shutdown_ask(runtime, grace_ms, on_stopped, user)) {
+    bool is_over = runtime->state == HF__RUNTIME_STOPPED;
+    bool was_started = is_over || runtime->state == HF__RUNTIME_RUNNING ||
+                       runtime->state == HF__RUNTIME_STOPPING;
+    bool is_to_tell = was_started && hf__shutdown_tell(runtime, on_stopped, user);
+    if (runtime->state == HF__RUNTIME_RUNNING && hf__shutdown_ask(runtime, grace_ms)) {
         hf__runtime_wake(runtime, HF__WAKE_SHUTDOWN);
     }
     uv_mutex_unlock(&runtime->mutex);
+    if (is_to_tell && is_over) on_stopped(user); /* its loop has nobody to tell any more */
 }
 
 void hf_runtime_stop_signal(hf_runtime *runtime)
@@ -371,14 +375,17 @@ hf_status hf_runtime_join(hf_runtime *runtime, hf_error *error)
     uv_mutex_lock(&runtime->mutex);
     bool was_started = runtime->state != HF__RUNTIME_NEW && runtime->state != HF__RUNTIME_FAILED;
     bool is_over = runtime->state == HF__RUNTIME_STOPPED;
-    bool would_hang = was_started && !is_over && hf__loop_is_mine(runtime);
+    bool would_hang = was_started && !is_over &&
+                      (hf__loop_is_here(runtime) ||
+                       hf__committer_is_self(runtime->store->committer));
     while (was_started && !would_hang && runtime->state != HF__RUNTIME_STOPPED) {
         uv_cond_wait(&runtime->changed, &runtime->mutex);
     }
     uv_mutex_unlock(&runtime->mutex);
     if (would_hang) {
         return hf_error_set(error, HF_INVALID,
-                            "this thread runs the loop that the runtime is attached to: run it");
+                            "the runtime needs this thread to stop: return to the loop that it is "
+                            "attached to, or from the callback of the library");
     }
     if (was_started) return HF_OK;
     return hf_error_set(error, HF_INVALID, "the runtime was never started: start it first");

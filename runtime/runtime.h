@@ -55,7 +55,7 @@ enum hf__runtime_state {
 struct hf__loop {
     uv_loop_t own;
     uv_loop_t *uv;      /* own, or the one that it is attached to */
-    uv_thread_t thread; /* that runs it */
+    uv_thread_t thread; /* of its own */
     uv_async_t wake;
     uv_timer_t tick, renew;
     uv_poll_t signal; /* of hf_runtime_stop_signal */
@@ -65,7 +65,9 @@ struct hf__loop {
     /* Guarded by the mutex. */
     bool is_open;    /* wake may be sent */
     bool is_burying; /* bury is under way */
-    uint32_t bits;   /* enum hf__wake: not looked at yet */
+    bool has_runner;
+    uv_thread_t runner; /* the thread that runs it */
+    uint32_t bits;      /* enum hf__wake: not looked at yet */
 
     bool is_attached; /* the loop is the caller's, and so is its thread */
     bool has_handles, has_thread;
@@ -129,8 +131,10 @@ HF_MUST_CHECK hf_status hf__loop_start(hf_runtime *runtime, hf_error *error);
 void hf__loop_end(hf_runtime *runtime);
 /* Closes a loop of its own that never ran. */
 void hf__loop_discard(hf_runtime *runtime);
-/* Whether the calling thread is the caller's own that runs the loop: to wait there for the loop
- * would be to wait for oneself. */
+/* Whether the calling thread runs the loop: to wait there for the loop would be to wait for
+ * oneself. Under the mutex. */
+bool hf__loop_is_here(const hf_runtime *runtime);
+/* The same, and the loop is the caller's. Under the mutex. */
 bool hf__loop_is_mine(const hf_runtime *runtime);
 /* Runs the caller's loop until the runtime has stopped. Its thread, outside its callbacks. */
 void hf__loop_run_out(hf_runtime *runtime);

@@ -22,13 +22,19 @@ void hf__shutdown_release(hf_runtime *runtime)
     hf__task_release(&runtime->shutdown.end);
 }
 
-bool hf__shutdown_ask(hf_runtime *runtime, uint64_t grace_ms, void (*on_stopped)(void *user),
-                      void *user)
+bool hf__shutdown_ask(hf_runtime *runtime, uint64_t grace_ms)
 {
     struct hf__shutdown *self = &runtime->shutdown;
     if (self->is_asked) return false;
     self->is_asked = true;
     self->grace_ms = grace_ms;
+    return true;
+}
+
+bool hf__shutdown_tell(hf_runtime *runtime, void (*on_stopped)(void *user), void *user)
+{
+    struct hf__shutdown *self = &runtime->shutdown;
+    if (!on_stopped || self->on_stopped) return false;
     self->on_stopped = on_stopped;
     self->user = user;
     return true;

@@ -48,7 +48,10 @@ void hf__shutdown_release(hf_runtime *runtime);
 /* Begins when somebody asked for it, and goes as far as it can now. Loop thread, at each wake. */
 void hf__shutdown_advance(hf_runtime *runtime);
 /* Notes that somebody asks. False: somebody did before. Under the mutex. */
-bool hf__shutdown_ask(hf_runtime *runtime, uint64_t grace_ms, void (*on_stopped)(void *user),
-                      void *user);
+bool hf__shutdown_ask(hf_runtime *runtime, uint64_t grace_ms);
+/* Notes who is to be told of its end, once; whoever asked for it: a signal and the loss of the
+ * registration ask, too, and are told nothing. False: nobody is named, or somebody was before.
+ * Under the mutex. */
+bool hf__shutdown_tell(hf_runtime *runtime, void (*on_stopped)(void *user), void *user);
 
 #endif

@@ -386,6 +386,89 @@ static void test_session_that_the_store_keeps_is_asked_for_once_a_tick(void **st
     assert_in_range(puppet_count(puppet, HF_STORE_RELEASE_SESSIONS), 1, ticks_count + 2);
 }
 
+/* Whoever asks is told of the end once, though a signal or an earlier call had begun it, and though
+ * it is over already. */
+static void test_whoever_asks_first_with_a_callback_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    struct puppet *puppet = &fixture->puppet;
+    atomic_int *stops = &fixture->place.stops;
+    hf_runtime *runtime = worker(puppet);
+    hf_runtime_stop_signal(runtime);
+    assert_ok(hf_runtime_join(runtime, NULL), NULL);
+    hf_runtime_stop(runtime, 0, count_stop, stops);
+    hf_runtime_stop(runtime, 0, count_stop, stops);
+    assert_int_equal(atomic_load(stops), 1);
+    hf_runtime_free(runtime);
+
+    runtime = worker(puppet);
+    puppet_give_item(puppet, 1, "stuck", "");
+    wait_running(fixture, 1);
+    hf_runtime_stop(runtime, PUPPET_LIMIT_MS, NULL, NULL);
+    hf_runtime_stop(runtime, 0, count_stop, stops);
+    hf_runtime_stop(runtime, 0, count_stop, stops);
+    atomic_store(&fixture->place.is_open, true);
+    assert_ok(hf_runtime_join(runtime, NULL), NULL);
+    assert_int_equal(atomic_load(stops), 2);
+    hf_runtime_free(runtime);
+}
+
+/* A runtime and what its callbacks were answered when they waited for it. */
+struct waiting {
+    hf_runtime *runtime;
+    uv_sem_t is_made; /* the runtime stands above */
+    atomic_int on_session, on_stopped, on_done;
+};
+
+static void wait_on_session(void *user, const hf_session_info *session, bool gained)
+{
+    struct waiting *waiting = user;
+    (void)session;
+    if (!gained) return;
+    uv_sem_wait(&waiting->is_made);
+    atomic_store(&waiting->on_session, (int)hf_runtime_join(waiting->runtime, NULL));
+}
+
+static void wait_on_stopped(void *user)
+{
+    struct waiting *waiting = user;
+    atomic_store(&waiting->on_stopped, (int)hf_runtime_join(waiting->runtime, NULL));
+}
+
+static void wait_on_done(void *user, const hf_error *error)
+{
+    struct waiting *waiting = user;
+    (void)error;
+    atomic_store(&waiting->on_done, (int)hf_runtime_join(waiting->runtime, NULL));
+    uv_sem_post(&waiting->is_made);
+}
+
+/* A callback without which the runtime cannot stop is refused to wait for that. */
+static void test_callbacks_cannot_wait_for_the_stop(void **state)
+{
+    struct puppet *puppet = &((struct fixture *)*state)->puppet;
+    struct waiting waiting = { .runtime = NULL };
+    hf_error error = { 0 };
+    assert_int_equal(uv_sem_init(&waiting.is_made, 0), 0);
+    puppet_give_session_item(puppet, 1, "quick", PUPPET_EPOCH);
+    waiting.runtime = puppet_worker(puppet,
+                                    HF_WITH(hf_runtime_options, .activity_threads = 1,
+                                            .on_session = wait_on_session, .user = &waiting));
+    assert_ok(hf_submit(puppet->store,
+                        HF_WITH(hf_command, .kind = HF_COMMAND_CANCEL, .instance = "i",
+                                .on_done = wait_on_done, .user = &waiting),
+                        &error),
+              &error);
+    puppet_wait(puppet, HF_STORE_COMPLETE_ITEM, 1);
+    hf_runtime_stop(waiting.runtime, PUPPET_LIMIT_MS, wait_on_stopped, &waiting);
+    assert_ok(hf_runtime_join(waiting.runtime, &error), &error);
+    assert_int_equal(atomic_load(&waiting.on_session), HF_INVALID);
+    assert_int_equal(atomic_load(&waiting.on_stopped), HF_INVALID);
+    assert_int_equal(atomic_load(&waiting.on_done), HF_INVALID);
+    hf_runtime_free(waiting.runtime);
+    uv_sem_destroy(&waiting.is_made);
+}
+
 int main(void)
 {
 #define SHUTDOWN_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -401,6 +484,8 @@ int main(void)
         SHUTDOWN_TEST(test_completion_that_is_never_taken_is_given_up),
         SHUTDOWN_TEST(test_completion_ahead_of_its_function_is_not_handed_back),
         SHUTDOWN_TEST(test_session_that_the_store_keeps_is_asked_for_once_a_tick),
+        SHUTDOWN_TEST(test_whoever_asks_first_with_a_callback_is_told),
+        SHUTDOWN_TEST(test_callbacks_cannot_wait_for_the_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,15 @@
 # How test programs are started: HOLDFAST_LAUNCHER before their path, HOLDFAST_TEST_ENVIRONMENT set.
+# HOLDFAST_SANITIZED_LAUNCHER is the one of programs that are sanitized whatever the build is.
 #
 # Address space randomisation can break sanitized programs; not every machine lets it be turned off.
 set(HOLDFAST_LAUNCHER "")
+set(HOLDFAST_SANITIZED_LAUNCHER "")
+execute_process(COMMAND setarch -R true RESULT_VARIABLE refused OUTPUT_QUIET ERROR_QUIET)
+if(refused EQUAL 0)
+    set(HOLDFAST_SANITIZED_LAUNCHER setarch -R)
+endif()
 if(NOT HOLDFAST_SANITIZE STREQUAL "none")
-    execute_process(COMMAND setarch -R true RESULT_VARIABLE refused OUTPUT_QUIET ERROR_QUIET)
-    if(refused EQUAL 0)
-        set(HOLDFAST_LAUNCHER setarch -R)
-    endif()
+    set(HOLDFAST_LAUNCHER ${HOLDFAST_SANITIZED_LAUNCHER})
 endif()
 
 # handle_segv=2: cmocka's handler of SIGSEGV would hide AddressSanitizer's.

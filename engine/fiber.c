@@ -39,7 +39,9 @@
  *     frames that were suspended.
  *  6. A cached stack is poisoned, and clean again when it is used or unmapped: abandoned frames
  *     leave their red zones behind.
- *  7. LeakSanitizer does not look into suspended stacks. So whoever owns fibers ends them before
+ *  7. The sanitizers are told whenever the program has them, also when this library is built
+ *     without (engine/base/sanitizer.h).
+ *  8. LeakSanitizer does not look into suspended stacks. So whoever owns fibers ends them before
  *     the process exits; the pool's release asserts it. */
 #include "engine/fiber.h"
 
@@ -51,15 +53,8 @@
 #include <unistd.h>
 
 #include "engine/base/assert.h"
+#include "engine/base/sanitizer.h"
 #include "engine/base/status.h"
-
-#if HF_ASAN
-#include <sanitizer/asan_interface.h>
-#include <sanitizer/common_interface_defs.h>
-#endif
-#if HF_TSAN
-#include <sanitizer/tsan_interface.h>
-#endif
 
 /* Also where nothing is optimised (law 3). */
 #define ALWAYS_INLINE inline __attribute__((always_inline))
@@ -118,89 +113,63 @@ static bool fiber_is_inside(const struct hf_fiber *self)
 
 static void stack_poison(struct hf_fiber *self)
 {
-#if HF_ASAN
-    __asan_poison_memory_region(self->stack, stack_bytes(self));
-#else
-    (void)self;
-#endif
+    if (__asan_poison_memory_region) __asan_poison_memory_region(self->stack, stack_bytes(self));
 }
 
 static void stack_unpoison(struct hf_fiber *self)
 {
-#if HF_ASAN
+    if (!__asan_unpoison_memory_region) return;
     __asan_unpoison_memory_region(self->stack, stack_bytes(self));
-#else
-    (void)self;
-#endif
 }
 
 static void *tsan_fiber_new(void)
 {
-#if HF_TSAN
-    return __tsan_create_fiber(0);
-#else
-    return NULL;
-#endif
+    return __tsan_create_fiber ? __tsan_create_fiber(0) : NULL;
 }
 
 static void tsan_fiber_free(void *tsan_fiber)
 {
-#if HF_TSAN
-    __tsan_destroy_fiber(tsan_fiber);
-#else
-    (void)tsan_fiber;
-#endif
+    if (tsan_fiber) __tsan_destroy_fiber(tsan_fiber);
 }
 
 /* The last thing before the switch into the fiber. Returns the resumer's fake stack. */
 static ALWAYS_INLINE void *sanitizers_enter(struct hf_fiber *self)
 {
     void *fake_stack = NULL;
-#if HF_ASAN
-    __sanitizer_start_switch_fiber(&fake_stack, self->stack, stack_bytes(self));
-#endif
-#if HF_TSAN
-    self->tsan_resumer = __tsan_get_current_fiber();
-    __tsan_switch_to_fiber(self->tsan_fiber, 0);
-#endif
-    (void)self;
+    if (__sanitizer_start_switch_fiber) {
+        __sanitizer_start_switch_fiber(&fake_stack, self->stack, stack_bytes(self));
+    }
+    if (self->tsan_fiber) {
+        self->tsan_resumer = __tsan_get_current_fiber();
+        __tsan_switch_to_fiber(self->tsan_fiber, 0);
+    }
     return fake_stack;
 }
 
 /* The first thing after the switch into the fiber. */
 static void sanitizers_entered(struct hf_fiber *self)
 {
-#if HF_ASAN
+    if (!__sanitizer_finish_switch_fiber) return;
     __sanitizer_finish_switch_fiber(self->asan_fake_stack, &self->asan_resumer_stack,
                                     &self->asan_resumer_stack_size);
     self->asan_fake_stack = NULL;
-#else
-    (void)self;
-#endif
 }
 
 /* The last thing before the switch out of the fiber. */
 static ALWAYS_INLINE void sanitizers_leave(struct hf_fiber *self)
 {
-#if HF_ASAN
     bool is_last = self->state == FIBER_ENDED;
-    __sanitizer_start_switch_fiber(is_last ? NULL : &self->asan_fake_stack,
-                                   self->asan_resumer_stack, self->asan_resumer_stack_size);
-#endif
-#if HF_TSAN
-    __tsan_switch_to_fiber(self->tsan_resumer, 0);
-#endif
-    (void)self;
+    if (__sanitizer_start_switch_fiber) {
+        __sanitizer_start_switch_fiber(is_last ? NULL : &self->asan_fake_stack,
+                                       self->asan_resumer_stack, self->asan_resumer_stack_size);
+    }
+    if (self->tsan_fiber) __tsan_switch_to_fiber(self->tsan_resumer, 0);
 }
 
 /* The first thing after the switch out of the fiber, back on the resumer's stack. */
 static void sanitizers_left(void *fake_stack)
 {
-#if HF_ASAN
-    __sanitizer_finish_switch_fiber(fake_stack, NULL, NULL);
-#else
-    (void)fake_stack;
-#endif
+    if (__sanitizer_finish_switch_fiber) __sanitizer_finish_switch_fiber(fake_stack, NULL, NULL);
 }
 
 /* ---- on the fiber's own stack ---------------------------------------------------------------- */

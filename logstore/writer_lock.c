@@ -27,11 +27,8 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#if HF_TSAN
-#include <sanitizer/tsan_interface.h>
-#endif
-
 #include "engine/base/assert.h"
+#include "engine/base/sanitizer.h"
 #include "engine/base/status.h"
 #include "indexes/table.h"
 #include "logstore/place.h"
@@ -190,31 +187,34 @@ static bool grace_extend(struct hf__writer_file *file, uint64_t end_boot_ms)
 }
 
 /* Waits up to STALL_MS. */
-#if HF_TSAN
-/* ThreadSanitizer knows only the wait by the wall clock, and must be told that a mutex whose owner
- * died is ours now. */
-static int mutex_wait(pthread_mutex_t *mutex)
+/* A second from now by that clock. */
+static struct timespec stall_end(clockid_t clock)
 {
     struct timespec until;
-    int failed = clock_gettime(CLOCK_REALTIME, &until);
+    int failed = clock_gettime(clock, &until);
     hf_assert(failed == 0);
     until.tv_sec += STALL_MS / 1000;
+    return until;
+}
+
+/* ThreadSanitizer knows only the wait by the wall clock, and must be told that a mutex whose owner
+ * died is ours now. */
+static int mutex_wait_tsan(pthread_mutex_t *mutex)
+{
+    struct timespec until = stall_end(CLOCK_REALTIME);
     int code = pthread_mutex_timedlock(mutex, &until);
     if (code != EOWNERDEAD) return code;
     __tsan_mutex_pre_lock(mutex, 0);
     __tsan_mutex_post_lock(mutex, 0, 0);
     return code;
 }
-#else
+
 static int mutex_wait(pthread_mutex_t *mutex)
 {
-    struct timespec until;
-    int failed = clock_gettime(CLOCK_MONOTONIC, &until);
-    hf_assert(failed == 0);
-    until.tv_sec += STALL_MS / 1000;
+    if (__tsan_mutex_pre_lock) return mutex_wait_tsan(mutex);
+    struct timespec until = stall_end(CLOCK_MONOTONIC);
     return pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until);
 }
-#endif
 
 /* Says who stalls the store. */
 static void stall_report(struct hf__store *store, unsigned seconds)

@@ -11,13 +11,25 @@
 #include <lmdb.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "engine/base/assert.h"
 #include "engine/base/status.h"
 #include "logstore/place.h"
 
-enum { HF__READERS_MAX = 1024, TABLES_SPARE = 5 };
+enum {
+    HF__READERS_MAX = 1024,
+    TABLES_SPARE = 5,
+    ROOM_SIZE_MIN = 64 * 1024 /* with less left on the disk, a write came short for want of it */
+};
+
+int hf__env_write_code(const struct hf__store *store, int code)
+{
+    struct statvfs found;
+    if (code != EIO || fstatvfs(store->place.directory, &found) != 0) return code;
+    return found.f_bavail < ROOM_SIZE_MIN / found.f_frsize ? ENOSPC : code;
+}
 
 static unsigned env_flags(const struct hf__store *store)
 {
@@ -70,7 +82,7 @@ hf_status hf__env_open(struct hf__store *store, hf_error *error)
     if (code == 0 && fstat(descriptor, &found) != 0) code = errno;
     if (code != 0) {
         if (env) mdb_env_close(env);
-        return env_open_error(store, code, error);
+        return env_open_error(store, hf__env_write_code(store, code), error);
     }
     store->place.data_device = (uint64_t)found.st_dev;
     store->place.data_inode = (uint64_t)found.st_ino;
@@ -116,7 +128,7 @@ static hf_status env_reopen_alone(struct hf__store *store, hf_error *error)
     }
     status = hf__env_open_tables(store, error);
     if (status != HF_OK || store->options.durability == HF_DURABLE_NONE) return status;
-    int code = mdb_env_sync(store->env, 1);
+    int code = hf__env_write_code(store, mdb_env_sync(store->env, 1));
     return code == 0 ? HF_OK : hf_table_error(code, "syncing the data file", error);
 }
 

@@ -25,6 +25,10 @@ void hf__env_fail(struct hf__store *store);
  * store has failed for ever. Errors: HF_STORE_FAILED with the cause in the message. */
 HF_MUST_CHECK hf_status hf__env_reopen(struct hf__store *store, hf_error *error);
 
+/* The code that a write of LMDB's failed with; ENOSPC, when that explains it better: LMDB says EIO
+ * of a write that came short, without its reason, and on a disk without room that is the reason. */
+int hf__env_write_code(const struct hf__store *store, int code);
+
 /* A write transaction. */
 struct hf__write {
     struct hf__store *store;

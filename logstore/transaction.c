@@ -370,6 +370,7 @@ hf_status hf__write_commit(struct hf__write *write, hf_error *error)
         code = mdb_txn_commit(write->txn);
         if (code == 0) code = store_fault(store, HF_FAULT_COMMIT_AFTER);
     }
+    code = hf__env_write_code(store, code);
     write->is_in_doubt = code != 0;
     write_end(write);
     return code == 0 ? HF_OK : hf_table_error(code, "committing", error);

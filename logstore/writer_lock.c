@@ -128,8 +128,9 @@ static hf_status file_fill(int descriptor, uint64_t hash, hf_error *error)
     static const char zeros[WRITER_FILE_SIZE];
     struct stat found;
     struct hf__writer_file *file = NULL;
-    if (pwrite(descriptor, zeros, sizeof zeros, 0) != (ssize_t)sizeof zeros) {
-        return writer_error(errno ? errno : EIO, "writing the writer lock", error);
+    ssize_t written = pwrite(descriptor, zeros, sizeof zeros, 0);
+    if (written != (ssize_t)sizeof zeros) {
+        return writer_error(written < 0 ? errno : ENOSPC, "writing the writer lock", error);
     }
     if (fstat(descriptor, &found) != 0) {
         return writer_error(errno, "looking at the writer lock", error);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -97,14 +98,27 @@ static bool is_made(enum shim_fault fault)
     return fault == SHIM_NONE || fault == SHIM_EXIT_AFTER || fault == SHIM_EIO_AFTER;
 }
 
+/* Whether a write takes half of its bytes. */
+static bool is_short(enum shim_fault fault)
+{
+    return fault == SHIM_SHORT || fault == SHIM_FULL;
+}
+
+/* What becomes of a call that cannot come short. */
+static enum shim_fault whole(enum shim_fault fault)
+{
+    if (fault == SHIM_FULL) return SHIM_ENOSPC;
+    return fault == SHIM_SHORT ? SHIM_EIO : fault;
+}
+
 /* Ends a call with its result, or with what the plan wants. */
 static ssize_t call_end(enum shim_fault fault, ssize_t result)
 {
     if (fault == SHIM_EXIT_AFTER) _exit(SHIM_EXIT_STATUS);
-    int failed = fault == SHIM_ENOSPC ? ENOSPC : fault == SHIM_EINTR ? EINTR : EIO;
+    bool is_full = fault == SHIM_ENOSPC || fault == SHIM_FULL;
     pthread_mutex_unlock(&shim.mutex);
-    if (fault == SHIM_NONE || (fault == SHIM_SHORT && result >= 0)) return result;
-    errno = failed;
+    if (fault == SHIM_NONE || (is_short(fault) && result >= 0)) return result;
+    errno = is_full ? ENOSPC : fault == SHIM_EINTR ? EINTR : EIO;
     return -1;
 }
 
@@ -178,8 +192,8 @@ ssize_t pwrite(int descriptor, const void *bytes, size_t size, off_t offset)
     if (!file) return next(descriptor, bytes, size, offset);
     enum shim_fault fault = call_begin();
     ssize_t result = -1;
-    if (fault == SHIM_SHORT) size /= 2;
-    if (is_made(fault) || fault == SHIM_SHORT) result = next(descriptor, bytes, size, offset);
+    if (is_short(fault)) size /= 2;
+    if (is_made(fault) || is_short(fault)) result = next(descriptor, bytes, size, offset);
     trace_write(file, bytes, result, offset);
     return call_end(fault, result);
 }
@@ -198,8 +212,8 @@ ssize_t write(int descriptor, const void *bytes, size_t size)
     enum shim_fault fault = call_begin();
     ssize_t result = -1;
     off_t offset = place_of(descriptor);
-    if (fault == SHIM_SHORT) size /= 2;
-    if (is_made(fault) || fault == SHIM_SHORT) result = next(descriptor, bytes, size);
+    if (is_short(fault)) size /= 2;
+    if (is_made(fault) || is_short(fault)) result = next(descriptor, bytes, size);
     trace_write(file, bytes, result, offset);
     return call_end(fault, result);
 }
@@ -224,8 +238,8 @@ ssize_t writev(int descriptor, const struct iovec *parts, int count)
     enum shim_fault fault = call_begin();
     ssize_t result = -1;
     off_t offset = place_of(descriptor);
-    if (fault == SHIM_SHORT) count = (count + 1) / 2;
-    if (is_made(fault) || fault == SHIM_SHORT) result = next(descriptor, parts, count);
+    if (is_short(fault)) count = (count + 1) / 2;
+    if (is_made(fault) || is_short(fault)) result = next(descriptor, parts, count);
     trace_parts(file, parts, count, result, offset);
     return call_end(fault, result);
 }
@@ -241,7 +255,7 @@ static int synced(int descriptor, int (*sync)(int descriptor))
     trace(&(struct shim_trace){ .kind = result == 0 ? SHIM_SYNC : SHIM_SYNC_LOST,
                                 .is_data = file->is_data },
           NULL);
-    return (int)call_end(fault == SHIM_SHORT ? SHIM_EIO : fault, result);
+    return (int)call_end(whole(fault), result);
 }
 
 int fdatasync(int descriptor)
@@ -269,7 +283,7 @@ int ftruncate(int descriptor, off_t size)
                                     .offset = (uint64_t)size },
               NULL);
     }
-    return (int)call_end(fault == SHIM_SHORT ? SHIM_EIO : fault, result);
+    return (int)call_end(whole(fault), result);
 }
 
 /* Names are made and taken away only while a store is created. */
@@ -279,7 +293,18 @@ int renameat(int from, const char *name, int to, const char *new_name)
     if (!shim.is_on) return next(from, name, to, new_name);
     enum shim_fault fault = call_begin();
     int result = is_made(fault) ? next(from, name, to, new_name) : -1;
-    return (int)call_end(fault == SHIM_SHORT ? SHIM_EIO : fault, result);
+    return (int)call_end(whole(fault), result);
+}
+
+/* Changes nothing, and is not counted. */
+int fstatvfs(int descriptor, struct statvfs *out_found)
+{
+    NEXT(fstatvfs)
+    int result = next(descriptor, out_found);
+    bool is_full = shim.is_on && shim.plan.fault == SHIM_FULL && shim.plan.at > 0 &&
+                   shim.calls_count >= shim.plan.at;
+    if (result == 0 && is_full) out_found->f_bavail = 0;
+    return result;
 }
 
 #pragma GCC visibility pop

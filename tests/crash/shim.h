@@ -19,6 +19,7 @@ enum shim_fault {
     SHIM_EINTR,       /* the same */
     SHIM_SHORT,       /* a write takes half of the bytes and says so; other calls as SHIM_EIO */
     SHIM_EIO_AFTER,   /* it is done, and fails all the same */
+    SHIM_FULL,        /* as SHIM_SHORT, other calls as SHIM_ENOSPC; and the disk has no room then */
     SHIM_FAULTS
 };
 

@@ -23,7 +23,7 @@ struct orders {
 
 static const char *const fault_names[SHIM_FAULTS] = {
     [SHIM_EIO] = "EIO",     [SHIM_ENOSPC] = "ENOSPC",       [SHIM_EINTR] = "EINTR",
-    [SHIM_SHORT] = "short", [SHIM_EIO_AFTER] = "EIO, done",
+    [SHIM_SHORT] = "short", [SHIM_EIO_AFTER] = "EIO, done", [SHIM_FULL] = "full",
 };
 
 /* ---- the process with the failing disk ------------------------------------------------------- */
@@ -37,6 +37,7 @@ static void tell_refusal(const struct orders *orders, const struct workload *wor
     bool may_doubt = orders->plan.is_sticky;
     bool is_fit = status == HF_IO || status == HF_DISK_FULL ||
                   (may_doubt && (status == HF_UNKNOWN || status == HF_STORE_FAILED));
+    if (orders->plan.fault == SHIM_FULL) is_fit = status == HF_DISK_FULL;
     const char *message = workload->world.error.message;
     if (!is_fit || message[0] == '\0') {
         fail_msg("%s is %s: \"%s\"", what, hf_status_name(status), message);
@@ -174,6 +175,16 @@ static void store_beyond_9_failed_operation_leaves_the_store_as_it_was(void **st
     fail_each(&reference, SHIM_EINTR, false);
 }
 
+/* A disk that is full is told as such, also where LMDB says EIO of what it could not write whole.
+ */
+static void test_full_disk_is_told_as_such(void **state)
+{
+    struct reference reference;
+    (void)state;
+    reference_make(&reference, HF_DURABLE_FULL);
+    assert_true(fail_each(&reference, SHIM_FULL, false) * STRIDE > 20);
+}
+
 /* From some call on all fail: the store says so, what was acknowledged stays, and it can be opened
  * when the disk is well again. */
 static void test_disk_that_fails_for_ever_loses_nothing(void **state)
@@ -195,6 +206,7 @@ int main(int count, char **words)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(store_beyond_9_failed_operation_leaves_the_store_as_it_was),
+        cmocka_unit_test(test_full_disk_is_told_as_such),
         cmocka_unit_test(test_disk_that_fails_for_ever_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

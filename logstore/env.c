@@ -43,7 +43,7 @@ static unsigned env_flags(const struct hf__store *store)
 static hf_status env_open_error(const struct hf__store *store, int code, hf_error *error)
 {
     switch (code) {
-    case MDB_INVALID: return hf_error_system(error, HF_NOT_A_STORE, code, HF__DATA_FOREIGN);
+    case MDB_INVALID: return hf__place_foreign(store->place.directory, code, error);
     case MDB_VERSION_MISMATCH:
         return hf_error_system(error, HF_FORMAT_NEWER, code,
                                "%s or %s is of another version of LMDB than %s", HF__DATA_NAME,

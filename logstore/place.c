@@ -199,7 +199,26 @@ static hf_status emptiness_check(int directory, hf_error *error)
     return status;
 }
 
-static hf_status probe_judge(const unsigned char *bytes, hf_error *error)
+hf_status hf__place_foreign(int directory, int code, hf_error *error)
+{
+    struct stat found;
+    long first_pages_size = 2 * sysconf(_SC_PAGESIZE); /* what LMDB writes before all else */
+    bool is_seen = fstatat(directory, HF__DATA_NAME, &found, AT_SYMLINK_NOFOLLOW) == 0;
+    if (is_seen && found.st_size <= first_pages_size) {
+        return hf_error_system(error, HF_NOT_A_STORE, code,
+                               "%s is no LMDB file: name another directory, or, if the disk failed "
+                               "while a store was created in this one, remove it: nothing was in "
+                               "it yet",
+                               HF__DATA_NAME);
+    }
+    return hf_error_system(error, HF_NOT_A_STORE, code,
+                           "%s is no LMDB file, or its first pages are damaged: name another "
+                           "directory, or, if a store was in this one, keep a copy and restore a "
+                           "backup",
+                           HF__DATA_NAME);
+}
+
+static hf_status probe_judge(int directory, const unsigned char *bytes, hf_error *error)
 {
     uint32_t magic, magic_32, page_size;
     memcpy(&magic, bytes + PROBE_MAGIC_OFFSET, sizeof magic);
@@ -220,7 +239,7 @@ static hf_status probe_judge(const unsigned char *bytes, hf_error *error)
         return hf_error_set(error, HF_FORMAT_NEWER,
                             "the store's bytes are in the other order than this machine's");
     }
-    return hf_error_set(error, HF_NOT_A_STORE, HF__DATA_FOREIGN);
+    return hf__place_foreign(directory, 0, error);
 }
 
 /* Looks at the first bytes of the data file, so that one of another machine is named as such. */
@@ -239,7 +258,7 @@ static hf_status data_probe(int directory, hf_error *error)
         return hf_error_system(error, HF_IO, system_error, "reading %s: %s", HF__DATA_NAME,
                                strerror(system_error));
     }
-    return probe_judge(bytes, error);
+    return probe_judge(directory, bytes, error);
 }
 
 hf_status hf__place_examine(const struct hf__place *place, bool must_exist, hf_error *error)

@@ -5,11 +5,6 @@
 #include "logstore/store_internal.h"
 
 #define HF__DATA_NAME "data.mdb"
-/* Of a data file that LMDB does not know. */
-#define HF__DATA_FOREIGN                                                                           \
-    HF__DATA_NAME                                                                                  \
-    " is no LMDB file: name another directory, or, if the disk failed while a store "              \
-    "was created in this one, remove it: nothing was in it yet"
 #define HF__LOCK_NAME "lock.mdb" /* for fstatat alone: nobody but LMDB ever opens it */
 #define HF__WRITER_NAME "writer"
 
@@ -24,6 +19,10 @@ HF_MUST_CHECK hf_status hf__place_open(const char *directory,
  * there when must_exist. Errors: as hf__place_open. */
 HF_MUST_CHECK hf_status hf__place_examine(const struct hf__place *place, bool must_exist,
                                           hf_error *error);
+
+/* Says of a data file that LMDB does not know what it may be: a long one may hold a store, whose
+ * first pages are damaged. code is LMDB's, or 0. Returns HF_NOT_A_STORE. */
+HF_MUST_CHECK hf_status hf__place_foreign(int directory, int code, hf_error *error);
 
 /* The name of a file system, by its magic number, that is refused since other machines may write to
  * it; NULL: it is not refused. Static storage. */

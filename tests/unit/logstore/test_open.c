@@ -326,6 +326,27 @@ static void test_directories_with_something_else_are_refused(void **state)
     assert_int_equal(stat(path_in(self, "lock.mdb", path), &found), -1);
 }
 
+/* Who finds a data file that LMDB does not know is told to remove it only where nothing can have
+ * been in it: not when the pages are damaged that begin a store. */
+static void test_damaged_first_page_is_not_to_be_removed(void **state)
+{
+    struct store_part *self = *state;
+    static const char zeros[4096];
+    char path[600];
+    store_must_start(self, "a");
+    store_close(self);
+    for (off_t page = 0; page < 2; page++) {
+        must_patch(self, page * 4096, zeros, sizeof zeros);
+        assert_status(store_open(self), HF_NOT_A_STORE);
+        assert_non_null(strstr(self->error.message, "restore a backup"));
+        assert_null(strstr(self->error.message, "remove it"));
+    }
+    must_write_file(path_in(self, "data.mdb", path), "shorter than what a creation writes first",
+                    41);
+    assert_status(store_open(self), HF_NOT_A_STORE);
+    assert_non_null(strstr(self->error.message, "remove it"));
+}
+
 /* An LMDB file of another program: its tables are not ours. */
 static void test_data_file_of_another_program_is_refused(void **state)
 {
@@ -709,6 +730,7 @@ int main(void)
         CASE(test_places_that_others_can_write_are_refused),
         cmocka_unit_test(test_network_file_systems_are_known_by_number),
         CASE(test_directories_with_something_else_are_refused),
+        CASE(test_damaged_first_page_is_not_to_be_removed),
         CASE(test_data_file_of_another_program_is_refused),
         CASE(test_newer_format_is_refused),
         CASE(test_other_word_size_is_refused),

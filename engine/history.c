@@ -144,6 +144,10 @@ hf_status hf_replay(const hf_registry *registry, hf_slice history, hf_error *err
     struct hf_turn_view view;
     uint64_t execution = 0;
     if (!registry) return hf_error_set(error, HF_INVALID, "the registry is NULL: give one");
+    if (!history.data && history.size > 0) {
+        return hf_error_set(error, HF_INVALID,
+                            "the history is NULL with a size of %zu: give its bytes", history.size);
+    }
     hf_status status = hf_registry_check(registry, error);
     if (status != HF_OK) return status;
     hf_arena_init(&arena, hf_heap_default());

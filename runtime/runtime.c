@@ -300,8 +300,15 @@ static hf_status runtime_start(hf_runtime *runtime, uv_loop_t *given, hf_error *
     return status;
 }
 
+/* Who did not look whether hf_runtime_new had made one comes here with none. */
+static hf_status runtime_missing(hf_error *error)
+{
+    return hf_error_set(error, HF_INVALID, "the runtime is NULL: make one with hf_runtime_new");
+}
+
 static hf_status start_on(hf_runtime *runtime, uv_loop_t *given, hf_error *error)
 {
+    if (!runtime) return runtime_missing(error);
     hf__runtime_assert(runtime);
     hf_status status = hf__handle_check(runtime->store, error);
     if (status != HF_OK) return status;
@@ -369,6 +376,7 @@ void hf_runtime_stop_signal(hf_runtime *runtime)
 
 hf_status hf_runtime_join(hf_runtime *runtime, hf_error *error)
 {
+    if (!runtime) return runtime_missing(error);
     hf__runtime_assert(runtime);
     hf_status status = hf__handle_check(runtime->store, error);
     if (status != HF_OK) return status;

@@ -88,6 +88,7 @@ static void test_histories_are_replayed_without_a_store(void **state)
     assert_non_null(strstr(error.message, "the code issued activity_scheduled \"echo\""));
     assert_status(hf_replay(empty, whole->bytes, &error), HF_NOT_FOUND);
     assert_status(hf_replay(NULL, whole->bytes, &error), HF_INVALID);
+    assert_status(hf_replay(same, (hf_slice){ NULL, 8 }, &error), HF_INVALID);
     hf_registry_free(same);
     hf_registry_free(other);
     hf_registry_free(empty);

@@ -170,6 +170,9 @@ static void test_runtime_that_never_started(void **state)
     hf_runtime *runtime = NULL;
     assert_ok(hf_runtime_new(puppet->store, puppet->registry, NULL, &runtime, &error), &error);
     assert_status(hf_runtime_join(runtime, &error), HF_INVALID);
+    assert_status(hf_runtime_start(NULL, &error), HF_INVALID);
+    assert_status(hf_runtime_join(NULL, &error), HF_INVALID);
+    assert_non_null(strstr(error.message, "hf_runtime_new"));
     hf_runtime_stop(runtime, 0, NULL, NULL);
     hf_runtime_free(runtime);
     hf_runtime_free(NULL);

@@ -109,7 +109,7 @@ static int usage(FILE *to)
     }
     fputs(
         "\nCommands from suspend to rebuild change the store, as the demo does its own; the others "
-        "open it read-only. --json prints one object a line.\n",
+        "open it read-only. All but demo and export take --json: one object a line.\n",
         to);
     return to == stdout ? 0 : 2;
 }
@@ -279,12 +279,19 @@ static bool take_arguments(const struct subcommand *self, char **argv,
     return true;
 }
 
+/* Whether what it prints is there as objects, too. */
+static bool has_json(const struct subcommand *self)
+{
+    return strcmp(self->name, "demo") != 0 && strcmp(self->name, "export") != 0;
+}
+
 /* What options and words say only together; false after saying what is wrong. */
 static bool arguments_agree(const struct subcommand *self, const struct tool_arguments *arguments)
 {
     const char *wrong = NULL;
     if (arguments->words_count < self->words_min) wrong = "a word is missing";
     if (arguments->words_count > self->words_max) wrong = "there is a word too many";
+    if (arguments->json && !has_json(self)) wrong = "it has no --json";
     if (arguments->lines && arguments->words_count > 0) wrong = "the text is given twice";
     if (arguments->conversations && !arguments->kill_every_ms) {
         wrong = "--conversations is an option of the soak: give --kill-every too";
@@ -306,9 +313,14 @@ static int subcommand_run(const struct subcommand *self, char **argv)
     return self->is_guarded ? tool_guard(self->run, &arguments) : self->run(&arguments);
 }
 
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
 static int command_run(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "--help") == 0) return usage(stdout);
+    if (argc > 1 && is_help(argv[1])) return usage(stdout);
     if (argc > 1 && strcmp(argv[1], "--version") == 0) return version();
     for (size_t i = 0; argc > 1 && i < HF_COUNT_OF(subcommands); i++) {
         const struct subcommand *candidate = &subcommands[i];

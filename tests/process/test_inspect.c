@@ -176,7 +176,8 @@ static void test_dump_says_what_records_mean(void **state)
     command_must(&command, 0, "\"kind\":\"activity_completed\"");
 }
 
-/* A word that is no command is named; the version is told. */
+/* A word that is no command is named; the version and the help are told; what prints no objects
+ * says so. */
 static void test_words_and_version(void **state)
 {
     static struct command command;
@@ -185,6 +186,15 @@ static void test_words_and_version(void **state)
     command_must(&command, 2, "there is no command \"bogus\"");
     command_run(&command, "log bogus");
     command_must(&command, 2, "there is no command \"log bogus\"");
+    for (int i = 0; i < 3; i++) {
+        static const char *const words[] = { "--help", "-h", "help" };
+        command_run(&command, words[i]);
+        command_must(&command, 0, "holdfast log verify DIR");
+    }
+    command_run(&command, "export nowhere one --json");
+    command_must(&command, 2, "export: it has no --json");
+    command_run(&command, "demo --json");
+    command_must(&command, 2, "demo: it has no --json");
     command_run(&command, "--version");
     command_must(&command, 0, "holdfast 0.");
 }

@@ -149,8 +149,8 @@ struct hf_store_prune {
 };
 
 /* Suspends an instance, which a client names by its id, or the holder of its turn by that; the turn
- * in progress is void. Or resumes it. Errors: HF_NOT_FOUND: no such instance, or it has ended;
- * HF_STALE. It is so already: HF_OK without effect. */
+ * in progress is void as long as that lasts. Or resumes it. Errors: HF_NOT_FOUND: no such instance,
+ * or it has ended; HF_STALE. It is so already: HF_OK without effect. */
 struct hf_store_suspend {
     hf_slice id;
     hf_slice key;

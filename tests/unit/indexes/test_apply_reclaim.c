@@ -274,11 +274,7 @@ static void test_ready_item_among_those_that_run_is_damage(void **state)
 {
     (void)state;
     struct world world;
-    world_init(&world);
-    world_start(&world, 1, "talk");
-    struct world_turn turn = turn_begin(&world);
-    uint64_t event_id = turn_item(&turn, 0, "");
-    world_turn(&world, &turn);
+    uint64_t event_id = world_init_with_item(&world);
     uint64_t registration = world_register(&world, "worker");
     struct hf_row_item item = world_item(&world, event_id);
     struct hf_running_place place = { registration, item.tag, item.arrival };
@@ -301,11 +297,7 @@ static void test_item_that_runs_untried_is_damage(void **state)
 {
     (void)state;
     struct world world;
-    world_init(&world);
-    world_start(&world, 1, "talk");
-    struct world_turn turn = turn_begin(&world);
-    uint64_t event_id = turn_item(&turn, 0, "");
-    world_turn(&world, &turn);
+    uint64_t event_id = world_init_with_item(&world);
     uint64_t registration = world_register(&world, "worker");
     uint64_t delivery = world_deliver(&world, registration, event_id, 0);
     struct hf_row_item item = world_item(&world, event_id);

@@ -340,11 +340,7 @@ static void test_stolen_item_changes_its_token(void **state)
 {
     (void)state;
     struct world world;
-    world_init(&world);
-    world_start(&world, 1, "talk");
-    struct world_turn turn = turn_begin(&world);
-    uint64_t event_id = turn_item(&turn, 0, "");
-    world_turn(&world, &turn);
+    uint64_t event_id = world_init_with_item(&world);
     uint64_t slow = world_register(&world, "slow"), other = world_register(&world, "other");
     uint64_t delivery = world_deliver(&world, slow, event_id, 0);
     uint64_t stolen = world_deliver(&world, other, event_id, 0);

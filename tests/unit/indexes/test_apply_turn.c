@@ -217,14 +217,10 @@ static void test_cancel_voids_a_running_item(void **state)
 {
     (void)state;
     struct world world;
-    world_init(&world);
-    world_start(&world, 1, "talk");
-    struct world_turn turn = turn_begin(&world);
-    uint64_t event_id = turn_item(&turn, 0, "");
-    world_turn(&world, &turn);
+    uint64_t event_id = world_init_with_item(&world);
     uint64_t registration = world_register(&world, "worker");
     uint64_t delivery = world_deliver(&world, registration, event_id, 0);
-    turn = turn_begin(&world);
+    struct world_turn turn = turn_begin(&world);
     turn_cancel(&turn, event_id);
     world_turn(&world, &turn);
     assert_true(world.effects & HF_EFFECT_VOIDED);
@@ -331,14 +327,10 @@ static void test_message_names_the_execution_it_answers(void **state)
 {
     (void)state;
     struct world world;
-    world_init(&world);
-    world_start(&world, 1, "talk");
-    struct world_turn turn = turn_begin(&world);
-    uint64_t event_id = turn_item(&turn, 0, "");
-    world_turn(&world, &turn);
+    uint64_t event_id = world_init_with_item(&world);
     uint64_t registration = world_register(&world, "worker");
     uint64_t delivery = world_deliver(&world, registration, event_id, 0);
-    turn = turn_begin(&world);
+    struct world_turn turn = turn_begin(&world);
     turn_event(&turn, "continued");
     uint64_t late = world_complete(&world, registration, event_id, delivery);
     uint64_t plain = world_message(&world, "hello");

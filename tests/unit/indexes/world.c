@@ -403,3 +403,13 @@ uint64_t world_turn(struct world *world, struct world_turn *turn)
     turn_finish(turn);
     return world_fold(world, HF_RECORD_TURN_COMMITTED, &turn->body);
 }
+
+uint64_t world_init_with_item(struct world *world)
+{
+    world_init(world);
+    world_start(world, 1, "talk");
+    struct world_turn turn = turn_begin(world);
+    uint64_t event_id = turn_item(&turn, 0, "");
+    world_turn(world, &turn);
+    return event_id;
+}

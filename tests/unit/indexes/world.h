@@ -120,6 +120,9 @@ void turn_open(struct world_turn *turn, uint64_t incarnation, const char *id);
 void turn_close(struct world_turn *turn, uint64_t incarnation);
 /* Folds it. */
 uint64_t world_turn(struct world *world, struct world_turn *turn);
+
+/* Opens a world in which instance 1 has scheduled one ordinary item; returns its event. */
+uint64_t world_init_with_item(struct world *world);
 /* Makes it ready to be folded: the lists point into the struct. */
 void turn_finish(struct world_turn *turn);
 
